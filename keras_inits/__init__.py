@@ -1,3 +1,7 @@
 """Start every layer right, and see every layer's gradient: initializers and a gradient recorder for Keras 3."""
 
+from keras_inits.initializers import *  # noqa: F403 - the public list stands there, once
+from keras_inits.initializers import __all__ as _initializers
+
 __version__ = "0.1.0"
+__all__ = [*_initializers]

@@ -1,0 +1,85 @@
+"""What all initializers share: the call, the config and the printed form."""
+
+from typing import Any, Self
+
+import keras
+import numpy as np
+
+from keras_inits import backends
+from keras_inits.initializers.arguments import check_dtype, check_shape
+from keras_inits.initializers.seeds import Seed, check_seed, draw_entropy
+
+Tensor = Any
+Config = dict[str, Any]
+
+# Where Keras has a class of the same name and another law, it would take that one, in silence, for a saved model that
+# is opened without this package. This entry of the config is one that Keras's class refuses.
+REFUSED_BY_KERAS = {"package": "keras_inits"}
+
+
+class HostInitializer(keras.initializers.Initializer):
+    """An initializer whose values are made on the host and handed to the backend."""
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Tensor:
+        """Returns a tensor of initial values.
+
+        While Keras builds a model symbolically it asks for values that it throws away: those are zeros.
+
+        Args:
+            shape: The sizes of the tensor.
+            dtype: `"float16"`, `"bfloat16"`, `"float32"` or `"float64"`; `keras.config.floatx()` by default. Values are
+                computed in float32 (float64 for float64), then rounded to it.
+
+        Raises:
+            TypeError: If `shape` is not a sequence of integers.
+            ValueError: If `shape` does not suit the initializer, or `dtype` is not a real floating one.
+        """
+        shape, numpy_dtype = check_shape(shape), check_dtype(dtype)
+        self._check_rank(shape)
+        if backends.is_symbolic():
+            return keras.ops.zeros(shape, dtype=numpy_dtype.name)
+        return backends.current().to_tensor(self._draw(shape, numpy_dtype))
+
+    def _check_rank(self, shape: tuple[int, ...]) -> None:
+        """Raises an error if the law has no meaning on this shape."""
+
+    def _draw(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        raise NotImplementedError
+
+    def _law(self) -> str:
+        """The law in a few words."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Makes an initializer from what `get_config` returned."""
+        return cls(**{name: value for name, value in config.items() if name not in REFUSED_BY_KERAS})
+
+    def __repr__(self) -> str:
+        """The call that makes this initializer, and its law."""
+        config = {name: getattr(self, name) for name in self.get_config() if name not in REFUSED_BY_KERAS}
+        arguments = ", ".join(f"{name}={value!r}" for name, value in config.items() if value is not None)
+        return f"{type(self).__name__}({arguments}): {self._law()}"
+
+
+class RandomInitializer(HostInitializer):
+    """An initializer with a seed.
+
+    Args:
+        seed: An integer (of any sign and size) gives the same values at every call with one shape and dtype. `None`
+            gives new values at every call, which repeat after `keras.utils.set_random_seed`. A
+            `keras.random.SeedGenerator` advances at every call.
+    """
+
+    def __init__(self, seed: Seed = None) -> None:
+        self.seed = check_seed(seed)
+
+    def _draw(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        return self._sample(shape, dtype, draw_entropy(self.seed))
+
+    def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
+        raise NotImplementedError
+
+    def get_config(self) -> Config:
+        """Returns the constructor's arguments, ready for JSON."""
+        return {"seed": keras.saving.serialize_keras_object(self.seed)}

@@ -1,0 +1,88 @@
+"""From a name or a config to an initializer."""
+
+import difflib
+import re
+from typing import Any
+
+import keras
+from keras.initializers import Constant, Ones, Zeros
+
+from keras_inits.initializers.orthogonal import Identity, Orthogonal
+from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
+from keras_inits.initializers.scaling import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    VarianceScaling,
+)
+
+# The public list: what stands here is found by `get`, exported under both of its names, and tested.
+CLASSES: tuple[Any, ...] = (
+    Uniform,
+    Normal,
+    TruncatedNormal,
+    LecunUniform,
+    LecunNormal,
+    GlorotUniform,
+    GlorotNormal,
+    HeUniform,
+    HeNormal,
+    VarianceScaling,
+    Orthogonal,
+    Identity,
+    Zeros,
+    Ones,
+    Constant,
+)
+ALIASES: dict[str, Any] = {
+    "XavierUniform": GlorotUniform,
+    "XavierNormal": GlorotNormal,
+    "KaimingUniform": HeUniform,
+    "KaimingNormal": HeNormal,
+}
+
+
+def snake_case(name: str) -> str:
+    """Returns `he_normal` for `HeNormal`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+_CAMEL = {**{cls.__name__: cls for cls in CLASSES}, **ALIASES}
+NAMES: dict[str, Any] = {**_CAMEL, **{snake_case(name): cls for name, cls in _CAMEL.items()}}
+
+
+def get(identifier: Any) -> Any:
+    """Returns the initializer that `identifier` stands for.
+
+    Args:
+        identifier: A name (`"HeNormal"`, `"he_normal"`, `"kaiming_normal"`, `"keras_inits>HeNormal"`), a config as
+            `keras.initializers.serialize` returns it, an initializer or its class, a callable or an array, as Keras
+            takes them, or `None`, which stays `None`.
+
+    Raises:
+        ValueError: If nothing goes by that name, or the identifier is none of the above.
+
+    Example:
+        >>> import keras_inits
+        >>> keras_inits.get("he_normal")
+        HeNormal(truncated=False): N(0, 2 / fan_in), not truncated
+    """
+    if isinstance(identifier, str) and ">" not in identifier:
+        return _find(identifier)()
+    if isinstance(identifier, dict) and not identifier.get("registered_name"):
+        return _find(identifier.get("class_name")).from_config(identifier.get("config", {}))
+    return keras.initializers.get(identifier)
+
+
+def _find(name: Any) -> Any:
+    if name not in NAMES:
+        close = difflib.get_close_matches(str(name), NAMES, n=1)
+        guess = f"Did you mean {close[0]!r}? " if close else ""
+        raise ValueError(
+            f"No initializer goes by this name. Received: {name!r}. {guess}Expected one of {', '.join(_CAMEL)}, "
+            "or the same in snake_case. What only Keras has is found by `keras.initializers.get`."
+        )
+    return NAMES[name]

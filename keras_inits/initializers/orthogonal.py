@@ -1,0 +1,110 @@
+"""Matrices that keep norms: random orthogonal ones, and the identity."""
+
+import math
+
+import keras
+import numpy as np
+
+from keras_inits.initializers import sampling
+from keras_inits.initializers.arguments import check_number
+from keras_inits.initializers.base import Config, HostInitializer, RandomInitializer
+from keras_inits.initializers.haar import orthonormal_columns
+from keras_inits.initializers.seeds import Seed
+
+
+@keras.saving.register_keras_serializable(package="keras_inits")
+class Orthogonal(RandomInitializer):
+    """Draws a matrix uniformly from all those with orthonormal columns, or rows, and multiplies it by `gain`.
+
+    The weight is seen as a matrix W of shape `(prod(shape[:-1]), shape[-1])`. If it has at least as many rows as
+    columns, W'W = gain^2 I, else WW' = gain^2 I.
+
+    Args:
+        gain: The factor, any finite number.
+        seed: See `RandomInitializer`.
+
+    Raises:
+        TypeError: If `gain` is not a number, or `seed` not a seed.
+        ValueError: If `gain` is not finite, or, when called, the shape has less than two sizes.
+
+    Example:
+        >>> import keras
+        >>> weight = Orthogonal(seed=7)((64, 64))
+        >>> error = keras.ops.matmul(keras.ops.transpose(weight), weight) - keras.ops.eye(64)
+        >>> bool(keras.ops.max(keras.ops.abs(error)) < 1e-5)
+        True
+
+    Reference:
+        Saxe, McClelland & Ganguli (2014), Exact solutions to the nonlinear dynamics of learning in deep linear neural
+        networks.
+    """
+
+    def __init__(self, gain: float = 1.0, seed: Seed = None) -> None:
+        super().__init__(seed)
+        self.gain = check_number("gain", gain)
+
+    def _check_rank(self, shape: tuple[int, ...]) -> None:
+        if len(shape) < 2:
+            raise ValueError(
+                "Orthogonal expects a shape of at least two sizes, since it makes a matrix of the last one by all "
+                f"others. Received: shape={shape}. Use Normal or Uniform for vectors, Zeros for biases."
+            )
+
+    def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        working = np.dtype("float64" if dtype == np.float64 else "float32")
+        gaussian = sampling.normal((max(rows, columns), min(rows, columns)), working, entropy)
+        matrix = orthonormal_columns(gaussian)
+        matrix *= working.type(self.gain)
+        return np.ascontiguousarray(matrix if rows >= columns else matrix.T, dtype).reshape(shape)
+
+    def _law(self) -> str:
+        return "gain times a uniformly distributed orthogonal matrix"
+
+    def get_config(self) -> Config:
+        """Returns the constructor's arguments, ready for JSON."""
+        return {"gain": self.gain, **super().get_config()}
+
+
+@keras.saving.register_keras_serializable(package="keras_inits")
+class Identity(HostInitializer):
+    """The identity matrix times `gain`; a matrix that is not square has zeros in its further rows or columns.
+
+    Args:
+        gain: The factor, any finite number.
+
+    Raises:
+        TypeError: If `gain` is not a number.
+        ValueError: If `gain` is not finite, or, when called, the shape is not that of a matrix.
+
+    Example:
+        >>> import keras
+        >>> layer = keras.layers.SimpleRNN(32, activation="relu", recurrent_initializer=Identity())
+        >>> keras.ops.convert_to_numpy(Identity(gain=2.0)((2, 3))).tolist()
+        [[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]
+
+    Reference:
+        Le, Jaitly & Hinton (2015), A simple way to initialize recurrent networks of rectified linear units.
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = check_number("gain", gain)
+
+    def _check_rank(self, shape: tuple[int, ...]) -> None:
+        if len(shape) != 2:
+            raise ValueError(
+                f"Identity expects the shape of a matrix, two sizes. Received: shape={shape}. "
+                "Use Orthogonal, which takes kernels of convolutions too."
+            )
+
+    def _draw(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        matrix = np.zeros(shape, dtype)
+        np.fill_diagonal(matrix, self.gain)
+        return matrix
+
+    def _law(self) -> str:
+        return "gain times the identity"
+
+    def get_config(self) -> Config:
+        """Returns the constructor's arguments, ready for JSON."""
+        return {"gain": self.gain}

@@ -1,0 +1,347 @@
+"""Laws whose scale follows from the fans: the general rule, and those of LeCun, Glorot and He."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+
+from keras_inits.initializers import sampling
+from keras_inits.initializers.arguments import check_number
+from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, RandomInitializer
+from keras_inits.initializers.fans import compute_fans
+from keras_inits.initializers.seeds import Seed
+
+MODES = ("fan_in", "fan_out", "fan_avg")
+DISTRIBUTIONS = ("uniform", "untruncated_normal", "truncated_normal")
+Axes = tuple[int, ...] | None
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...], hint: str) -> str:
+    if value not in choices:
+        raise ValueError(
+            f"Argument `{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}. {hint}"
+        )
+    return str(value)
+
+
+def _check_axes(input_axes: Sequence[int] | None, output_axes: Sequence[int] | None) -> tuple[Axes, Axes]:
+    if (input_axes is None) != (output_axes is None):
+        raise ValueError(
+            "Arguments `input_axes` and `output_axes` belong together. "
+            f"Received: input_axes={input_axes!r}, output_axes={output_axes!r}. "
+            "Pass both for a kernel whose fans its shape alone does not tell, or neither."
+        )
+    if input_axes is None or output_axes is None:
+        return None, None
+    return tuple(int(axis) for axis in input_axes), tuple(int(axis) for axis in output_axes)
+
+
+# A subclass of Keras's class: EinsumDense and MultiHeadAttention hand the axes of their kernels over to no other.
+@keras.saving.register_keras_serializable(package="keras_inits")
+class VarianceScaling(RandomInitializer, keras.initializers.VarianceScaling):
+    """Draws with variance scale / n, n being a fan of the weight.
+
+    The variance is `scale / n` whatever the distribution: U(+-sqrt(3 scale / n)), N(0, scale / n), or a normal cut at
+    two standard deviations whose variance after the cut is scale / n. A fan below 1 counts as 1.
+
+    Args:
+        scale: The factor, greater than 0.
+        mode: The n: `"fan_in"`, `"fan_out"`, or `"fan_avg"`, their mean.
+        distribution: `"uniform"`, `"untruncated_normal"` or `"truncated_normal"`.
+        seed: See `RandomInitializer`.
+        input_axes: The axes of the weight whose sizes multiply to fan_in. By default the last but one, and for kernels
+            of convolutions those before it.
+        output_axes: Those that multiply to fan_out. By default the last, and those before the last two.
+
+    Raises:
+        TypeError: If `scale` is not a number, or `seed` not a seed.
+        ValueError: If `scale`, `mode` or `distribution` is none of the above, or one of the axes comes alone.
+
+    Example:
+        >>> import keras
+        >>> values = VarianceScaling(2.0, "fan_in", "uniform", seed=7)((784, 64))
+        >>> round(float(keras.ops.var(values)) * 784, 1)
+        2.0
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: Seed = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        RandomInitializer.__init__(self, seed)
+        self.scale = check_number("scale", scale, above=0)
+        self.mode = _check_choice("mode", mode, MODES, "The rules of LeCun and He take 'fan_in', Glorot's 'fan_avg'.")
+        self.distribution = _check_choice(
+            "distribution",
+            distribution,
+            DISTRIBUTIONS,
+            "What Keras calls 'normal' is its 'truncated_normal'; the law of the papers is 'untruncated_normal'.",
+        )
+        self.input_axes, self.output_axes = _check_axes(input_axes, output_axes)
+
+    def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
+        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, n)
+        if self.distribution == "uniform":
+            return sampling.uniform(shape, dtype, entropy, math.sqrt(3 * variance))
+        if self.distribution == "untruncated_normal":
+            return sampling.normal(shape, dtype, entropy, math.sqrt(variance))
+        return sampling.truncated_normal(shape, dtype, entropy, math.sqrt(variance) / sampling.TRUNCATED_STDDEV)
+
+    def _law(self) -> str:
+        variance = f"{self.scale:g} / {self.mode}"
+        return {
+            "uniform": f"U(-limit, limit), limit = sqrt({3 * self.scale:g} / {self.mode})",
+            "untruncated_normal": f"N(0, {variance}), not truncated",
+            "truncated_normal": f"normal cut at two standard deviations, variance {variance} after the cut",
+        }[self.distribution]
+
+    def get_config(self) -> Config:
+        """Returns the constructor's arguments, ready for JSON."""
+        config = {
+            "scale": self.scale,
+            "mode": self.mode,
+            "distribution": self.distribution,
+            "seed": RandomInitializer.get_config(self)["seed"],
+            "input_axes": self.input_axes,
+            "output_axes": self.output_axes,
+        }
+        return {**config, **REFUSED_BY_KERAS} if self.distribution == "truncated_normal" else config
+
+
+class _UniformRule(VarianceScaling):
+    """A uniform rule of the literature, whose scale and mode are fixed."""
+
+    rule: ClassVar[tuple[float, str]]
+
+    def __init__(
+        self,
+        seed: Seed = None,
+        *,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(*self.rule, "uniform", seed, input_axes, output_axes)
+
+    def get_config(self) -> Config:
+        """Returns the constructor's arguments, ready for JSON."""
+        config = super().get_config()
+        return {name: config[name] for name in ("seed", "input_axes", "output_axes")}
+
+
+class _NormalRule(VarianceScaling):
+    """A normal rule of the literature, whose scale and mode are fixed."""
+
+    rule: ClassVar[tuple[float, str]]
+
+    def __init__(
+        self,
+        seed: Seed = None,
+        *,
+        truncated: bool = False,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        if not isinstance(truncated, bool):
+            raise TypeError(
+                "Argument `truncated` must be True or False. "
+                f"Received: truncated={truncated!r} (of type {type(truncated).__name__}). "
+                "Pass True for the law that Keras 3 has under this name, False for the one that the paper has."
+            )
+        self.truncated = truncated
+        distribution = "truncated_normal" if truncated else "untruncated_normal"
+        super().__init__(*self.rule, distribution, seed, input_axes, output_axes)
+
+    def get_config(self) -> Config:
+        """Returns the constructor's arguments, ready for JSON."""
+        config = super().get_config()
+        # Keras's classes of the same names refuse `truncated`, as they must: their law is another one.
+        return {
+            "truncated": self.truncated,
+            **{name: config[name] for name in ("seed", "input_axes", "output_axes")},
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_inits")
+class LecunUniform(_UniformRule):
+    """Draws from U(-limit, limit) with limit = sqrt(3 / fan_in), variance 1 / fan_in.
+
+    For layers whose activation is near the identity at zero (tanh, selu, none).
+
+    Args:
+        seed: See `RandomInitializer`.
+        input_axes: See `VarianceScaling`.
+        output_axes: See `VarianceScaling`.
+
+    Raises:
+        TypeError: If `seed` is not a seed.
+        ValueError: If one of the axes comes alone.
+
+    Example:
+        >>> import keras
+        >>> layer = keras.layers.Dense(64, kernel_initializer=LecunUniform())
+        >>> values = LecunUniform(seed=7)((784, 64))
+        >>> bool(keras.ops.max(keras.ops.abs(values)) <= (3 / 784) ** 0.5)
+        True
+
+    Reference:
+        LeCun, Bottou, Orr & Mueller (1998), Efficient BackProp.
+    """
+
+    rule: ClassVar[tuple[float, str]] = (1.0, "fan_in")
+
+
+@keras.saving.register_keras_serializable(package="keras_inits")
+class LecunNormal(_NormalRule):
+    """Draws from N(0, 1 / fan_in), not truncated.
+
+    For layers whose activation is near the identity at zero (tanh, selu, none).
+
+    Args:
+        seed: See `RandomInitializer`.
+        truncated: Cut the normal at two standard deviations and correct its variance, as Keras 3 does under this name.
+        input_axes: See `VarianceScaling`.
+        output_axes: See `VarianceScaling`.
+
+    Raises:
+        TypeError: If `seed` is not a seed, or `truncated` not a bool.
+        ValueError: If one of the axes comes alone.
+
+    Example:
+        >>> import keras
+        >>> layer = keras.layers.Dense(64, kernel_initializer=LecunNormal())
+        >>> values = LecunNormal(seed=7)((784, 64))
+        >>> round(float(keras.ops.var(values)) * 784, 1)
+        1.0
+
+    Reference:
+        LeCun, Bottou, Orr & Mueller (1998), Efficient BackProp.
+    """
+
+    rule: ClassVar[tuple[float, str]] = (1.0, "fan_in")
+
+
+@keras.saving.register_keras_serializable(package="keras_inits")
+class GlorotUniform(_UniformRule):
+    """Draws from U(-limit, limit) with limit = sqrt(6 / (fan_in + fan_out)), variance 2 / (fan_in + fan_out).
+
+    A compromise between the signal's variance going forward and the gradient's going back.
+
+    Args:
+        seed: See `RandomInitializer`.
+        input_axes: See `VarianceScaling`.
+        output_axes: See `VarianceScaling`.
+
+    Raises:
+        TypeError: If `seed` is not a seed.
+        ValueError: If one of the axes comes alone.
+
+    Example:
+        >>> import keras
+        >>> layer = keras.layers.Dense(64, kernel_initializer=GlorotUniform())
+        >>> values = GlorotUniform(seed=7)((784, 64))
+        >>> bool(keras.ops.max(keras.ops.abs(values)) <= (6 / 848) ** 0.5)
+        True
+
+    Reference:
+        Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward neural networks.
+    """
+
+    rule: ClassVar[tuple[float, str]] = (1.0, "fan_avg")
+
+
+@keras.saving.register_keras_serializable(package="keras_inits")
+class GlorotNormal(_NormalRule):
+    """Draws from N(0, 2 / (fan_in + fan_out)), not truncated.
+
+    A compromise between the signal's variance going forward and the gradient's going back.
+
+    Args:
+        seed: See `RandomInitializer`.
+        truncated: Cut the normal at two standard deviations and correct its variance, as Keras 3 does under this name.
+        input_axes: See `VarianceScaling`.
+        output_axes: See `VarianceScaling`.
+
+    Raises:
+        TypeError: If `seed` is not a seed, or `truncated` not a bool.
+        ValueError: If one of the axes comes alone.
+
+    Example:
+        >>> import keras
+        >>> layer = keras.layers.Dense(64, kernel_initializer=GlorotNormal())
+        >>> values = GlorotNormal(seed=7)((784, 64))
+        >>> round(float(keras.ops.var(values)) * 848, 1)
+        2.0
+
+    Reference:
+        Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward neural networks.
+    """
+
+    rule: ClassVar[tuple[float, str]] = (1.0, "fan_avg")
+
+
+@keras.saving.register_keras_serializable(package="keras_inits")
+class HeUniform(_UniformRule):
+    """Draws from U(-limit, limit) with limit = sqrt(6 / fan_in), variance 2 / fan_in.
+
+    For layers whose activation is ReLU, which halves the mean square.
+
+    Args:
+        seed: See `RandomInitializer`.
+        input_axes: See `VarianceScaling`.
+        output_axes: See `VarianceScaling`.
+
+    Raises:
+        TypeError: If `seed` is not a seed.
+        ValueError: If one of the axes comes alone.
+
+    Example:
+        >>> import keras
+        >>> layer = keras.layers.Dense(64, kernel_initializer=HeUniform())
+        >>> values = HeUniform(seed=7)((784, 64))
+        >>> bool(keras.ops.max(keras.ops.abs(values)) <= (6 / 784) ** 0.5)
+        True
+
+    Reference:
+        He, Zhang, Ren & Sun (2015), Delving deep into rectifiers.
+    """
+
+    rule: ClassVar[tuple[float, str]] = (2.0, "fan_in")
+
+
+@keras.saving.register_keras_serializable(package="keras_inits")
+class HeNormal(_NormalRule):
+    """Draws from N(0, 2 / fan_in), not truncated.
+
+    For layers whose activation is ReLU, which halves the mean square.
+
+    Args:
+        seed: See `RandomInitializer`.
+        truncated: Cut the normal at two standard deviations and correct its variance, as Keras 3 does under this name.
+        input_axes: See `VarianceScaling`.
+        output_axes: See `VarianceScaling`.
+
+    Raises:
+        TypeError: If `seed` is not a seed, or `truncated` not a bool.
+        ValueError: If one of the axes comes alone.
+
+    Example:
+        >>> import keras
+        >>> layer = keras.layers.Dense(64, kernel_initializer=HeNormal())
+        >>> values = HeNormal(seed=7)((784, 64))
+        >>> round(float(keras.ops.var(values)) * 784, 1)
+        2.0
+
+    Reference:
+        He, Zhang, Ren & Sun (2015), Delving deep into rectifiers.
+    """
+
+    rule: ClassVar[tuple[float, str]] = (2.0, "fan_in")

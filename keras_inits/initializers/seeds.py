@@ -1,0 +1,45 @@
+"""Seeds: an integer repeats itself, `None` is new at each call, a `SeedGenerator` advances at each call."""
+
+import numbers
+import random
+from typing import Any, TypeAlias
+
+import keras
+
+from keras_inits import backends
+
+Seed: TypeAlias = int | keras.random.SeedGenerator | None
+
+
+def check_seed(seed: Any) -> Seed:
+    """Returns `seed` as a Python integer, a `SeedGenerator` (restored, if it comes from a config) or `None`."""
+    if isinstance(seed, dict):
+        seed = keras.saving.deserialize_keras_object(seed)
+    if seed is None or isinstance(seed, keras.random.SeedGenerator):
+        return seed
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
+        raise TypeError(
+            "Argument `seed` must be an integer, a `keras.random.SeedGenerator` or None. "
+            f"Received: seed={seed!r} (of type {type(seed).__name__}). "
+            "Pass an integer for the same values at every call, or None for new ones."
+        )
+    return int(seed)
+
+
+def draw_entropy(seed: Seed) -> tuple[int, ...]:
+    """Turns a seed into non-negative integers for `numpy.random.SeedSequence`, no two seeds into the same ones.
+
+    `None` draws from Python's `random`, which `keras.utils.set_random_seed` seeds, and which Keras keeps equal on all
+    processes of a distributed job.
+    """
+    if isinstance(seed, keras.random.SeedGenerator):
+        if backends.current().is_tracing():
+            raise ValueError(
+                "A `keras.random.SeedGenerator` cannot advance while a function is traced: its values would become "
+                f"constants. Received: seed={seed.name!r} inside a traced function. Expected an eager call. "
+                "Call the initializer outside of `jit` and the like, or seed it with an integer."
+            )
+        return (1, *(int(word) & 0xFFFFFFFF for word in keras.ops.convert_to_numpy(seed.next())))
+    if seed is None:
+        seed = random.getrandbits(64)
+    return (0, 2 * seed if seed >= 0 else -2 * seed - 1)

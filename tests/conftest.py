@@ -1,0 +1,23 @@
+"""Settings for all tests; those marked for another backend than Keras runs on are not selected."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import pytest
+
+
+def pytest_collection_modifyitems(config, items):
+    backend = keras.backend.backend()
+    others = [item for item in items for mark in item.iter_markers("backend") if mark.args[0] != backend]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
+
+
+@pytest.fixture(autouse=True)
+def _global_state():
+    keras.utils.set_random_seed(0)
+    yield
+    keras.config.set_dtype_policy("float32")

@@ -1,0 +1,160 @@
+"""The battery over the public list: being listed there is what gets an initializer tested."""
+
+import contextlib
+import copy
+import json
+import pickle
+
+import families
+import keras
+import numpy as np
+import pytest
+
+import keras_inits
+from keras_inits.initializers import lookup
+
+DTYPES = ["float16", "bfloat16", "float32", "float64"]
+each_family = pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.id)
+each_random = pytest.mark.parametrize("family", families.RANDOM, ids=lambda family: family.id)
+
+
+def values_of(initializer, shape, dtype="float32"):
+    return keras.ops.convert_to_numpy(initializer(shape, dtype=dtype))
+
+
+def test_no_public_class_goes_untested():
+    assert not families.MISSING
+
+
+def test_each_name_is_exported_and_means_the_same():
+    for name, cls in lookup.NAMES.items():
+        assert getattr(keras_inits, name) is cls
+    assert {*lookup.NAMES, "get"} == set(keras_inits.initializers.__all__)
+    assert sorted(keras_inits.initializers.__all__) == keras_inits.initializers.__all__
+
+
+@pytest.mark.parametrize("name", sorted(lookup.NAMES))
+def test_get_finds_each_name(name):
+    assert type(keras_inits.get(name)) is lookup.NAMES[name]
+
+
+@each_family
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_shape_and_dtype(family, dtype):
+    without_float64 = keras.backend.backend() == "jax" and dtype == "float64"  # which JAX has only with x64
+    with pytest.warns(UserWarning, match="float64") if without_float64 else contextlib.nullcontext():
+        tensor = family.make()(family.shape, dtype=dtype)
+    assert keras.ops.is_tensor(tensor)
+    assert tuple(tensor.shape) == family.shape
+    assert keras.backend.standardize_dtype(tensor.dtype) == ("float32" if without_float64 else dtype)
+    assert np.isfinite(keras.ops.convert_to_numpy(tensor).astype("float64")).all()
+
+
+@each_family
+def test_dtype_defaults_to_floatx(family):
+    assert keras.backend.standardize_dtype(family.make()(family.shape).dtype) == "float32"
+
+
+@each_random
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_low_precision_is_the_float32_value_rounded(family, dtype):
+    initializer = family.make(seed=3)
+    exact = values_of(initializer, family.shape)
+    assert np.array_equal(values_of(initializer, family.shape, dtype), exact.astype(dtype))
+
+
+@each_family
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0)])
+def test_shapes_of_size_zero(family, shape):
+    assert values_of(family.make(), shape).shape == shape
+
+
+@each_random
+def test_an_integer_seed_repeats_itself(family):
+    initializer = family.make(seed=7)
+    first = values_of(initializer, family.shape)
+    assert np.array_equal(first, values_of(initializer, family.shape))
+    assert np.array_equal(first, values_of(family.make(seed=np.int64(7)), family.shape))
+    assert not np.array_equal(first, values_of(family.make(seed=-7), family.shape))
+
+
+@each_random
+def test_without_a_seed_each_call_is_new_and_set_random_seed_repeats_the_pair(family):
+    pairs = []
+    for _ in range(2):
+        keras.utils.set_random_seed(7)
+        initializer = family.make()
+        pairs.append([values_of(initializer, family.shape) for _ in range(2)])
+    assert not np.array_equal(*pairs[0])
+    assert np.array_equal(pairs[0], pairs[1])
+
+
+@each_random
+def test_a_seed_generator_advances(family):
+    generators = [keras.random.SeedGenerator(5) for _ in range(2)]
+    first, second = (
+        [values_of(family.make(seed=generator), family.shape) for _ in range(2)] for generator in generators
+    )
+    assert not np.array_equal(*first)
+    assert np.array_equal(first, second)
+
+
+@each_family
+def test_config_survives_json_and_makes_an_equal_initializer(family):
+    initializer = family.make(seed=3) if family.random else family.make()
+    config = json.loads(json.dumps(initializer.get_config()))
+    again = type(initializer).from_config(config)
+    assert again.get_config() == initializer.get_config()
+    assert np.array_equal(values_of(again, family.shape), values_of(initializer, family.shape))
+
+
+@each_family
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it)), lambda it: it.clone()])
+def test_copies_draw_the_same(family, duplicate):
+    initializer = family.make(seed=3) if family.random else family.make()
+    assert np.array_equal(values_of(duplicate(initializer), family.shape), values_of(initializer, family.shape))
+
+
+@each_random
+def test_clones_of_an_unseeded_one_stay_unseeded(family):
+    initializer = family.make()
+    clone = initializer.clone()
+    assert clone.seed is None
+    assert clone.get_config()["seed"] is None
+    assert not np.array_equal(values_of(clone, family.shape), values_of(initializer, family.shape))
+
+
+@each_random
+def test_a_seed_generator_survives_the_config(family):
+    initializer = family.make(seed=keras.random.SeedGenerator(5))
+    again = type(initializer).from_config(json.loads(json.dumps(initializer.get_config())))
+    assert isinstance(again.seed, keras.random.SeedGenerator)
+    assert np.array_equal(
+        values_of(again, family.shape), values_of(family.make(seed=keras.random.SeedGenerator(5)), family.shape)
+    )
+
+
+@each_family
+def test_keras_gets_it_by_object_config_and_registered_name(family):
+    initializer = family.make(seed=3) if family.random else family.make()
+    assert keras.initializers.get(initializer) is initializer
+    config = keras.initializers.serialize(initializer)
+    for getter in (keras.initializers.get, keras_inits.get):
+        assert type(getter(config)) is family.cls
+        assert getter(config).get_config() == initializer.get_config()
+    if family.cls.__module__.startswith("keras_inits"):
+        assert type(keras.initializers.get(f"keras_inits>{family.cls.__name__}")) is family.cls
+
+
+@each_family
+def test_a_short_config_makes_ours(family):
+    config = {"class_name": family.cls.__name__, "config": family.make().get_config()}
+    assert type(keras_inits.get(config)) is family.cls
+
+
+@each_random
+def test_the_printed_form_tells_arguments_and_law(family):
+    text = repr(family.make(seed=3))
+    assert text.startswith(f"{family.cls.__name__}(")
+    assert "seed=3" in text
+    assert len(text.split("): ")[1]) > 5
