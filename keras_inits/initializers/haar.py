@@ -42,14 +42,14 @@ def _reflection_vectors(panel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     width = panel.shape[1]
     diagonal = np.arange(width)
     panel[:width] = np.tril(panel[:width])
-    head = panel[diagonal, diagonal]
-    squares = np.einsum("ij,ij->j", panel, panel)
-    signs = np.where(head < 0, -1, 1).astype(panel.dtype)
+    head = panel[diagonal, diagonal].astype(np.float64)
+    squares = np.einsum("ij,ij->j", panel, panel, dtype=np.float64)
+    signs = np.where(head < 0, -1, 1)
     beta = head + signs * np.sqrt(squares)
     beta[beta == 0] = 1  # a column of zeros: any reflection serves
     panel[diagonal, diagonal] = beta
-    panel /= np.sqrt(squares - head * head + beta * beta)
-    return panel, signs
+    panel *= (1 / np.sqrt(squares - head * head + beta * beta)).astype(panel.dtype)
+    return panel, signs.astype(panel.dtype)
 
 
 def _triangular_factor(vectors: np.ndarray) -> np.ndarray:

@@ -1,0 +1,109 @@
+"""Bad arguments: each message says what was received, what is expected and how to fix it, at the earliest moment."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+
+import keras_inits as ki
+
+AT_CONSTRUCTION = [
+    (lambda: ki.Uniform(scale=-1), ValueError, ["`scale`", "of at least 0", "Received: scale=-1", "Look at how"]),
+    (lambda: ki.Normal(scale=float("nan")), ValueError, ["a finite number", "Received: scale=nan"]),
+    (lambda: ki.Normal(scale=float("inf")), ValueError, ["a finite number", "Received: scale=inf"]),
+    (lambda: ki.Normal(scale="1"), TypeError, ["Received: scale='1' (of type str)", "Pass a Python or NumPy number"]),
+    (lambda: ki.Normal(scale=True), TypeError, ["Received: scale=True (of type bool)"]),
+    (lambda: ki.TruncatedNormal(mean=None), TypeError, ["`mean`", "Received: mean=None"]),
+    (lambda: ki.TruncatedNormal(stddev=-0.1), ValueError, ["`stddev`", "Received: stddev=-0.1"]),
+    (lambda: ki.VarianceScaling(scale=-1), ValueError, ["greater than 0", "Received: scale=-1"]),
+    (lambda: ki.VarianceScaling(scale=0), ValueError, ["greater than 0", "Received: scale=0"]),
+    (lambda: ki.VarianceScaling(scale=float("nan")), ValueError, ["Received: scale=nan"]),
+    (
+        lambda: ki.VarianceScaling(mode="fan"),
+        ValueError,
+        ["'fan_in', 'fan_out', 'fan_avg'", "Received: mode='fan'", "Glorot"],
+    ),
+    (
+        lambda: ki.VarianceScaling(distribution="normal"),
+        ValueError,
+        ["Received: distribution='normal'", "'untruncated_normal', 'truncated_normal'", "Keras calls 'normal'"],
+    ),
+    (lambda: ki.VarianceScaling(distribution=None), ValueError, ["Received: distribution=None"]),
+    (
+        lambda: ki.HeNormal(input_axes=(0,)),
+        ValueError,
+        ["belong together", "input_axes=(0,), output_axes=None", "Pass both"],
+    ),
+    (lambda: ki.HeNormal(truncated=1), TypeError, ["`truncated`", "Received: truncated=1 (of type int)", "Pass True"]),
+    (lambda: ki.HeNormal(seed="7"), TypeError, ["`seed`", "Received: seed='7' (of type str)", "Pass an integer"]),
+    (lambda: ki.Orthogonal(seed=1.5), TypeError, ["Received: seed=1.5 (of type float)", "or None"]),
+    (lambda: ki.Uniform(seed=True), TypeError, ["Received: seed=True (of type bool)"]),
+    (lambda: ki.Orthogonal(gain=float("nan")), ValueError, ["`gain`", "Received: gain=nan"]),
+    (lambda: ki.Identity(gain="big"), TypeError, ["`gain`", "Received: gain='big'"]),
+    (
+        lambda: ki.get("he_norml"),
+        ValueError,
+        ["Received: 'he_norml'", "Did you mean 'he_normal'?", "Expected one of Uniform"],
+    ),
+    (lambda: ki.get({"class_name": "Kaimig"}), ValueError, ["Received: 'Kaimig'", "keras.initializers.get"]),
+]
+AT_THE_CALL = [
+    (
+        ki.HeNormal(),
+        ((3, 3),),
+        {"dtype": "int32"},
+        ValueError,
+        ["Received: dtype='int32'", "float16, bfloat16", "keras.ops.cast"],
+    ),
+    (ki.Uniform(), ((3, 3),), {"dtype": "complex64"}, ValueError, ["Received: dtype='complex64'"]),
+    (ki.Identity(), ((3, 3),), {"dtype": "bool"}, ValueError, ["Received: dtype='bool'"]),
+    (ki.Orthogonal(), ((3,),), {}, ValueError, ["at least two sizes", "Received: shape=(3,)", "Use Normal"]),
+    (ki.Orthogonal(), ((),), {}, ValueError, ["Received: shape=()"]),
+    (ki.Identity(), ((3, 3, 2, 2),), {}, ValueError, ["two sizes", "Received: shape=(3, 3, 2, 2)", "Use Orthogonal"]),
+    (ki.Normal(), (5,), {}, TypeError, ["Received: shape=5", "Pass integers alone"]),
+    (ki.Normal(), ((None, 3),), {}, TypeError, ["Received: shape=(None, 3)", "fully defined"]),
+    (ki.Normal(), ((2.0, 3),), {}, TypeError, ["Received: shape=(2.0, 3)"]),
+    (ki.Normal(), ((-1, 3),), {}, ValueError, ["at least 0", "Received: shape=(-1, 3)"]),
+]
+
+
+@pytest.mark.parametrize(("make", "error", "parts"), AT_CONSTRUCTION)
+def test_at_construction(make, error, parts):
+    with pytest.raises(error) as caught:
+        make()
+    for part in parts:
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(("initializer", "arguments", "kwargs", "error", "parts"), AT_THE_CALL)
+def test_at_the_call(initializer, arguments, kwargs, error, parts):
+    with pytest.raises(error) as caught:
+        initializer(*arguments, **kwargs)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert ki.Normal(scale=np.float32(0.5)).get_config()["scale"] == 0.5
+    assert type(ki.Normal(scale=np.float32(0.5)).scale) is float
+    assert ki.Orthogonal(gain=np.int64(2)).gain == 2.0
+
+
+def test_vectors_and_scalars_are_drawn_where_the_law_has_a_meaning():
+    for initializer in (ki.Uniform(), ki.Normal(), ki.TruncatedNormal(), ki.HeNormal(), ki.GlorotUniform()):
+        assert tuple(initializer((7,)).shape) == (7,)
+        assert tuple(initializer(()).shape) == ()
+
+
+def test_very_large_fans_give_small_finite_values():
+    values = keras.ops.convert_to_numpy(ki.VarianceScaling(input_axes=(0, 0, 0), output_axes=(1,), seed=0)((2**20, 1)))
+    assert values.std() == pytest.approx(2.0**-30, rel=0.01)
+
+
+def test_an_error_leaves_the_initializer_usable():
+    initializer = ki.Orthogonal(seed=3)
+    before = keras.ops.convert_to_numpy(initializer((4, 4)))
+    with pytest.raises(ValueError, match=re.escape("shape=(4,)")):
+        initializer((4,))
+    assert np.array_equal(keras.ops.convert_to_numpy(initializer((4, 4))), before)
