@@ -3,6 +3,7 @@
     lookup      "he_normal" -> HeNormal(); the public list
     plain       laws whose scale is given
     scaling     laws whose scale follows from the fans      fans        shape -> (fan_in, fan_out)
+    rules       the named ones among them
     orthogonal  matrices that keep norms                    haar        Gaussian -> orthogonal matrix
     base        what they share: the call, the config       arguments   checks
     seeds       seed -> entropy                             sampling    entropy, shape -> array on the host
@@ -15,15 +16,15 @@ from keras.initializers import Constant, Ones, Zeros
 from keras_inits.initializers.lookup import get
 from keras_inits.initializers.orthogonal import Identity, Orthogonal
 from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
-from keras_inits.initializers.scaling import (
+from keras_inits.initializers.rules import (
     GlorotNormal,
     GlorotUniform,
     HeNormal,
     HeUniform,
     LecunNormal,
     LecunUniform,
-    VarianceScaling,
 )
+from keras_inits.initializers.scaling import VarianceScaling
 
 uniform = Uniform
 normal = Normal

@@ -9,15 +9,15 @@ from keras.initializers import Constant, Ones, Zeros
 
 from keras_inits.initializers.orthogonal import Identity, Orthogonal
 from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
-from keras_inits.initializers.scaling import (
+from keras_inits.initializers.rules import (
     GlorotNormal,
     GlorotUniform,
     HeNormal,
     HeUniform,
     LecunNormal,
     LecunUniform,
-    VarianceScaling,
 )
+from keras_inits.initializers.scaling import VarianceScaling
 
 # The public list: what stands here is found by `get`, exported under both of its names, and tested.
 CLASSES: tuple[Any, ...] = (
