@@ -38,7 +38,7 @@ def current() -> ModuleType:
 
 def is_symbolic() -> bool:
     """Whether Keras only wants to know shapes and dtypes: it calls initializers then, and throws the values away."""
-    return in_stateless_scope() or current().on_meta_device()
+    return bool(in_stateless_scope() or current().on_meta_device())
 
 
 # What follows is shared by the three recording steps.

@@ -55,9 +55,8 @@ class RecordingStep:
         self._rows: list[tuple[int, Tensor]] = []
         self._function = self._made(model)
 
-    def __call__(self, own: Callable[..., Any], *arguments: Any) -> Any:
-        """Runs the step or steps that `own`, Keras's training function, would run."""
-        del own
+    def __call__(self, *arguments: Any) -> Any:
+        """Runs the step or steps that Keras's own training function would run."""
         return self._function(*arguments)
 
     def start(self, count: int) -> None:
@@ -84,24 +83,28 @@ class RecordingStep:
                 self.count += 1
                 return logs, state
             (logs, rows), state = recording(state, data)
-            self._rows += [(self.count + number, row) for number, row in enumerate(rows)]
-            self.count += len(rows)
+            first, self.count = self.count, self.count + len(rows)
+            self._rows += [(first + number, row) for number, row in enumerate(rows)]
             return logs, state
 
         return model._make_function(step)  # type: ignore[no-any-return]
 
     def _jitted(self, model: Any, train_step: Callable[..., Any]) -> Callable[..., Any]:
         """The step as Keras compiles it, before it is wrapped in the loop over `steps_per_execution`."""
-        with swapped(model, "train_step", train_step), swapped(model, "_make_function", lambda step: step):
-            return made_by_keras(model)  # type: ignore[no-any-return]
+        steps: list[Callable[..., Any]] = []
+        with swapped(model, "train_step", train_step), swapped(model, "_make_function", steps.append):
+            made_by_keras(model)
+        if len(steps) != 1:
+            raise NotImplementedError("The model's make_train_function does not call Keras's _make_function")
+        return steps[0]
 
     def _recording(self, train_step: Callable[..., Any]) -> Callable[..., Any]:
         def recording_step(state: Any, data: Any) -> Any:
-            apply, rows, here = self._optimizer.stateless_apply, [], get_opaque_trace_state()
+            apply, rows, here = self._optimizer.stateless_apply, [], get_opaque_trace_state()  # type: ignore[no-untyped-call]
 
             def recording_apply(optimizer_variables: Any, grads: Any, trainable_variables: Any) -> Any:
                 try:
-                    if get_opaque_trace_state() != here:
+                    if get_opaque_trace_state() != here:  # type: ignore[no-untyped-call]
                         raise NotImplementedError("The optimizer is called inside of a loop or branch of JAX")
                     rows.append(self._row(optimizer_variables, grads))
                 except Exception as error:  # whatever goes wrong with a record, training goes on
@@ -126,20 +129,23 @@ class RecordingStep:
 def _row(arranged: list[Tensor], scale: Tensor) -> Tensor:
     """Sums of squares, the factors that the gradients had when they were squared, and the loss scale, in three rows."""
     # Fenced, or XLA fuses the sums into the backward pass and computes parts of that twice.
-    present = jax.lax.optimization_barrier([gradient for gradient in arranged if gradient is not None])
+    present = [gradient for gradient in arranged if gradient is not None]
+    present = jax.lax.optimization_barrier(present)  # type: ignore[no-untyped-call]
     present = [gradient.astype(jnp.float32) for gradient in present]
     plain = jnp.stack([_sum_of_squares(gradient) for gradient in present])
     safe = (plain >= LEAST_SAFE_SQUARE) & (plain < jnp.inf)
+    factors = jnp.where(safe, 1.0, jnp.where(plain < LEAST_SAFE_SQUARE, RESCALING, 1.0 / RESCALING))
 
-    def rescaled() -> tuple[Tensor, Tensor]:
-        factors = jnp.where(safe, 1.0, jnp.where(plain < LEAST_SAFE_SQUARE, RESCALING, 1.0 / RESCALING))
+    def rescaled() -> Tensor:
         pairs = zip(present, factors, strict=True)
-        return jnp.stack([_sum_of_squares(gradient * factor) for gradient, factor in pairs]), factors
+        return jnp.stack([_sum_of_squares(gradient * factor) for gradient, factor in pairs])
 
-    squares, factors = jax.lax.cond(safe.all(), lambda: (plain, jnp.ones_like(plain)), rescaled)
-    places = np.array([place for place, gradient in enumerate(arranged) if gradient is not None])
-    row = jnp.full((3, len(arranged)), jnp.array([[ABSENT], [1.0], [1.0]]), jnp.float32)
-    return row.at[0, places].set(squares).at[1, places].set(factors).at[2].set(scale)
+    squares = jax.lax.cond(safe.all(), lambda: plain, rescaled)
+    if len(present) < len(arranged):
+        numbers = iter(range(len(present)))
+        places = np.array([len(present) if gradient is None else next(numbers) for gradient in arranged])
+        squares, factors = jnp.append(squares, ABSENT)[places], jnp.append(factors, 1.0)[places]
+    return jnp.stack([squares, factors, jnp.full_like(factors, scale)])
 
 
 def _sum_of_squares(gradient: Tensor) -> Tensor:

@@ -1,9 +1,23 @@
 """TensorFlow's side of the room."""
 
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from keras_inits.backends import (
+    ABSENT,
+    LEAST_SAFE_SQUARE,
+    RESCALING,
+    ROWS_WAITING,
+    loss_scale,
+    made_by_keras,
+    norms_of,
+    ring_steps,
+    swapped,
+)
 
 Tensor = Any
 
@@ -21,3 +35,155 @@ def is_tracing() -> bool:
 def on_meta_device() -> bool:
     """TensorFlow has no device without values."""
     return False
+
+
+class RecordingStep:
+    """A training function made by Keras, in whose trace each call of the optimizer also writes a row into a ring.
+
+    Args:
+        model: The compiled model.
+        arrange: From gradients and variables to one gradient, or None, for each column of a row.
+        every: Only the rows of the steps 0, every, 2 * every, ... are computed and kept.
+    """
+
+    def __init__(self, model: Any, arrange: Callable[..., list[Tensor]], every: int) -> None:
+        self.failure: Exception | None = None
+        self._model, self._optimizer, self._arrange, self._every = model, model.optimizer, arrange, every
+        self._strategy = model.distribute_strategy
+        self._replicated = self._strategy.num_replicas_in_sync > 1
+        if self._replicated and _clips(_innermost(self._optimizer)):
+            warnings.warn(
+                "GradientNormLogger records gradients after clipping here: under a strategy of several replicas Keras "
+                "clips each replica's gradient, and adds them up then. It expects an optimizer that does not clip to "
+                "record what was there before. Leave out clipnorm, clipvalue and global_clipnorm to see it.",
+                stacklevel=2,
+            )
+        self._function = made_by_keras(model)
+        self._capacity = max(ROWS_WAITING, model.steps_per_execution)
+        self._count = self._variable(np.int64(0))
+        self._ring: tf.Variable | None = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Runs the step or steps that Keras's own training function would run."""
+        if self._ring is None:
+            self._prepare()
+        if not self._replicated:
+            with swapped(self._optimizer, "apply", self._before_apply(self._optimizer.apply)):
+                return self._function(*arguments)
+        optimizer, name = _innermost(self._optimizer), "_all_reduce_sum_gradients"
+        with swapped(optimizer, name, self._after_reduction(getattr(optimizer, name))):
+            return self._function(*arguments)
+
+    @property
+    def count(self) -> int:
+        """How many steps were trained, recorded or not."""
+        return int(self._count.numpy())
+
+    def start(self, count: int) -> None:
+        """Goes on counting from here."""
+        self._count.assign(count)
+
+    def fetch(self, since: int) -> tuple[np.ndarray, np.ndarray]:
+        """The steps from `since` on whose rows are still held, and their rows of norms."""
+        if self._ring is None:
+            return np.empty(0, np.int64), np.empty((0, 0))
+        steps = ring_steps(since, self.count, self._every, self._capacity)
+        rows = self._ring.numpy()[steps // self._every % self._capacity]
+        columns = rows.shape[1] // 2
+        return steps, norms_of(rows[:, :columns], rows[:, columns:-1], rows[:, -1])
+
+    def _prepare(self) -> None:
+        # A variable that is made in a trace has TensorFlow trace again, so the ring is made here if its width is known.
+        try:
+            if all(layer.built for layer in self._model._flatten_layers()):
+                self._make_ring(len(self._arrange((), ())))
+        except Exception as error:
+            self.failure = error
+
+    def _make_ring(self, columns: int) -> None:
+        self._ring = self._variable(np.zeros((self._capacity, 2 * columns + 1), np.float32))
+
+    def _variable(self, value: Any) -> tf.Variable:
+        # The first trace may be what creates the model's variables, and so the first to know how wide a row is.
+        with tf.init_scope(), self._strategy.scope():
+            first = tf.VariableAggregation.ONLY_FIRST_REPLICA
+            return tf.Variable(value, trainable=False, aggregation=first, name="keras_inits_recording")
+
+    def _before_apply(self, apply: Callable[..., Any]) -> Callable[..., Any]:
+        def recording_apply(grads: Any, trainable_variables: Any = None) -> Any:
+            variables = self._optimizer._trainable_variables if trainable_variables is None else trainable_variables
+            self._record(grads, variables, loss_scale(self._optimizer))
+            return apply(grads, trainable_variables)
+
+        return recording_apply
+
+    def _after_reduction(self, reduce: Callable[..., Any]) -> Callable[..., Any]:
+        def recording_reduction(grads_and_vars: Any) -> Any:
+            reduced = list(reduce(grads_and_vars))
+            self._record([gradient for gradient, _ in reduced], [variable for _, variable in reduced], None)
+            return reduced
+
+        return recording_reduction
+
+    def _record(self, gradients: Any, variables: Any, scale: Any) -> None:
+        try:
+            arranged = self._arrange(gradients, variables)
+            if self._ring is None:
+                self._make_ring(len(arranged))
+            due = tf.equal(self._count % self._every, 0)
+            if self._replicated:  # where neither a branch nor an indexed write may hold a variable
+                slots = tf.range(self._capacity, dtype=tf.int64)
+                here = due & tf.equal(slots, self._count // self._every % self._capacity)
+                ring = tf.where(here[:, None], _row(arranged, scale)[None], self._ring)
+                self._ring.assign(ring)  # type: ignore[union-attr]
+            elif self._every == 1:
+                self._write(arranged, scale)
+            else:
+                tf.cond(due, lambda: self._write(arranged, scale), lambda: due)
+            self._count.assign_add(1)
+        except Exception as error:  # whatever goes wrong with a record, training goes on
+            self.failure = error
+
+    def _write(self, arranged: list[Tensor], scale: Any) -> Tensor:
+        slot = self._count // self._every % self._capacity
+        self._ring.scatter_nd_update([[slot]], [_row(arranged, scale)])  # type: ignore[union-attr]
+        return tf.constant(True)
+
+
+def _innermost(optimizer: Any) -> Any:
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def _clips(optimizer: Any) -> bool:
+    return any(getattr(optimizer, name) is not None for name in ("clipnorm", "clipvalue", "global_clipnorm"))
+
+
+def _row(arranged: list[Tensor], scale: Any) -> Tensor:
+    """Sums of squares, the factors that the gradients had when they were squared, and the loss scale."""
+    present = [_dense(gradient) for gradient in arranged if gradient is not None]
+    plain = tf.stack([2.0 * tf.nn.l2_loss(gradient) for gradient in present])
+    safe = (plain >= LEAST_SAFE_SQUARE) & (plain < np.inf)
+
+    def rescaled() -> tuple[Tensor, Tensor]:
+        factors = tf.where(safe, 1.0, tf.where(plain < LEAST_SAFE_SQUARE, RESCALING, 1.0 / RESCALING))
+        pairs = zip(present, tf.unstack(factors), strict=True)
+        return tf.stack([2.0 * tf.nn.l2_loss(gradient * factor) for gradient, factor in pairs]), factors
+
+    squares, factors = tf.cond(tf.reduce_all(safe), lambda: (plain, tf.ones_like(plain)), rescaled)
+    if len(present) < len(arranged):
+        numbers = iter(range(len(present)))
+        places = [len(present) if gradient is None else next(numbers) for gradient in arranged]
+        squares, factors = (tf.gather(tf.concat([x, [y]], 0), places) for x, y in ((squares, ABSENT), (factors, 1.0)))
+    scale = tf.cast(1.0 if scale is None else scale, tf.float32)
+    return tf.concat([squares, factors, tf.reshape(scale, [1])], 0)
+
+
+def _dense(gradient: Tensor) -> Tensor:
+    """The gradient in float32, or of an embedding the rows that it touches, each added up over its repetitions."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return tf.cast(gradient, tf.float32)
+    order = tf.argsort(gradient.indices)
+    indices = tf.gather(gradient.indices, order)
+    values = tf.gather(tf.cast(gradient.values, tf.float32), order)
+    runs = tf.cumsum(tf.cast(indices[1:] != indices[:-1], tf.int32))
+    return tf.math.unsorted_segment_sum(values, tf.concat([[0], runs], 0), tf.size(indices))

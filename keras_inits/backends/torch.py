@@ -1,10 +1,22 @@
 """Torch's side of the room."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import torch
+
+from keras_inits.backends import (
+    ABSENT,
+    LEAST_SAFE_SQUARE,
+    RESCALING,
+    ROWS_WAITING,
+    loss_scale,
+    made_by_keras,
+    ring_steps,
+    swapped,
+)
 
 Tensor = Any
 
@@ -26,3 +38,101 @@ def is_tracing() -> bool:
 def on_meta_device() -> bool:
     """Whether Keras's current device is the one that has shapes and no values."""
     return bool(keras.ops.convert_to_tensor(torch.empty(0)).is_meta)
+
+
+LARGEST_SUM = 2**17
+"""Torch adds up squares one after the other on a processor, in float32: 1e7 of them come out wrong by 7e-4."""
+
+
+class RecordingStep:
+    """A training function made by Keras, around which each call of the optimizer also writes a row into a ring.
+
+    Args:
+        model: The compiled model.
+        arrange: From gradients and variables to one gradient, or None, for each column of a row.
+        every: Only the rows of the steps 0, every, 2 * every, ... are computed and kept.
+    """
+
+    def __init__(self, model: Any, arrange: Callable[..., list[Tensor]], every: int) -> None:
+        self.failure: Exception | None = None
+        self.count = 0
+        self._optimizer, self._arrange, self._every = model.optimizer, arrange, every
+        self._function = made_by_keras(model)
+        self._ring: Tensor = None
+        self._apply: Callable[..., Any] = model.optimizer.apply
+        # One function for good: `torch.compile` compiles anew for a new one. It is not to be compiled itself, for then
+        # a step would be compiled for each value of the count.
+        self._seam = torch.compiler.disable(self._recording_apply)  # type: ignore[no-untyped-call]
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Runs the step that Keras's own training function would run."""
+        self._apply = self._optimizer.apply
+        with swapped(self._optimizer, "apply", self._seam):
+            return self._function(*arguments)
+
+    def start(self, count: int) -> None:
+        """Goes on counting from here."""
+        self.count = count
+
+    def fetch(self, since: int) -> tuple[np.ndarray, np.ndarray]:
+        """The steps from `since` on whose rows are still held, and their rows of norms."""
+        if self._ring is None:
+            return np.empty(0, np.int64), np.empty((0, 0))
+        steps = ring_steps(since, self.count, self._every, ROWS_WAITING)
+        rows = self._ring.cpu().numpy()[steps // self._every % ROWS_WAITING]
+        norms, scales = rows[:, :-1].astype(np.float64), rows[:, -1:]
+        return steps, np.where(norms == ABSENT, ABSENT, norms / scales)
+
+    def _recording_apply(self, grads: Any, trainable_variables: Any = None) -> Any:
+        variables = self._optimizer._trainable_variables if trainable_variables is None else trainable_variables
+        try:
+            if self.count % self._every == 0:
+                self._record(self._arrange(grads, variables))
+            self.count += 1
+        except Exception as error:  # whatever goes wrong with a record, training goes on
+            self.failure = error
+        return self._apply(grads, trainable_variables)
+
+    @torch.no_grad()
+    def _record(self, arranged: list[Tensor]) -> None:
+        places = [place for place, gradient in enumerate(arranged) if gradient is not None]
+        norms = _norms([arranged[place] for place in places])
+        if self._ring is None:
+            self._ring = norms.new_zeros(ROWS_WAITING, len(arranged) + 1)
+        slot = self._ring[self.count // self._every % ROWS_WAITING]
+        if len(places) == len(arranged):
+            slot[:-1].copy_(norms)
+        else:
+            slot.fill_(ABSENT)
+            slot[places] = norms
+        scale = loss_scale(self._optimizer)
+        slot[-1] = 1.0 if scale is None else getattr(scale, "value", scale)
+
+
+def _norms(gradients: list[Tensor]) -> Tensor:
+    """The norm of each gradient, in the widest type of its device."""
+    device = gradients[0].device
+    if device.type == "cuda":
+        # No branch: reading its condition would have the host wait. Adding up in float64 is no slower there.
+        return torch.stack(torch._foreach_norm(gradients, 2, dtype=torch.float64))
+    parts = [_parts(gradient.float()) for gradient in gradients]
+    pieces = [piece for some in parts for piece in some]
+    plain = torch.stack(torch._foreach_norm(pieces))
+    safe = (plain >= LEAST_SAFE_SQUARE**0.5) & (plain < torch.inf)
+    norms = plain.to(torch.float32 if device.type == "mps" else torch.float64)
+    if not safe.all():
+        for index in (~safe).nonzero().flatten().tolist():
+            factor = RESCALING if plain[index] < 1.0 else 1.0 / RESCALING
+            norms[index] = torch.linalg.vector_norm(pieces[index] * factor).to(norms) / factor
+    if len(pieces) == len(gradients):
+        return norms
+    by_gradient = torch.split(norms, [len(some) for some in parts])
+    return torch.stack([torch.linalg.vector_norm(some) for some in by_gradient])
+
+
+def _parts(gradient: Tensor) -> list[Tensor]:
+    if gradient.numel() <= LARGEST_SUM:
+        return [gradient]
+    axis = int(np.argmax(gradient.shape))
+    length = max(1, LARGEST_SUM * gradient.shape[axis] // gradient.numel())
+    return list(torch.split(gradient, length, axis))

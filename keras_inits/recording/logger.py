@@ -1,0 +1,150 @@
+"""The callback."""
+
+import operator
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_inits.recording import files
+from keras_inits.recording.recorder import Recorder
+from keras_inits.recording.rows import Block, Rows
+from keras_inits.recording.trace import GradientTrace
+
+
+class GradientNormLogger(keras.callbacks.Callback):
+    r"""Records the norm of each layer's gradient, as the optimizer received it, at every step of `fit`.
+
+    With :math:`g_w(t)` the gradient of the loss with respect to the weight :math:`w` at step :math:`t`, a layer with
+    the weights :math:`W` has the norm :math:`\sqrt{\sum_{w \in W} \lVert g_w(t) \rVert_2^2}`. It is the gradient
+    that training used (no second backward pass), before clipping and weight decay and with a loss scale taken out.
+    Steps are counted over all fits with this logger.
+
+    `on_epoch_end` adds `grad_norm` to the logs: the mean, over the epoch's recorded steps, of the norm of all layers'
+    gradients together; NaN if one is. List the logger before the callbacks that read it.
+
+    Args:
+        every: Record the steps 0, `every`, 2 * `every`, ...
+        per: `"layer"`, or `"variable"` for each weight on its own.
+        log: What goes to the logs: `"global"`, `"layers"` (`grad_norm`, and `grad_norm/<layer>` for each), or None.
+        filename: A file ending in `.csv` or `.jsonl` to which rows are appended as training goes, whole lines only. The
+            logger's first rows replace a file that is there already.
+
+    Raises:
+        TypeError: If an argument is of a wrong type.
+        ValueError: If an argument has a value that is not among these.
+
+    Example:
+        >>> import keras
+        >>> import numpy as np
+        >>> from keras_inits.recording import GradientNormLogger
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8), keras.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> logger = GradientNormLogger()
+        >>> x = np.ones((32, 4))
+        >>> history = model.fit(x, x[:, :1], batch_size=8, epochs=2, verbose=0, callbacks=[logger])
+        >>> logger.trace.norms.shape
+        (8, 2)
+        >>> len(history.history["grad_norm"])
+        2
+    """
+
+    def __init__(
+        self,
+        every: int = 1,
+        per: str = "layer",
+        log: str | None = "global",
+        filename: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.every = _step_count(every)
+        self.per = _one_of("per", per, ("layer", "variable"))
+        self.log = _one_of("log", log, ("global", "layers", None))
+        self.filename = None if filename is None else Path(filename) if files.check_suffix(filename, _NAME) else None
+        self._rows = Rows()
+        self._recorder = Recorder(self.per, self.every)
+        self._epoch_start = 0  # how many blocks there were when the epoch began
+        self._written: tuple[str, ...] | None = None  # the columns of the file, once there is one
+
+    @property
+    def trace(self) -> GradientTrace:
+        """What was recorded so far; also in the middle of `fit`, and after one that was interrupted."""
+        self._fetch()
+        return self._rows.trace()
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Fetches what an earlier, interrupted fit may have left."""
+        self._fetch()
+        self._recorder.begin_fit()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Begins the epoch's mean."""
+        self._epoch_start = len(self._rows.blocks)
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Has the coming step recorded."""
+        model = self._model  # not `self.model`, which on JAX copies the whole state back to the model
+        if self._recorder.must_fetch(model):
+            self._fetch()
+        self._recorder.announce(model)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Fetches the epoch's rows, and adds their mean to the logs."""
+        self._fetch()
+        if logs is None or self.log is None or self._recorder.gave_up or not self._rows.blocks:
+            return
+        means = self._rows.means(self._epoch_start)
+        logs.update(means if self.log == "layers" else {"grad_norm": means["grad_norm"]})
+
+    def _fetch(self) -> None:
+        block = self._recorder.fetch(self._rows.next_step)
+        if block is not None:
+            self._rows.blocks.append(block)
+            if self.filename is not None:
+                self._write(block)
+
+    def _write(self, block: Block) -> None:
+        assert self.filename is not None
+        if self._written != block.names:
+            # The first rows, or those of another model, for whose layers the file has no columns yet.
+            trace = self._rows.trace()
+            trace.save(self.filename)
+            self._written = trace.layers
+        else:
+            files.append(self.filename, files.lines(self.filename.suffix, block.steps, block.names, block.norms))
+
+
+_NAME = "GradientNormLogger(filename=...)"
+
+
+def _step_count(every: Any) -> int:
+    try:
+        number = operator.index(every)
+    except TypeError:
+        number = None
+    if number is None or isinstance(every, bool):
+        raise TypeError(
+            f"GradientNormLogger received every={every!r}, of type {type(every).__name__}. It expects a whole number "
+            "of at least 1. Pass every=1 to record each step, or every=20 to record one step in twenty."
+        )
+    if number < 1:
+        raise ValueError(
+            f"GradientNormLogger received every={every!r}. It expects a whole number of at least 1. "
+            "Pass every=1 to record each step, or every=20 to record one step in twenty."
+        )
+    return number
+
+
+def _one_of(name: str, value: Any, allowed: tuple[str | None, ...]) -> Any:
+    names = ", ".join(repr(choice) for choice in allowed)
+    if not isinstance(value, str) and value not in allowed:
+        raise TypeError(
+            f"GradientNormLogger received {name}={value!r}, of type {type(value).__name__}. It expects one of {names}. "
+            f"Pass {name}={allowed[0]!r}."
+        )
+    if value not in allowed:
+        raise ValueError(
+            f"GradientNormLogger received {name}={value!r}. It expects one of {names}. Pass {name}={allowed[0]!r}."
+        )
+    return value

@@ -1,0 +1,160 @@
+"""The table of gradient norms that a training left."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from keras_inits.recording import files
+
+if TYPE_CHECKING:
+    import pandas  # type: ignore[import-untyped,unused-ignore]
+
+MOST_LINES = 24
+"""How many layers `print(trace)` shows: a terminal's height."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GradientTrace:
+    r"""The norm of each layer's gradient at each recorded step of a training.
+
+    With :math:`g_l(t)` the gradient that the optimizer received at step :math:`t` for all weights of layer :math:`l`,
+    `norms[t, l]` is :math:`\lVert g_l(t) \rVert_2`, and `global_norm[t]` is :math:`\sqrt{\sum_l \lVert g_l(t)
+    \rVert_2^2}`. Four things stay apart: a layer without a gradient (frozen, or not part of the loss) is masked, a zero
+    gradient is 0.0, and NaN and infinity are themselves.
+
+    Args:
+        steps: The numbers of the recorded steps, rising.
+        layers: The layers' names in depth order; variables' paths if the logger recorded `per="variable"`.
+        norms: steps x layers; masked where a layer had no gradient.
+
+    Raises:
+        ValueError: If the shapes do not fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> trace = GradientTrace([0, 1], ("dense", "dense_1"), np.array([[3.0, 4.0], [0.6, 0.8]]))
+        >>> trace.global_norm
+        array([5., 1.])
+    """
+
+    steps: np.ndarray
+    layers: tuple[str, ...]
+    norms: np.ma.MaskedArray
+
+    def __post_init__(self) -> None:
+        """Keeps copies, which nobody can write to."""
+        steps, layers = np.array(self.steps, np.int64), tuple(self.layers)
+        values, mask = np.array(np.ma.getdata(self.norms), np.float64), np.array(np.ma.getmaskarray(self.norms))
+        if values.shape != (*steps.shape, len(layers)) or steps.ndim != 1 or len(set(layers)) != len(layers):
+            raise ValueError(
+                f"GradientTrace received steps of shape {steps.shape}, {len(layers)} layers with {len(set(layers))} "
+                f"different names, and norms of shape {values.shape}. It expects n steps, m different names, and n x m "
+                "norms. Pass one row of norms for each step and one column for each layer."
+            )
+        values[mask] = 0.0
+        for array in (steps, values, mask):
+            array.flags.writeable = False
+        norms = np.ma.MaskedArray(values, mask=mask, copy=False, hard_mask=True)
+        for name, value in (("steps", steps), ("layers", layers), ("norms", norms)):
+            object.__setattr__(self, name, value)
+
+    @cached_property
+    def global_norm(self) -> np.ndarray:
+        """The norm of all layers' gradients together, for each step; float64, so no square leaves its range."""
+        return np.asarray(np.sqrt(np.sum(self.norms.filled(0.0) ** 2, axis=1)))
+
+    def __len__(self) -> int:
+        """The number of recorded steps."""
+        return len(self.steps)
+
+    def __repr__(self) -> str:
+        """One line; `print` shows more."""
+        return f"<GradientTrace of {len(self)} steps x {len(self.layers)} layers>"
+
+    def __str__(self) -> str:
+        """A line for each layer: its first and last norm, the least and the largest, and what was not a number."""
+        if not len(self):
+            return "GradientTrace: no step was recorded"
+        shown = range(len(self.layers))
+        lines = [f"GradientTrace: {len(self)} steps ({self.steps[0]} to {self.steps[-1]}) x {len(self.layers)} layers"]
+        width = max(len("all layers"), *(len(name) for name in self.layers), 0) if self.layers else len("all layers")
+        lines.append(f"{'':{width}}  {'first':>9}  {'last':>9}  {'least':>9}  {'largest':>9}")
+        lines.append(_line("all layers", np.ma.MaskedArray(self.global_norm), width))
+        body = [_line(self.layers[index], self.norms[:, index], width) for index in shown]
+        if len(body) > MOST_LINES:
+            half = MOST_LINES // 2
+            body[half:-half] = [f"... {len(body) - 2 * half} more layers ..."]
+        return "\n".join(lines + body)
+
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """A pandas table of steps x layers, in which "no gradient" is `pandas.NA` and NaN stays NaN.
+
+        Raises:
+            ImportError: If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError(
+                "GradientTrace.to_dataframe() found no pandas. It expects it to be installed. "
+                'Install it with: pip install "keras_inits[report]"'
+            ) from error
+        mask = np.ma.getmaskarray(self.norms)
+        columns = {
+            name: pandas.arrays.FloatingArray(self.norms.data[:, index].copy(), mask[:, index].copy())
+            for index, name in enumerate(self.layers)
+        }
+        return pandas.DataFrame(columns, index=pandas.Index(self.steps, name="step"))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes a file that `load` gives back exactly, and that is whole or not there at all.
+
+        Args:
+            path: Where to; `.csv` (no gradient is an empty cell) or `.jsonl` (a line of JSON for each step).
+
+        Raises:
+            ValueError: If the suffix is another.
+        """
+        files.save(path, self.steps, self.layers, self.norms)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Reads what `save` or the logger's `filename=` wrote, also while the logger is still writing.
+
+        Raises:
+            ValueError: If the suffix is neither `.csv` nor `.jsonl`, or the file is not of this kind.
+        """
+        return cls(*files.load(path))
+
+    def plot(self, path: str | os.PathLike[str]) -> None:
+        """Draws every layer's norm over the steps, on a log scale, from dark (first layer) to light (last).
+
+        Zero, NaN and infinite norms are marks at the plot's edges.
+
+        Args:
+            path: Where to; the suffix says the format (`.png`, `.svg`, `.pdf`, ...).
+
+        Raises:
+            ImportError: If matplotlib is not installed.
+        """
+        from keras_inits.recording.plot import plot_trace
+
+        plot_trace(self.steps, self.layers, self.norms, path)
+
+
+def _line(name: str, norms: np.ma.MaskedArray, width: int) -> str:
+    values = norms.compressed()
+    finite = values[np.isfinite(values)]
+    ends = [norms[0], norms[-1], *((finite.min(), finite.max()) if len(finite) else (np.ma.masked, np.ma.masked))]
+    cells = "  ".join(f"{'-' if value is np.ma.masked else format(value, '.3g'):>9}" for value in ends)
+    counts = {
+        "no gradient": norms.size - len(values),
+        "zero": np.count_nonzero(values == 0),
+        "NaN": np.count_nonzero(np.isnan(values)),
+        "infinite": np.count_nonzero(np.isinf(values)),
+    }
+    notes = ", ".join(f"{count} x {what}" for what, count in counts.items() if count)
+    return f"{name:{width}}  {cells}  {notes}".rstrip()

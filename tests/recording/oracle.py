@@ -1,0 +1,67 @@
+"""The slow obvious twin: a training loop by hand, with the backend's own autodiff and plain gradient descent."""
+
+import keras
+import numpy as np
+
+
+def train(model, loss, batches, rate):
+    """Trains the model; returns, for each batch, the gradient of each trainable variable in float64, or None, by id."""
+    return [step(model, loss, x, y, rate) for x, y in batches]
+
+
+def step(model, loss, x, y, rate):
+    variables = model.trainable_variables
+    gradients = GRADIENTS[keras.backend.backend()](model, loss, x, y, variables)
+    for variable, gradient in zip(variables, gradients, strict=True):
+        if gradient is not None:
+            variable.assign(keras.ops.convert_to_numpy(variable) - np.float32(rate) * gradient)
+    pairs = zip(variables, gradients, strict=True)
+    return {id(v): None if gradient is None else gradient.astype(np.float64) for v, gradient in pairs}
+
+
+def _tensorflow(model, loss, x, y, variables):
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        value = loss(y, model(x))
+    gradients = tape.gradient(value, [variable.value for variable in variables])
+    return [None if gradient is None else tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
+
+
+def _jax(model, loss, x, y, variables):
+    import jax
+
+    fixed = [variable.value for variable in model.non_trainable_variables]
+
+    def of(values):
+        return loss(y, model.stateless_call(values, fixed, x)[0])
+
+    return [np.asarray(gradient) for gradient in jax.grad(of)([variable.value for variable in variables])]
+
+
+def _torch(model, loss, x, y, variables):
+    model.zero_grad()
+    loss(keras.ops.convert_to_tensor(y), model(x)).backward()
+    gradients = [variable.value.grad for variable in variables]
+    return [None if gradient is None else gradient.numpy(force=True).copy() for gradient in gradients]
+
+
+GRADIENTS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
+
+
+def norms(gradients, layers):
+    """steps x layers, masked where a layer had no gradient; each layer is given as its list of variables."""
+    table = np.ma.masked_all((len(gradients), len(layers)))
+    for row, by_id in enumerate(gradients):
+        for column, variables in enumerate(layers):
+            present = [by_id[id(v)].ravel() for v in variables if by_id.get(id(v)) is not None]
+            if present:
+                table[row, column] = np.linalg.norm(np.concatenate(present))
+    return table
+
+
+def assert_same(recorded, expected, tolerance=1e-5):
+    """Masked, zero, NaN and infinite in the same places; everything else within the relative tolerance."""
+    assert recorded.shape == expected.shape
+    np.testing.assert_array_equal(np.ma.getmaskarray(recorded), np.ma.getmaskarray(expected))
+    np.testing.assert_allclose(recorded.compressed(), expected.compressed(), rtol=tolerance, atol=0.0)

@@ -1,0 +1,273 @@
+"""After `fit`, however it ended, model, optimizer and files are what they would have been without the logger."""
+
+import copy
+import pickle
+import zipfile
+
+import keras
+import models
+import numpy as np
+import pytest
+
+from keras_inits.recording import GradientNormLogger
+
+
+def ready(kind=models.sequential, optimizer="adam", **arguments):
+    return models.compiled(kind(), keras.optimizers.get(optimizer), **arguments)
+
+
+class Raises(keras.callbacks.Callback):
+    def __init__(self, hook, error=KeyboardInterrupt, after=3):
+        super().__init__()
+        self.calls = 0
+
+        def interrupt(*_, **__):
+            self.calls += 1
+            if self.calls == after:
+                raise error
+
+        setattr(self, hook, interrupt)
+
+
+class Interrupting(keras.layers.Layer):
+    """Raises in mid-step, in the forward pass that runs eagerly."""
+
+    armed = False
+
+    def call(self, x):
+        if self.armed:
+            raise KeyboardInterrupt
+        return x
+
+
+def interrupted(model, callbacks):
+    with pytest.raises(KeyboardInterrupt):
+        models.fit(model, *models.data(), callbacks)
+
+
+def state(model):
+    """All that could differ."""
+    optimizer = model.optimizer
+    return {
+        "model attributes": sorted(vars(model)),
+        "optimizer attributes": sorted(vars(optimizer)),
+        "train_step": "train_step" in vars(model),
+        "variables": [v.path.split("/")[-1] for v in model.variables],
+        "optimizer variables": len(optimizer.variables),
+        "train_function": getattr(model.train_function, "__qualname__", None),
+    }
+
+
+def test_after_fit(tmp_path):
+    x, y = models.data()
+    model, twin = ready(loss="mse"), ready(loss="mse")
+    models.fit(model, x, y, [GradientNormLogger()])
+    models.fit(twin, x, y, [])
+    assert state(model) == state(twin)
+    np.testing.assert_allclose(model.get_weights()[0], twin.get_weights()[0], rtol=1e-5, atol=1e-7)
+    contents = []
+    for name, saved in (("model", model), ("twin", twin)):
+        saved.save(tmp_path / f"{name}.keras")
+        with zipfile.ZipFile(tmp_path / f"{name}.keras") as archive:
+            contents.append({entry.filename: entry.file_size for entry in archive.infolist()})
+    assert contents[0].keys() == contents[1].keys()
+    assert contents[0]["model.weights.h5"] == contents[1]["model.weights.h5"]
+    copy.deepcopy(model)
+    pickle.loads(pickle.dumps(model))
+
+
+@pytest.mark.parametrize("first", ["train_on_batch", "fit"])
+@pytest.mark.parametrize("hook", ["on_train_batch_begin", "on_train_batch_end", "on_epoch_end"])
+def test_after_an_interrupt_in_another_callback(hook, first):
+    x, y = models.data()
+    model, twin, logger = ready(), ready(), GradientNormLogger()
+    after = 1 if hook == "on_epoch_end" else 3
+    interrupted(model, [logger, Raises(hook, after=after)])
+    interrupted(twin, [Raises(hook, after=after)])
+    assert len(logger.trace) == {"on_train_batch_begin": 2, "on_train_batch_end": 3, "on_epoch_end": 7}[hook]
+    steps = len(logger.trace)
+    if first == "train_on_batch":
+        model.train_on_batch(x[:8], y[:8])
+        twin.train_on_batch(x[:8], y[:8])
+    models.fit(model, x, y, [])
+    assert len(logger.trace) == steps, "steps without the logger were recorded"
+    models.fit(twin, x, y, [])
+    assert state(model) == state(twin)
+    models.fit(model, x, y, [logger])
+    np.testing.assert_array_equal(logger.trace.steps, np.arange(steps + 14))
+
+
+def test_after_an_interrupt_in_mid_step():
+    model = keras.Sequential([keras.Input((6,)), Interrupting(), models.dense(1)])
+    models.compiled(model, run_eagerly=True)
+    logger = GradientNormLogger()
+
+    class Arms(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            model.layers[0].armed = batch == 4
+
+    interrupted(model, [logger, Arms()])
+    model.layers[0].armed = False
+    assert len(logger.trace) == 5
+    assert "apply" not in vars(model.optimizer)
+    assert "stateless_apply" not in vars(model.optimizer)
+    models.fit(model, *models.data(), [logger])
+    np.testing.assert_array_equal(logger.trace.steps, np.arange(19))
+
+
+def test_an_interrupt_of_the_very_first_step_is_no_failure():
+    model = keras.Sequential([keras.Input((6,)), Interrupting(), models.dense(1)])
+    models.compiled(model, run_eagerly=True)
+    logger = GradientNormLogger()
+
+    class Arms(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            model.layers[0].armed = True
+
+    interrupted(model, [logger, Arms()])
+    assert len(logger.trace) == 0
+    # Another model: on JAX Keras itself leaves one whose first step is interrupted without its weights.
+    models.fit(ready(), *models.data(), [logger])
+    np.testing.assert_array_equal(logger.trace.steps, np.arange(14))
+
+
+class Counting(keras.Sequential):
+    """Counts how often Python runs the training step: once a trace, in a graph."""
+
+    traces = 0
+
+    def train_step(self, *arguments):
+        Counting.traces += 1
+        return super().train_step(*arguments)
+
+
+def counted(callbacks_of_fits, **arguments):
+    keras.utils.set_random_seed(0)
+    model = models.compiled(Counting([keras.Input((6,)), models.dense(1)]), **arguments)
+    counts = []
+    for callbacks in callbacks_of_fits:
+        Counting.traces = 0
+        models.fit(model, *models.data(), callbacks)
+        counts.append(Counting.traces)
+    return counts
+
+
+def test_a_second_fit_traces_nothing():
+    logger = GradientNormLogger()
+    first, second, third = counted([[logger], [logger], [logger]])
+    (plain,) = counted([[]])
+    if keras.backend.backend() == "torch":  # which runs Python at each step
+        assert (first, second, third, plain) == (14, 14, 14, 14)
+    else:
+        assert (first, second, third) == (plain, 0, 0)
+
+
+def test_fits_with_and_without_in_turn_trace_each_once():
+    logger = GradientNormLogger()
+    counts = counted([[logger], [], [logger], []])
+    if keras.backend.backend() != "torch":
+        assert counts[0] > 0
+        assert counts[1] > 0
+        assert counts[2:] == [0, 0]
+    assert len(logger.trace) == 28
+
+
+@pytest.mark.parametrize("change", ["compile", "eager", "another model", "frozen"])
+def test_what_changes_between_two_fits(change):
+    x, y = models.data()
+    logger = GradientNormLogger()
+    model = ready()
+    models.fit(model, x, y, [logger])
+    if change == "compile":
+        models.compiled(model, keras.optimizers.SGD(0.1))
+    elif change == "eager":
+        model.run_eagerly = True
+    elif change == "another model":
+        model = ready(models.nested)
+    else:
+        model.get_layer("second").trainable = False
+        models.compiled(model)
+    models.fit(model, x, y, [logger])
+    trace = logger.trace
+    np.testing.assert_array_equal(trace.steps, np.arange(28))
+    if change == "another model":
+        assert trace.layers == ("first", "second", "last", "block/first", "block/second")
+        mask = np.ma.getmaskarray(trace.norms)
+        assert mask[:14, 3:].all()
+        assert not mask[:14, :3].any()
+        assert mask[14:, 1].all()
+    elif change == "frozen":
+        mask = np.ma.getmaskarray(trace.norms)
+        assert mask[14:, 1].all()
+        assert mask.sum() == 14
+
+
+def test_a_checkpoint_of_mid_fit_opens_with_the_optimizers_state(tmp_path):
+    path = tmp_path / "mid.keras"
+    model = ready(loss="mse")
+    models.fit(model, *models.data(), [GradientNormLogger(), keras.callbacks.ModelCheckpoint(path, save_freq=3)])
+    loaded = keras.models.load_model(path)  # any warning is an error
+    assert int(loaded.optimizer.iterations) == 12
+    assert len(loaded.optimizer.variables) == len(model.optimizer.variables)
+
+
+@pytest.mark.parametrize("method", ["evaluate", "predict"])
+def test_evaluate_and_predict_are_left_alone(method):
+    x, y = models.data()
+    model, twin, logger = ready(), ready(), GradientNormLogger()
+    arguments = (x, y) if method == "evaluate" else (x,)
+    getattr(model, method)(*arguments, verbose=0, callbacks=[logger])
+    getattr(twin, method)(*arguments, verbose=0)
+    assert state(model) == state(twin)
+    assert len(logger.trace) == 0
+    models.fit(model, x, y, [])
+    assert len(logger.trace) == 0
+
+
+def test_validation_in_fit_is_not_recorded():
+    x, y = models.data()
+    model, logger = ready(), GradientNormLogger()
+    model.fit(x, y, batch_size=8, epochs=2, verbose=0, validation_data=(x, y), callbacks=[logger])
+    assert len(logger.trace) == 14
+
+
+class HidesItsOptimizer(keras.Sequential):
+    def train_step(self, *arguments):
+        if keras.backend.backend() == "jax":
+            state, (x, *_) = arguments
+            return {"loss": keras.ops.sum(x)}, state
+        return {"loss": keras.ops.sum(arguments[0][0])}
+
+
+def test_a_train_step_without_the_optimizer_warns_once_and_goes_on():
+    model = models.compiled(HidesItsOptimizer([keras.Input((6,)), models.dense(1)]))
+    logger = GradientNormLogger()
+    with pytest.warns(UserWarning, match="does not hand its gradients to model.optimizer") as caught:
+        history = models.fit(model, *models.data(), [logger])
+    assert len([w for w in caught if "GradientNormLogger" in str(w.message)]) == 1
+    assert len(logger.trace) == 0
+    assert "grad_norm" not in history.history
+
+
+def test_two_loggers_in_one_fit_say_so():
+    first, second = GradientNormLogger(), GradientNormLogger()
+    model = ready()
+    with pytest.warns(UserWarning, match="a second GradientNormLogger"):
+        models.fit(model, *models.data(), [first, second])
+    assert len(first.trace) == 0
+    assert len(second.trace) == 14
+
+
+def test_a_gradient_that_cannot_be_recorded_does_not_stop_training(monkeypatch):
+    from keras_inits.recording.columns import Columns
+
+    def broken(self, gradients, variables):
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr(Columns, "arrange", broken)
+    model, twin, logger = ready(), ready(), GradientNormLogger()
+    with pytest.warns(UserWarning, match="no such luck"):
+        models.fit(model, *models.data(), [logger])
+    models.fit(twin, *models.data(), [])
+    np.testing.assert_allclose(model.get_weights()[0], twin.get_weights()[0], rtol=1e-5, atol=1e-7)
+    assert len(logger.trace) == 0

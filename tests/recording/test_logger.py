@@ -1,0 +1,178 @@
+"""Arguments, logs and files of the callback."""
+
+import json
+
+import keras
+import models
+import numpy as np
+import pytest
+
+from keras_inits.recording import GradientNormLogger, GradientTrace
+
+WHOLE = "Pass every=1 to record each step, or every=20 to record one step in twenty."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (
+            {"every": 0},
+            ValueError,
+            f"GradientNormLogger received every=0. It expects a whole number of at least 1. {WHOLE}",
+        ),
+        (
+            {"every": 1.5},
+            TypeError,
+            "GradientNormLogger received every=1.5, of type float. It expects a whole number of at least 1. " + WHOLE,
+        ),
+        (
+            {"every": True},
+            TypeError,
+            "GradientNormLogger received every=True, of type bool. It expects a whole number of at least 1. " + WHOLE,
+        ),
+        (
+            {"per": "model"},
+            ValueError,
+            "GradientNormLogger received per='model'. It expects one of 'layer', 'variable'. Pass per='layer'.",
+        ),
+        (
+            {"per": None},
+            TypeError,
+            "GradientNormLogger received per=None, of type NoneType. It expects one of 'layer', 'variable'. "
+            "Pass per='layer'.",
+        ),
+        (
+            {"log": "all"},
+            ValueError,
+            "GradientNormLogger received log='all'. It expects one of 'global', 'layers', None. Pass log='global'.",
+        ),
+        (
+            {"filename": "norms.txt"},
+            ValueError,
+            "GradientNormLogger(filename=...) received 'norms.txt', with the suffix '.txt'. It expects a path that "
+            'ends in .csv or .jsonl. Rename it, for example to "norms.csv".',
+        ),
+        (
+            {"filename": 3},
+            TypeError,
+            "GradientNormLogger(filename=...) received 3, of type int. It expects the path of a file that ends in .csv "
+            'or .jsonl. Pass a string or a pathlib.Path, such as "gradients.csv".',
+        ),
+    ],
+)
+def test_bad_arguments_are_named_at_once(arguments, error, message):
+    with pytest.raises(error) as caught:
+        GradientNormLogger(**arguments)
+    assert str(caught.value) == message
+
+
+def fitted(logger, *others, epochs=3, **arguments):
+    model = models.compiled(models.sequential(), **arguments)
+    return models.fit(model, *models.data(), [logger, *others], epochs)
+
+
+def test_logs_have_the_epochs_mean():
+    logger = GradientNormLogger()
+    history = fitted(logger).history
+    np.testing.assert_allclose(history["grad_norm"], logger.trace.global_norm.reshape(3, 7).mean(1), rtol=1e-12)
+    assert set(history) == {"loss", "grad_norm"}
+
+
+def test_logs_of_every_layer_or_none():
+    logger = GradientNormLogger(log="layers", every=5)
+    history = fitted(logger).history
+    assert set(history) == {"loss", "grad_norm", "grad_norm/first", "grad_norm/second", "grad_norm/last"}
+    first = logger.trace.norms[:, 0]  # the steps 0 and 5, 10, 15 and 20
+    np.testing.assert_allclose(history["grad_norm/first"], [first[:2].mean(), first[2], first[3:].mean()], rtol=1e-12)
+    assert set(fitted(GradientNormLogger(log=None)).history) == {"loss"}
+
+
+def test_an_epoch_without_a_recorded_step_says_nan():
+    history = fitted(GradientNormLogger(every=10, log="layers")).history
+    assert np.isnan(history["grad_norm"]).tolist() == [False, False, False]
+    history = fitted(GradientNormLogger(every=14, log="layers")).history
+    assert np.isnan(history["grad_norm"]).tolist() == [False, True, False]
+    assert np.isnan(history["grad_norm/last"]).tolist() == [False, True, False]
+
+
+def test_a_gradient_that_is_not_a_number_makes_the_mean_so():
+    x, y = models.data()
+    y[9] = np.nan
+    logger = GradientNormLogger()
+    history = models.fit(models.compiled(models.sequential()), x, y, [logger], 1).history
+    assert np.isnan(history["grad_norm"][0])
+    assert np.isfinite(logger.trace.global_norm[0])
+    assert np.isnan(logger.trace.global_norm[1])
+
+
+def test_callbacks_that_are_listed_later_see_it(tmp_path):
+    stop = keras.callbacks.EarlyStopping("grad_norm", mode="min", min_delta=1e9, patience=1)
+    history = fitted(GradientNormLogger(), stop, keras.callbacks.CSVLogger(tmp_path / "log.csv"), epochs=5)
+    assert len(history.epoch) == 2
+    assert (tmp_path / "log.csv").read_text().splitlines()[0] == "epoch,grad_norm,loss,val_grad_norm,val_loss"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_rows_are_appended_to_a_file_in_whole_lines(tmp_path, suffix):
+    path = tmp_path / f"norms{suffix}"
+    path.write_text("what was there before\n")
+    logger = GradientNormLogger(filename=path)
+    lines = []
+
+    class Reads(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            text = path.read_text()
+            assert text.endswith("\n")
+            lines.append(text.count("\n") - (suffix == ".csv"))
+
+    model = models.compiled(models.sequential())
+    for _ in range(2):
+        models.fit(model, *models.data(), [logger, Reads()])
+    assert lines == [7, 14, 21, 28]
+    same(GradientTrace.load(path), logger.trace)
+    if suffix == ".jsonl":
+        record = json.loads(path.read_text().splitlines()[3])
+        assert record["step"] == 3
+        assert list(record["norms"]) == ["first", "second", "last"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_file_of_two_models(tmp_path, suffix):
+    path = tmp_path / f"norms{suffix}"
+    logger = GradientNormLogger(filename=path)
+    for build in (models.sequential, models.nested, models.sequential):
+        models.fit(models.compiled(build()), *models.data(), [logger], 1)
+    same(GradientTrace.load(path), logger.trace)
+    assert len(logger.trace) == 21
+
+
+def test_rows_of_an_interrupted_fit_reach_the_trace_and_the_file(tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 4:
+                raise RuntimeError("stop")
+
+    logger = GradientNormLogger(filename=tmp_path / "norms.csv")
+    with pytest.raises(RuntimeError, match="stop"):
+        fitted(logger, Stop())
+    assert len(logger.trace) == 5
+    same(GradientTrace.load(tmp_path / "norms.csv"), logger.trace)
+
+
+def test_the_trace_can_be_read_in_mid_fit():
+    logger = GradientNormLogger()
+    seen = []
+
+    class Reads(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(len(logger.trace))
+
+    fitted(logger, Reads(), epochs=1)
+    assert seen == [1, 2, 3, 4, 5, 6, 7]
+
+
+def same(trace, other):
+    np.testing.assert_array_equal(trace.steps, other.steps)
+    assert trace.layers == other.layers
+    np.testing.assert_array_equal(np.ma.getmaskarray(trace.norms), np.ma.getmaskarray(other.norms))
+    np.testing.assert_array_equal(trace.norms.filled(0.0), other.norms.filled(0.0))

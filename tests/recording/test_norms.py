@@ -1,0 +1,185 @@
+"""Each recorded norm is that of a training loop by hand."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import models
+import numpy as np
+import oracle
+import pytest
+
+from keras_inits.recording import GradientNormLogger
+
+BACKEND = keras.backend.backend()
+MODES = {
+    "graph": {},
+    "eager": {"run_eagerly": True},
+    "xla": {"jit_compile": True},
+    "groups of four": {"steps_per_execution": 4},
+}
+CASES = [(name, mode) for name in models.MODELS for mode in MODES]
+if BACKEND == "torch":  # where Keras refuses groups of steps, and torch.compile takes a minute for each model
+    compiled = ("sequential", "embedding")
+    CASES = [(n, m) for n, m in CASES if m != "groups of four" and (m != "xla" or n in compiled)]
+
+
+def twins(name):
+    """Two equal models and their data; one of them still unbuilt if it is built by its first batch."""
+    build, names = models.MODELS[name]
+    x, y = models.data(name)
+    model, twin = build(), build()
+    twin(x[: models.BATCH])
+    return model, twin, names, x, y
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch.compile's own
+@pytest.mark.parametrize(("name", "mode"), CASES)
+def test_every_step_of_two_epochs_is_that_of_a_loop_by_hand(name, mode):
+    model, twin, names, x, y = twins(name)
+    logger = GradientNormLogger()
+    models.fit(models.compiled(model, **MODES[mode]), x, y, [logger])
+    gradients = oracle.train(twin, models.mean_square, models.batches(x, y), models.RATE)
+    trace = logger.trace
+    np.testing.assert_array_equal(trace.steps, np.arange(14))
+    assert trace.layers == names
+    oracle.assert_same(trace.norms, oracle.norms(gradients, models.layer_variables(twin, names)))
+
+
+@pytest.mark.parametrize("mode", ["graph", "eager", "xla"] if BACKEND != "torch" else ["graph"])
+@pytest.mark.parametrize("size", [1e-30, 1e30])
+def test_the_range_of_float32_is_used_in_full(size, mode):
+    def loss(y, predicted):
+        return models.mean_square(y, predicted) * size
+
+    model, twin, names, x, y = twins("sequential")
+    logger = GradientNormLogger()
+    models.fit(models.compiled(model, keras.optimizers.SGD(1e-3 / size), loss=loss, **MODES[mode]), x, y, [logger])
+    gradients = oracle.train(twin, loss, models.batches(x, y), 1e-3 / size)
+    oracle.assert_same(logger.trace.norms, oracle.norms(gradients, models.layer_variables(twin, names)))
+
+
+class Given(keras.layers.Layer):
+    """A weight whose gradient is the input, to the bit."""
+
+    def build(self, shape):
+        self.weight = self.add_weight(shape=shape[1:], name="weight", initializer="zeros")
+
+    def call(self, x):
+        return keras.ops.sum(x * self.weight, axis=-1, keepdims=True)
+
+
+def sum_of(y, predicted):
+    return keras.ops.sum(predicted)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [1.2e-38, 0.0, 0.0],
+        [3e38, 3e38, 3e38],  # a norm beyond float32
+        [1e-38, 1e38, 1.0],
+        [2e-19, 1e-25, 0.0],  # around where squares begin to be lost
+        [0.0, 0.0, 0.0],
+        [np.inf, 1.0, 0.0],
+        [np.nan, 1.0, 0.0],
+        [np.nan, np.inf, 3e38],
+    ],
+)
+def test_zero_nan_and_infinity_stay_apart(entries):
+    model = keras.Sequential([keras.Input((3,)), Given()])
+    model.compile(keras.optimizers.SGD(0.0), sum_of)
+    logger = GradientNormLogger()
+    x = np.array([entries], np.float32)
+    model.fit(x, np.zeros((1, 1)), verbose=0, callbacks=[logger])
+    with np.errstate(invalid="ignore"):
+        expected = np.linalg.norm(x.astype(np.float64).ravel())
+    np.testing.assert_allclose(logger.trace.norms[0, 0], expected, rtol=1e-5)
+    np.testing.assert_allclose(logger.trace.global_norm[0], expected, rtol=1e-5)
+
+
+def test_ten_million_entries_are_added_up_right():
+    x = np.random.default_rng(0).standard_normal((1, 10_000_000), dtype=np.float32)
+    model = keras.Sequential([keras.Input((x.shape[1],)), Given()])
+    model.compile(keras.optimizers.SGD(0.0), sum_of)
+    logger = GradientNormLogger()
+    model.fit(x, np.zeros((1, 1)), verbose=0, callbacks=[logger])
+    np.testing.assert_allclose(logger.trace.global_norm[0], np.linalg.norm(x.astype(np.float64)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["loss scale factor", "dynamic loss scale"])
+def test_a_loss_scale_is_taken_out(optimizer):
+    sgd = keras.optimizers.SGD(models.RATE, loss_scale_factor=1024.0 if optimizer == "loss scale factor" else None)
+    if optimizer == "dynamic loss scale":
+        sgd = keras.optimizers.LossScaleOptimizer(sgd, initial_scale=512.0, dynamic_growth_steps=3)
+    model, twin, names, x, y = twins("sequential")
+    logger = GradientNormLogger()
+    models.fit(models.compiled(model, sgd), x, y, [logger])
+    gradients = oracle.train(twin, models.mean_square, models.batches(x, y), models.RATE)
+    oracle.assert_same(logger.trace.norms, oracle.norms(gradients, models.layer_variables(twin, names)))
+
+
+def test_mixed_float16_is_recorded_without_its_loss_scale():
+    keras.config.set_dtype_policy("mixed_float16")
+    model, x, y = models.sequential(), *models.data()
+    keras.config.set_dtype_policy("float32")
+    twin = models.sequential()
+    twin.set_weights(model.get_weights())
+    logger = GradientNormLogger()
+    models.fit(models.compiled(model), x, y, [logger], epochs=1)
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    gradients = oracle.train(twin, models.mean_square, models.batches(x, y, 1), models.RATE)
+    expected = oracle.norms(gradients, models.layer_variables(twin, models.MODELS["sequential"][1]))
+    oracle.assert_same(logger.trace.norms, expected, tolerance=0.02)  # ten times the rounding of float16
+
+
+def test_clipping_and_weight_decay_come_after_the_record():
+    model, twin, names, x, y = twins("sequential")
+    adam = keras.optimizers.AdamW(1e-2, weight_decay=0.1, global_clipnorm=1e-3)
+    logger = GradientNormLogger()
+    models.fit(models.compiled(model, adam), x[:8], y[:8], [logger], epochs=1)
+    gradients = oracle.train(twin, models.mean_square, models.batches(x[:8], y[:8], 1), models.RATE)
+    oracle.assert_same(logger.trace.norms, oracle.norms(gradients, models.layer_variables(twin, names)))
+
+
+def test_variables_are_recorded_one_by_one():
+    model, twin, _, x, y = twins("nested")
+    logger = GradientNormLogger(per="variable")
+    models.fit(models.compiled(model), x, y, [logger])
+    gradients = oracle.train(twin, models.mean_square, models.batches(x, y), models.RATE)
+    oracle.assert_same(logger.trace.norms, oracle.norms(gradients, [[v] for v in twin.trainable_variables]))
+    assert logger.trace.layers == tuple(variable.path for variable in model.trainable_variables)
+
+
+@pytest.mark.parametrize("group", [1, 4] if BACKEND != "torch" else [1])
+def test_every_third_step(group):
+    model, twin, names, x, y = twins("sequential")
+    logger = GradientNormLogger(every=3)
+    models.fit(models.compiled(model, steps_per_execution=group), x, y, [logger])
+    gradients = oracle.train(twin, models.mean_square, models.batches(x, y), models.RATE)
+    np.testing.assert_array_equal(logger.trace.steps, [0, 3, 6, 9, 12])
+    oracle.assert_same(logger.trace.norms, oracle.norms(gradients, models.layer_variables(twin, names))[::3])
+
+
+@pytest.mark.parametrize("group", [1, 200] if BACKEND != "torch" else [1])
+def test_more_steps_than_wait_on_the_device(group):
+    x = np.arange(300, dtype=np.float32)[:, None] + 1.0
+    model = keras.Sequential([keras.Input((1,)), Given()])
+    model.compile(keras.optimizers.SGD(0.0), sum_of, steps_per_execution=group)
+    logger = GradientNormLogger()
+    model.fit(x, x, batch_size=1, shuffle=False, verbose=0, callbacks=[logger])
+    np.testing.assert_array_equal(logger.trace.steps, np.arange(300))
+    np.testing.assert_allclose(logger.trace.global_norm, x[:, 0], rtol=1e-6)
+
+
+@pytest.mark.backend("tensorflow")
+@pytest.mark.parametrize("arguments", [["1"], ["3"], ["1", "0.1"]])
+def test_two_replicas(arguments):
+    script = Path(__file__).with_name("two_replicas.py")
+    paths = os.pathsep.join(str(path) for path in (script.parents[2], script.parents[1]))
+    environment = os.environ | {"PYTHONPATH": paths}
+    command = [sys.executable, "-P", str(script), *arguments]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,147 @@
+"""The table, its files and its picture."""
+
+import builtins
+
+import numpy as np
+import pytest
+from recording.test_logger import same
+
+from keras_inits.recording import GradientTrace
+
+NAN, INF = float("nan"), float("inf")
+
+
+def example(steps=6, layers=3):
+    norms = np.ma.MaskedArray(np.random.default_rng(0).lognormal(size=(steps, layers)) * 1e-30)
+    norms[0, 0], norms[1, 0], norms[2, 0], norms[3, 1] = 0.0, NAN, INF, 1e40 / 3.0
+    norms[4, 1] = np.ma.masked
+    norms[:, 2] = np.ma.masked
+    return GradientTrace(np.arange(steps) * 3, ("a", 'b, "quoted" ü', *(f"layer_{i}" for i in range(2, layers))), norms)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_file_reads_back_to_the_same_bits(tmp_path, suffix):
+    path = tmp_path / f"trace{suffix}"
+    example().save(path)
+    same(GradientTrace.load(path), example())
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+@pytest.mark.parametrize("layers", [(), ("a", "b")])
+def test_a_trace_without_rows_reads_back(tmp_path, suffix, layers):
+    trace = GradientTrace(np.zeros(0), layers, np.zeros((0, len(layers))))
+    trace.save(tmp_path / f"trace{suffix}")
+    same(GradientTrace.load(tmp_path / f"trace{suffix}"), trace)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_line_that_was_cut_off_is_left_out(tmp_path, suffix):
+    path = tmp_path / f"trace{suffix}"
+    example().save(path)
+    path.write_bytes(path.read_bytes()[:-5])
+    np.testing.assert_array_equal(GradientTrace.load(path).steps, [0, 3, 6, 9, 12])
+
+
+def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "trace.csv"
+    example().save(path)
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="disk full"):
+        example(steps=9).save(path)
+    assert path.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_errors_of_files(tmp_path):
+    with pytest.raises(ValueError, match=r"^GradientTrace.save received 'x.txt', with the suffix '.txt'. It expects"):
+        example().save("x.txt")
+    path = tmp_path / "other.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(
+        ValueError, match=r'could not read .*: its first line does not begin with "step,global_norm". It'
+    ):
+        GradientTrace.load(path)
+    path = tmp_path / "other.jsonl"
+    path.write_text("no json\n")
+    with pytest.raises(ValueError, match=r"could not read .* It expects a file that GradientTrace.save .* wrote. Pass"):
+        GradientTrace.load(path)
+
+
+def test_global_norm_keeps_its_range():
+    trace = GradientTrace([0, 1, 2], ("a", "b"), [[3e40, 4e40], [3e-40, 4e-40], [INF, NAN]])
+    np.testing.assert_allclose(trace.global_norm, [5e40, 5e-40, NAN], rtol=1e-12)
+
+
+def test_it_is_frozen():
+    trace = example()
+    with pytest.raises(ValueError, match="read-only"):
+        trace.norms[0, 0] = 1.0
+    with pytest.raises(ValueError, match="read-only"):
+        trace.steps[0] = 1
+    with pytest.raises(AttributeError):
+        trace.steps = None
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    with pytest.raises(
+        ValueError, match=r"received steps of shape .2,., 2 layers with 2 different names, and norms of sh"
+    ):
+        GradientTrace([0, 1], ("a", "b"), np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="2 layers with 1 different names"):
+        GradientTrace([0], ("a", "a"), np.zeros((1, 2)))
+
+
+def test_print_names_every_layer_and_what_was_odd():
+    text = str(example())
+    assert text.splitlines()[0] == "GradientTrace: 6 steps (0 to 15) x 3 layers"
+    assert "1 x zero, 1 x NaN, 1 x infinite" in text
+    assert "6 x no gradient" in text
+    assert "... 36 more layers ..." in str(example(layers=60))
+    assert str(GradientTrace([], (), np.zeros((0, 0)))) == "GradientTrace: no step was recorded"
+    assert len(example()) == 6
+
+
+def test_dataframe_tells_no_gradient_from_nan():
+    import pandas
+
+    frame = example().to_dataframe()
+    assert frame.index.name == "step"
+    assert frame["a"].array[1] is not pandas.NA
+    assert np.isnan(frame["a"].array[1])
+    assert frame.iloc[4, 1] is pandas.NA
+
+
+@pytest.mark.parametrize(("package", "method"), [("pandas", "to_dataframe"), ("matplotlib", "plot")])
+def test_a_missing_package_is_named_with_its_install_line(monkeypatch, package, method):
+    real = builtins.__import__
+
+    def missing(name, *arguments, **keywords):
+        if name.split(".")[0] == package:
+            raise ImportError(name)
+        return real(name, *arguments, **keywords)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    with pytest.raises(ImportError, match=rf'found no {package}.*pip install "keras_inits\[report\]"'):
+        getattr(example(), method)(*(["x.png"] if method == "plot" else []))
+
+
+@pytest.mark.parametrize("steps", [0, 1, 6, 500])
+@pytest.mark.parametrize("layers", [3, 60, 120])
+def test_plots_of_every_size(tmp_path, steps, layers):
+    norms = np.random.default_rng(0).lognormal(size=(steps, layers))
+    trace = GradientTrace(np.arange(steps), tuple(f"encoder/block_{i}/dense" for i in range(layers)), norms)
+    trace.plot(tmp_path / "plot.svg")
+    assert (tmp_path / "plot.svg").stat().st_size > 10_000
+
+
+def test_a_plot_shows_what_a_log_scale_cannot(tmp_path):
+    example().plot(tmp_path / "plot.png")
+    zeros = GradientTrace([0, 1], ("a",), np.zeros((2, 1)))
+    zeros.plot(tmp_path / "zeros.png")
+    assert (tmp_path / "zeros.png").stat().st_size > 10_000
