@@ -1,0 +1,180 @@
+"""The command `keras-inits`: reads and checks the options, chooses Keras's backend, and hands over to `comparison`.
+
+It stands beside the package, not in it: importing anything of the package imports Keras, which then reads the
+environment variable KERAS_BACKEND, once; and `--backend` must set that before.
+"""
+
+import difflib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+if TYPE_CHECKING:
+    import typer
+
+BACKENDS = ("tensorflow", "jax", "torch")
+ACTIVATIONS = ("tanh", "relu")
+STARTS = ("zeros", "normal-10", "normal-0.01", "uniform-0.05", "lecun", "glorot", "he", "orthogonal")
+OUTPUT = "keras-inits-report"
+REPORT_MODULES = ("jinja2", "matplotlib", "pandas", "rich", "sklearn", "typer")
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Runs the command with the arguments of the process.
+
+    Raises:
+        SystemExit: Always: status 0, 2 (a bad option), 130 (Ctrl-C), or 1 with the line that installs what is missing.
+    """
+    missing = [module for module in REPORT_MODULES if importlib.util.find_spec(module) is None]
+    if missing:
+        sys.exit(f'keras-inits needs {", ".join(missing)}, not installed here: pip install "keras_inits[report]"')
+    application()()
+
+
+def application() -> "typer.Typer":
+    """Builds the command line; typer is imported here, so that `main` can say when it is missing."""
+    import typer
+
+    app = typer.Typer(
+        name="keras-inits",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+
+    @app.callback()
+    def keras_inits(
+        version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_print_version)] = False,
+    ) -> None:
+        """Start every layer right, and see every layer's gradient."""
+
+    @app.command()
+    def compare(
+        backend: Annotated[str | None, _option(_backend, "|".join(BACKENDS), "Keras's; else KERAS_BACKEND.")] = None,
+        epochs: Annotated[int, _option(_whole(1), "NUMBER", "Epochs of each run.")] = 12,
+        seed: Annotated[int, _option(_whole(0, 2**32 - 1), "NUMBER", "Of the weights and of the split.")] = 0,
+        initializer: Annotated[
+            list[str] | None, _option(_one_of(STARTS), "NAME", f"Repeatable; else all: {', '.join(STARTS)}.")
+        ] = None,
+        activation: Annotated[
+            list[str] | None, _option(_one_of(ACTIVATIONS), "|".join(ACTIVATIONS), "Repeatable; else both.")
+        ] = None,
+        depth: Annotated[int, _option(_whole(1), "NUMBER", "Hidden layers.")] = 20,
+        output: Annotated[Path, _option(_directory, "DIRECTORY", "Of report, plot and norms.")] = Path(OUTPUT),
+    ) -> None:
+        """Train one deep network on scanned digits from each starting point, and tell them apart."""
+        if backend is not None:
+            os.environ["KERAS_BACKEND"] = backend
+        starts = list(dict.fromkeys(initializer or STARTS))
+        activations = list(dict.fromkeys(activation or ACTIVATIONS))
+        raise typer.Exit(_compare(starts, activations, {"epochs": epochs, "seed": seed, "depth": depth}, output))
+
+    return app
+
+
+def _compare(starts: Sequence[str], activations: Sequence[str], numbers: dict[str, int], output: Path) -> int:
+    """Goes through the comparison, and returns the exit status; Ctrl-C keeps what is finished."""
+    session = None
+    try:
+        from keras_inits.comparison import Session, Settings
+
+        output.mkdir(parents=True, exist_ok=True)
+        session = Session(starts, activations, Settings(**numbers), output)
+        session.train_all()
+    except ModuleNotFoundError as missing:
+        if missing.name not in BACKENDS:
+            raise
+        print(
+            f"Keras wants the backend {missing.name}, which is not installed; expected an installed one. "
+            f'Install it: pip install "keras_inits[{missing.name}]"; or name another with --backend.',
+            file=sys.stderr,
+        )
+        return 2
+    except KeyboardInterrupt:
+        if session is None or not session.runs:
+            print("Interrupted before the first run was finished; there is nothing to report.", file=sys.stderr)
+            return INTERRUPTED
+        session.show()
+        print(f"Interrupted: the {len(session.runs)} finished of {session.planned} runs are kept.", file=sys.stderr)
+        return INTERRUPTED
+    session.show()
+    return 0
+
+
+def _option(parser: Callable[[Any], Any], metavar: str, text: str) -> Any:
+    """An option of typer that is read by one of the parsers below."""
+    import typer
+
+    return typer.Option(parser=parser, metavar=metavar, help=text)
+
+
+def _refuse(received: object, expected: str, remedy: str) -> NoReturn:
+    """Ends the command with status 2 and a message in three parts."""
+    import typer
+
+    raise typer.BadParameter(f"received {str(received)!r}; expected {expected}. {remedy}")
+
+
+def _whole(smallest: int, largest: int | None = None) -> Callable[[Any], int]:
+    """Returns a parser of whole numbers within bounds, both included."""
+    expected = f"a whole number from {smallest}" + (f" to {largest}" if largest is not None else " up")
+
+    def parse(text: Any) -> int:
+        try:
+            number = int(str(text))
+        except ValueError:
+            _refuse(text, expected, f"Write it in digits, for example {smallest + 7}.")
+        if number < smallest or (largest is not None and number > largest):
+            _refuse(text, expected, f"Choose one within these bounds, for example {smallest + 7}.")
+        return number
+
+    return parse
+
+
+def _one_of(names: Sequence[str]) -> Callable[[str], str]:
+    """Returns a parser of one name out of several."""
+
+    def parse(text: str) -> str:
+        if text not in names:
+            close = difflib.get_close_matches(text, names, n=1, cutoff=0.4) or names[:1]
+            _refuse(text, f"one of {', '.join(names)}", f"Did you mean {close[0]}?")
+        return text
+
+    return parse
+
+
+def _backend(text: str) -> str:
+    """Parses the name of a backend, which must be installed."""
+    backend = _one_of(BACKENDS)(text)
+    if importlib.util.find_spec(backend) is None:
+        _refuse(text, "a backend that is installed", f'Install it: pip install "keras_inits[{backend}]"')
+    return backend
+
+
+def _directory(text: Any) -> Path:
+    """Parses the directory of the output, which need not exist yet."""
+    path = Path(text)
+    existing = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        _refuse(text, f"a directory that can be written, and {existing} is none", "Choose another with --output.")
+    return path
+
+
+def _print_version(wanted: bool) -> None:
+    """Prints the version of the package, and ends the command."""
+    import typer
+
+    if wanted:
+        from keras_inits import __version__
+
+        typer.echo(f"keras-inits {__version__}")
+        raise typer.Exit
+
+
+if __name__ == "__main__":
+    main()
