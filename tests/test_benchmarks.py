@@ -1,0 +1,27 @@
+"""The benchmarks run, at tiny sizes, and find right what they time; none of their times is judged here."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+COMMANDS = {
+    "import_time.py": ["--processes", "2"],
+    "recording.py": ["--backend", keras.backend.backend(), "--epochs", "2", "--steps", "2"],
+}
+
+
+def test_none_is_left_out():
+    assert {path.name for path in BENCHMARKS.glob("*.py")} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_it_runs(name, tmp_path):
+    command = [sys.executable, BENCHMARKS / name, *COMMANDS[name]]
+    result = subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "median" in result.stdout
