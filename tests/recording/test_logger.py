@@ -6,6 +6,7 @@ import keras
 import models
 import numpy as np
 import pytest
+import traces
 
 from keras_inits.recording import GradientNormLogger, GradientTrace
 
@@ -129,7 +130,7 @@ def test_rows_are_appended_to_a_file_in_whole_lines(tmp_path, suffix):
     for _ in range(2):
         models.fit(model, *models.data(), [logger, Reads()])
     assert lines == [7, 14, 21, 28]
-    same(GradientTrace.load(path), logger.trace)
+    traces.assert_equal(GradientTrace.load(path), logger.trace)
     if suffix == ".jsonl":
         record = json.loads(path.read_text().splitlines()[3])
         assert record["step"] == 3
@@ -142,7 +143,7 @@ def test_a_file_of_two_models(tmp_path, suffix):
     logger = GradientNormLogger(filename=path)
     for build in (models.sequential, models.nested, models.sequential):
         models.fit(models.compiled(build()), *models.data(), [logger], 1)
-    same(GradientTrace.load(path), logger.trace)
+    traces.assert_equal(GradientTrace.load(path), logger.trace)
     assert len(logger.trace) == 21
 
 
@@ -156,7 +157,7 @@ def test_rows_of_an_interrupted_fit_reach_the_trace_and_the_file(tmp_path):
     with pytest.raises(RuntimeError, match="stop"):
         fitted(logger, Stop())
     assert len(logger.trace) == 5
-    same(GradientTrace.load(tmp_path / "norms.csv"), logger.trace)
+    traces.assert_equal(GradientTrace.load(tmp_path / "norms.csv"), logger.trace)
 
 
 def test_the_trace_can_be_read_in_mid_fit():
@@ -169,10 +170,3 @@ def test_the_trace_can_be_read_in_mid_fit():
 
     fitted(logger, Reads(), epochs=1)
     assert seen == [1, 2, 3, 4, 5, 6, 7]
-
-
-def same(trace, other):
-    np.testing.assert_array_equal(trace.steps, other.steps)
-    assert trace.layers == other.layers
-    np.testing.assert_array_equal(np.ma.getmaskarray(trace.norms), np.ma.getmaskarray(other.norms))
-    np.testing.assert_array_equal(trace.norms.filled(0.0), other.norms.filled(0.0))

@@ -4,7 +4,7 @@ import builtins
 
 import numpy as np
 import pytest
-from recording.test_logger import same
+import traces
 
 from keras_inits.recording import GradientTrace
 
@@ -23,7 +23,7 @@ def example(steps=6, layers=3):
 def test_a_file_reads_back_to_the_same_bits(tmp_path, suffix):
     path = tmp_path / f"trace{suffix}"
     example().save(path)
-    same(GradientTrace.load(path), example())
+    traces.assert_equal(GradientTrace.load(path), example())
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
@@ -32,7 +32,7 @@ def test_a_file_reads_back_to_the_same_bits(tmp_path, suffix):
 def test_a_trace_without_rows_reads_back(tmp_path, suffix, layers):
     trace = GradientTrace(np.zeros(0), layers, np.zeros((0, len(layers))))
     trace.save(tmp_path / f"trace{suffix}")
-    same(GradientTrace.load(tmp_path / f"trace{suffix}"), trace)
+    traces.assert_equal(GradientTrace.load(tmp_path / f"trace{suffix}"), trace)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])

@@ -25,3 +25,11 @@ def trace_of(*profiles) -> GradientTrace:
 def run_of(word: str, start: str = "he", law: str = "HeNormal()", activation: str = "tanh") -> Run:
     """A run whose trace earns the word."""
     return Run(start, law, activation, 0.5, 0.25, trace_of(PROFILES[word], PROFILES[word]))
+
+
+def assert_equal(trace, other):
+    """Two traces are the same, to the bit, and with the same gaps."""
+    np.testing.assert_array_equal(trace.steps, other.steps)
+    assert trace.layers == other.layers
+    np.testing.assert_array_equal(np.ma.getmaskarray(trace.norms), np.ma.getmaskarray(other.norms))
+    np.testing.assert_array_equal(trace.norms.filled(0.0), other.norms.filled(0.0))
