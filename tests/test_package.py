@@ -7,7 +7,6 @@ import sys
 import zipfile
 from pathlib import Path
 
-import keras
 import pytest
 from support import BACKENDS, run_python
 
@@ -59,14 +58,13 @@ import keras
 before = set(sys.modules)
 import keras_inits
 heavy = {"tensorflow", "jax", "torch", "matplotlib", "pandas", "sklearn", "scipy", "rich", "typer", "jinja2"}
+heavy.remove(keras.backend.backend())
 print(sorted({name.split(".")[0] for name in set(sys.modules) - before} & heavy))
 """
     assert run_python(code, backend).stdout.splitlines()[-1] == "[]"
 
 
-def test_a_backend_that_is_not_supported_is_named(monkeypatch):
-    monkeypatch.setattr(keras.backend, "backend", lambda: "numpy")
-    with pytest.raises(ImportError) as caught:
-        keras_inits.HeNormal()((2, 2))
-    for part in ("runs on the backend 'numpy'", "one of tensorflow, jax, torch", "KERAS_BACKEND"):
-        assert part in str(caught.value)
+def test_a_backend_that_is_not_supported_is_named():
+    result = run_python("import keras_inits", "numpy", check=False)
+    for part in ("ImportError: Keras runs on the backend 'numpy'", "one of tensorflow, jax, torch", "KERAS_BACKEND"):
+        assert part in result.stderr

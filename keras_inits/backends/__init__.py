@@ -1,6 +1,7 @@
 """The only room that imports TensorFlow, JAX or torch: one file for each, with the same few functions.
 
     host array        -> to_tensor        -> the backend's tensor
+    host's code       -> untraced         -> the same, as it is, where the backend would translate it
     optimizer's step  -> recording_step   -> the same step, which also hands out a row of gradient norms
 
 `current()` is the module of the backend that Keras runs on. The other two are never imported.
@@ -14,7 +15,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras.src.backend.common.stateless_scope import in_stateless_scope
+from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
 __all__ = ["current", "is_symbolic"]
 
@@ -38,7 +39,7 @@ def current() -> ModuleType:
 
 def is_symbolic() -> bool:
     """Whether Keras only wants to know shapes and dtypes: it calls initializers then, and throws the values away."""
-    return bool(in_stateless_scope() or current().on_meta_device())
+    return bool(in_symbolic_scope() or current().on_meta_device())
 
 
 # What follows is shared by the three recording steps.

@@ -27,6 +27,11 @@ def to_tensor(values: np.ndarray) -> Tensor:
     return jnp.asarray(values, dtype=values.dtype)
 
 
+def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Has `function` run as it is where the code around it is traced, as JAX does with all of Python."""
+    return function
+
+
 def is_tracing() -> bool:
     """Whether the caller's code is being traced (`jax.jit`, `jax.grad`)."""
     return isinstance(jnp.ones(()), jax.core.Tracer)

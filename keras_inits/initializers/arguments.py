@@ -9,7 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-FLOATS = ("float16", "bfloat16", "float32", "float64")
+# Each with its largest number.
+FLOATS = {"float16": 65504.0, "bfloat16": 3.3895e38, "float32": 3.4028e38, "float64": 1.7976e308}
 
 
 def check_number(name: str, value: Any, lowest: float = -math.inf, above: float = -math.inf) -> float:
@@ -24,7 +25,10 @@ def check_number(name: str, value: Any, lowest: float = -math.inf, above: float 
             f"Argument `{name}` must be {expected}. Received: {name}={value!r} (of type {type(value).__name__}). "
             f"Pass a Python or NumPy number, such as {name}=1.0."
         )
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not (math.isfinite(number) and number >= lowest and number > above):
         raise ValueError(
             f"Argument `{name}` must be {expected}. Received: {name}={value!r}. "
@@ -54,7 +58,10 @@ def check_shape(shape: Any) -> tuple[int, ...]:
 
 def check_dtype(dtype: Any) -> np.dtype:
     """Returns the NumPy dtype (that of `ml_dtypes` for bfloat16) of a real floating dtype, `floatx()` for `None`."""
-    name = keras.utils.standardize_dtype(dtype)
+    try:
+        name = keras.utils.standardize_dtype(dtype)
+    except ValueError:
+        name = dtype
     if name not in FLOATS:
         raise ValueError(
             f"Initial weights are drawn in a real floating dtype. Received: dtype={name!r}. Expected one of "
@@ -62,3 +69,13 @@ def check_dtype(dtype: Any) -> np.dtype:
             "Draw in float32 and convert the result with `keras.ops.cast`, or use Zeros, Ones or Constant."
         )
     return np.dtype(str(name))
+
+
+def check_range(largest: float, dtype: np.dtype) -> None:
+    """Raises an error if values as large as `largest` do not fit into `dtype`."""
+    if not largest <= FLOATS[dtype.name]:
+        raise ValueError(
+            f"The law reaches values of {largest:.3g}, which are infinite in the dtype of the weight. Received: "
+            f"dtype={dtype.name!r}. Expected a law that stays below its largest number, {FLOATS[dtype.name]:.3g}. "
+            "Choose a smaller scale, or a wider dtype."
+        )

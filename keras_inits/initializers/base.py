@@ -17,9 +17,13 @@ Config = dict[str, Any]
 REFUSED_BY_KERAS = {"package": "keras_inits"}
 
 
+backend = backends.current()
+
+
 class HostInitializer(keras.initializers.Initializer):
     """An initializer whose values are made on the host and handed to the backend."""
 
+    @backend.untraced
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Tensor:
         """Returns a tensor of initial values.
 
@@ -38,7 +42,7 @@ class HostInitializer(keras.initializers.Initializer):
         self._check_rank(shape)
         if backends.is_symbolic():
             return keras.ops.zeros(shape, dtype=numpy_dtype.name)
-        return backends.current().to_tensor(self._draw(shape, numpy_dtype))
+        return backend.to_tensor(self._draw(shape, numpy_dtype))
 
     def _check_rank(self, shape: tuple[int, ...]) -> None:
         """Raises an error if the law has no meaning on this shape."""

@@ -70,19 +70,20 @@ def get(identifier: Any) -> Any:
         >>> keras_inits.get("he_normal")
         HeNormal(truncated=False): N(0, 2 / fan_in), not truncated
     """
-    if isinstance(identifier, str) and ">" not in identifier:
+    if isinstance(identifier, str):
         return _find(identifier)()
-    if isinstance(identifier, dict) and not identifier.get("registered_name"):
+    if isinstance(identifier, dict) and not identifier.get("module"):  # a short one; Keras writes and reads the long
         return _find(identifier.get("class_name")).from_config(identifier.get("config", {}))
     return keras.initializers.get(identifier)
 
 
 def _find(name: Any) -> Any:
-    if name not in NAMES:
-        close = difflib.get_close_matches(str(name), NAMES, n=1)
+    bare = str(name).removeprefix("keras_inits>")
+    if bare not in NAMES:
+        close = difflib.get_close_matches(bare, NAMES, n=1)
         guess = f"Did you mean {close[0]!r}? " if close else ""
         raise ValueError(
             f"No initializer goes by this name. Received: {name!r}. {guess}Expected one of {', '.join(_CAMEL)}, "
             "or the same in snake_case. What only Keras has is found by `keras.initializers.get`."
         )
-    return NAMES[name]
+    return NAMES[bare]

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from keras_inits.initializers import sampling
-from keras_inits.initializers.arguments import check_number
-from keras_inits.initializers.base import Config, HostInitializer, RandomInitializer
+from keras_inits.initializers.arguments import check_number, check_range
+from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, HostInitializer, RandomInitializer
 from keras_inits.initializers.haar import orthonormal_columns
 from keras_inits.initializers.seeds import Seed
 
@@ -53,6 +53,7 @@ class Orthogonal(RandomInitializer):
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
         rows, columns = math.prod(shape[:-1]), shape[-1]
         working = np.dtype("float64" if dtype == np.float64 else "float32")
+        check_range(abs(self.gain), dtype)
         gaussian = sampling.normal((max(rows, columns), min(rows, columns)), working, entropy)
         matrix = orthonormal_columns(gaussian)
         matrix *= working.type(self.gain)
@@ -98,6 +99,7 @@ class Identity(HostInitializer):
             )
 
     def _draw(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        check_range(abs(self.gain), dtype)
         matrix = np.zeros(shape, dtype)
         np.fill_diagonal(matrix, self.gain)
         return matrix
@@ -107,4 +109,5 @@ class Identity(HostInitializer):
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, ready for JSON."""
-        return {"gain": self.gain}
+        # Keras's class forgets its gain when it is saved or cloned in its turn.
+        return {"gain": self.gain} if self.gain == 1 else {"gain": self.gain, **REFUSED_BY_KERAS}

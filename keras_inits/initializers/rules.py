@@ -18,7 +18,6 @@ class _UniformRule(VarianceScaling):
     def __init__(
         self,
         seed: Seed = None,
-        *,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
@@ -38,10 +37,10 @@ class _NormalRule(VarianceScaling):
     def __init__(
         self,
         seed: Seed = None,
-        *,
-        truncated: bool = False,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
+        *,
+        truncated: bool = False,
     ) -> None:
         if not isinstance(truncated, bool):
             raise TypeError(
@@ -100,9 +99,9 @@ class LecunNormal(_NormalRule):
 
     Args:
         seed: See `RandomInitializer`.
-        truncated: Cut the normal at two standard deviations and correct its variance, as Keras 3 does under this name.
         input_axes: See `VarianceScaling`.
         output_axes: See `VarianceScaling`.
+        truncated: Cut the normal at two standard deviations and correct its variance, as Keras 3 does under this name.
 
     Raises:
         TypeError: If `seed` is not a seed, or `truncated` not a bool.
@@ -159,9 +158,9 @@ class GlorotNormal(_NormalRule):
 
     Args:
         seed: See `RandomInitializer`.
-        truncated: Cut the normal at two standard deviations and correct its variance, as Keras 3 does under this name.
         input_axes: See `VarianceScaling`.
         output_axes: See `VarianceScaling`.
+        truncated: Cut the normal at two standard deviations and correct its variance, as Keras 3 does under this name.
 
     Raises:
         TypeError: If `seed` is not a seed, or `truncated` not a bool.
@@ -218,9 +217,9 @@ class HeNormal(_NormalRule):
 
     Args:
         seed: See `RandomInitializer`.
-        truncated: Cut the normal at two standard deviations and correct its variance, as Keras 3 does under this name.
         input_axes: See `VarianceScaling`.
         output_axes: See `VarianceScaling`.
+        truncated: Cut the normal at two standard deviations and correct its variance, as Keras 3 does under this name.
 
     Raises:
         TypeError: If `seed` is not a seed, or `truncated` not a bool.

@@ -21,9 +21,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_inits.initializers.arguments import check_range
+
 CHUNK = 1 << 18
 BLOCK = 1 << 15  # values at a time: what stays in the cache
 TAIL = 0.022750131948179207  # Phi(-2), the probability beyond two standard deviations on one side
+LARGEST_NORMAL = 6.4  # of 2^32 words; float64, whose words reach 9.2, has room for both
 TRUNCATED_STDDEV = 0.8796256610342398  # of a standard normal cut at two standard deviations
 
 Law = Callable[[np.ndarray, "Precision"], np.ndarray]
@@ -67,7 +70,7 @@ def uniform(shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], l
         values *= precision.floating.type(limit)
         return values
 
-    return _draw(law, shape, dtype, entropy)
+    return _draw(law, shape, dtype, entropy, limit)
 
 
 def normal(shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], stddev: float = 1.0) -> np.ndarray:
@@ -78,7 +81,7 @@ def normal(shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], st
         values *= precision.floating.type(stddev)
         return values
 
-    return _draw(law, shape, dtype, entropy)
+    return _draw(law, shape, dtype, entropy, LARGEST_NORMAL * stddev)
 
 
 def truncated_normal(
@@ -93,10 +96,11 @@ def truncated_normal(
         values += precision.floating.type(mean)
         return values
 
-    return _draw(law, shape, dtype, entropy)
+    return _draw(law, shape, dtype, entropy, abs(mean) + 2 * stddev)
 
 
-def _draw(law: Law, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
+def _draw(law: Law, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], largest: float) -> np.ndarray:
+    check_range(largest, dtype)
     precision = FLOAT64 if dtype == np.float64 else FLOAT32
     values = np.empty(shape, dtype)
     flat = values.reshape(-1)

@@ -1,6 +1,7 @@
 """Laws whose scale follows from the fans: the general rule."""
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ Axes = tuple[int, ...] | None
 
 
 def _check_choice(name: str, value: Any, choices: tuple[str, ...], hint: str) -> str:
+    value = value.lower() if isinstance(value, str) else value  # as Keras does
     if value not in choices:
         raise ValueError(
             f"Argument `{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}. {hint}"
@@ -35,7 +37,14 @@ def _check_axes(input_axes: Sequence[int] | None, output_axes: Sequence[int] | N
         )
     if input_axes is None or output_axes is None:
         return None, None
-    return tuple(int(axis) for axis in input_axes), tuple(int(axis) for axis in output_axes)
+    try:
+        return tuple(map(operator.index, input_axes)), tuple(map(operator.index, output_axes))
+    except TypeError:
+        raise TypeError(
+            "Arguments `input_axes` and `output_axes` must be sequences of integers. "
+            f"Received: input_axes={input_axes!r}, output_axes={output_axes!r}. "
+            "Pass the axes of the weight, such as input_axes=(0,), output_axes=(1,)."
+        ) from None
 
 
 # A subclass of Keras's class: EinsumDense and MultiHeadAttention hand the axes of their kernels over to no other.
@@ -56,8 +65,9 @@ class VarianceScaling(RandomInitializer, keras.initializers.VarianceScaling):
         output_axes: Those that multiply to fan_out. By default the last, and those before the last two.
 
     Raises:
-        TypeError: If `scale` is not a number, or `seed` not a seed.
-        ValueError: If `scale`, `mode` or `distribution` is none of the above, or one of the axes comes alone.
+        TypeError: If `scale` is not a number, `seed` not a seed, or the axes are not integers.
+        ValueError: If `scale`, `mode` or `distribution` is none of the above, one of the axes comes alone, or, when
+            called, an axis is not one of the weight's.
 
     Example:
         >>> import keras
@@ -85,6 +95,15 @@ class VarianceScaling(RandomInitializer, keras.initializers.VarianceScaling):
             "What Keras calls 'normal' is its 'truncated_normal'; the law of the papers is 'untruncated_normal'.",
         )
         self.input_axes, self.output_axes = _check_axes(input_axes, output_axes)
+
+    def _check_rank(self, shape: tuple[int, ...]) -> None:
+        axes = (*(self.input_axes or ()), *(self.output_axes or ()))
+        if any(not -len(shape) <= axis < len(shape) for axis in axes):
+            raise ValueError(
+                "Arguments `input_axes` and `output_axes` must name axes of the weight. "
+                f"Received: input_axes={self.input_axes}, output_axes={self.output_axes}, shape={shape}. "
+                f"Pass axes from {-len(shape)} to {len(shape) - 1}."
+            )
 
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
         fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)

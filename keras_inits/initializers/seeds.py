@@ -2,6 +2,7 @@
 
 import numbers
 import random
+import threading
 from typing import Any, TypeAlias
 
 import keras
@@ -9,6 +10,8 @@ import keras
 from keras_inits import backends
 
 Seed: TypeAlias = int | keras.random.SeedGenerator | None
+
+_generators = threading.Lock()  # a SeedGenerator reads its state and writes the next one in two steps
 
 
 def check_seed(seed: Any) -> Seed:
@@ -39,7 +42,9 @@ def draw_entropy(seed: Seed) -> tuple[int, ...]:
                 f"constants. Received: seed={seed.name!r} inside a traced function. Expected an eager call. "
                 "Call the initializer outside of `jit` and the like, or seed it with an integer."
             )
-        return (1, *(int(word) & 0xFFFFFFFF for word in keras.ops.convert_to_numpy(seed.next())))
+        with _generators:
+            state = keras.ops.convert_to_numpy(seed.next())
+        return (1, *(int(word) & 0xFFFFFFFF for word in state))
     if seed is None:
         seed = random.getrandbits(64)
     return (0, 2 * seed if seed >= 0 else -2 * seed - 1)

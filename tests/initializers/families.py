@@ -70,6 +70,7 @@ FAMILIES = [
     *_of_rules(),
     *_of_variance_scaling(),
     Family(keras_inits.Orthogonal, {"gain": 1.5}, stddev=None),
+    Family(keras_inits.Identity),
     Family(keras_inits.Identity, {"gain": 1.5}),
     Family(keras_inits.Zeros),
     Family(keras_inits.Ones),

@@ -1,5 +1,7 @@
 """In every Keras layer that takes an initializer, under every policy, in every scope, on every device."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
@@ -130,12 +132,34 @@ def test_building_a_model_draws_each_weight_once(kind, monkeypatch):
     assert drawn == [(5, 4), (4, 3), (3, 2)]
 
 
-def test_a_stateless_scope_draws_nothing():
-    initializer = ki.Normal(seed=keras.random.SeedGenerator(3))
-    with keras.StatelessScope():
-        assert not keras.ops.convert_to_numpy(initializer((2, 2))).any()
+class Noise(layers.Layer):
+    """Draws in its `call`, which on JAX runs in a stateless scope whenever it is compiled."""
+
+    def call(self, x):
+        return x + ki.Normal(1.0, seed=3)((4,))
+
+
+def test_a_layer_that_draws_in_its_call_gets_values_wherever_it_runs():
+    model = keras.Sequential([keras.Input((4,)), Noise()])
+    x = np.zeros((1, 4), "float32")
+    expected = keras.ops.convert_to_numpy(ki.Normal(1.0, seed=3)((4,)))
+    assert np.array_equal(model.predict(x, verbose=0)[0], expected)
+    assert np.array_equal(keras.ops.convert_to_numpy(model(x))[0], expected)
+
+
+def test_shapes_are_inferred_without_a_draw():
+    generator = keras.random.SeedGenerator(3)
+    initializer = ki.Normal(seed=generator)
+    assert keras.layers.Lambda(lambda x: x + initializer((2, 2))).compute_output_shape((2, 2)) == (2, 2)
     expected = ki.Normal(seed=keras.random.SeedGenerator(3))((2, 2))
     assert np.array_equal(keras.ops.convert_to_numpy(initializer((2, 2))), keras.ops.convert_to_numpy(expected))
+
+
+def test_threads_that_share_a_generator_get_different_values():
+    initializer = ki.Normal(seed=keras.random.SeedGenerator(3))
+    with ThreadPoolExecutor(4) as pool:
+        drawn = list(pool.map(lambda _: keras.ops.convert_to_numpy(initializer((3,))).tobytes(), range(80)))
+    assert len(set(drawn)) == 80
 
 
 def test_a_kernel_of_two_gibibytes():
@@ -145,6 +169,8 @@ def test_a_kernel_of_two_gibibytes():
 
 
 MIRRORED = """
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -178,6 +204,11 @@ class TestTensorFlow:
         assert np.array_equal(unseeded().numpy(), unseeded().numpy())  # drawn once, when traced
         with pytest.raises(ValueError, match="cannot advance while a function is traced"):
             tf.function(lambda: ki.HeNormal(seed=keras.random.SeedGenerator(1))((4, 3)))()
+
+    def test_autograph_says_nothing(self):
+        code = "import tensorflow as tf, keras_inits\ntf.function(lambda: keras_inits.HeNormal(3)((4, 3)))()"
+        result = run_python(code, "tensorflow")
+        assert "AutoGraph" not in result.stderr + result.stdout
 
 
 @pytest.mark.backend("jax")
@@ -216,6 +247,15 @@ class TestTorch:
     def test_on_the_device_without_values(self):
         with keras.device("meta"):
             assert ki.HeNormal()((4, 3)).is_meta
+
+    @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+    @pytest.mark.parametrize("cls", [ki.HeNormal, ki.TruncatedNormal, ki.Orthogonal])
+    def test_in_a_compiled_function(self, cls, dtype):
+        import torch
+
+        initializer = cls(seed=3)
+        compiled = torch.compile(lambda x: x + initializer((4, 3), dtype=dtype), backend="eager")
+        assert torch.equal(compiled(torch.zeros(4, 3)), torch.zeros(4, 3) + initializer((4, 3), dtype=dtype))
 
     def test_a_tensor_can_be_trained_and_changed_in_place(self):
         layer = layers.Dense(4, kernel_initializer=ki.HeNormal(seed=3))

@@ -158,3 +158,21 @@ def test_the_printed_form_tells_arguments_and_law(family):
     assert text.startswith(f"{family.cls.__name__}(")
     assert "seed=3" in text
     assert len(text.split("): ")[1]) > 5
+
+
+def test_keras_reads_its_own_configs_through_get_too():
+    """And never as ours of the same name, whose law is another one."""
+    config = keras.initializers.serialize(keras.initializers.HeNormal(seed=3))
+    assert type(keras_inits.get(config)) is keras.initializers.HeNormal
+
+
+@pytest.mark.parametrize("name", ["keras_inits>HeNormal", "keras_inits>he_normal", "keras_inits>KaimingNormal"])
+def test_get_takes_names_with_the_package(name):
+    assert type(keras_inits.get(name)) is keras_inits.HeNormal
+    assert keras_inits.get({"class_name": name, "config": {"seed": 3}}).seed == 3
+
+
+def test_arguments_stand_where_keras_has_them():
+    assert keras_inits.HeNormal(7, (0,), (1,)).get_config()["input_axes"] == (0,)
+    assert keras_inits.GlorotUniform(7, (0,), (1,)).output_axes == (1,)
+    assert keras_inits.VarianceScaling(2.0, "fan_out", "Uniform", 3).distribution == "uniform"

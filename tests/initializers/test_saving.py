@@ -99,6 +99,8 @@ def test_without_the_import_a_file_gives_the_same_law_or_fails(tmp_path):
         same = family.cls.__name__ in SAME_LAW_IN_KERAS or (
             family.cls is ki.VarianceScaling and initializer.distribution != "truncated_normal"
         )
+        if family.cls is ki.Identity:  # Keras's own loses its gain when it is saved again
+            same = initializer.gain == 1
         assert found == (family.cls.__name__ if same else "failed"), name
         if same:
             assert detail == json.loads(json.dumps(initializer.get_config())), name

@@ -99,10 +99,15 @@ def test_zero_nan_and_infinity_stay_apart(entries):
     np.testing.assert_allclose(logger.trace.global_norm[0], expected, rtol=1e-5)
 
 
-def test_ten_million_entries_are_added_up_right():
-    x = np.random.default_rng(0).standard_normal((1, 10_000_000), dtype=np.float32)
-    model = keras.Sequential([keras.Input((x.shape[1],)), Given()])
-    model.compile(keras.optimizers.SGD(0.0), sum_of)
+@pytest.mark.parametrize("mode", ["graph", "xla"] if BACKEND != "torch" else ["graph"])
+@pytest.mark.parametrize("entries", ["equal", "random"])  # equal ones are rounded in the same direction for long
+@pytest.mark.parametrize("size", [2**15, 2**16 + 1, 10_000_000])
+def test_long_sums_are_right(size, entries, mode):
+    x = np.random.default_rng(0).standard_normal((1, size), dtype=np.float32) ** 3
+    if entries == "equal":
+        x = np.full_like(x, 0.3)
+    model = keras.Sequential([keras.Input((size,)), Given()])
+    model.compile(keras.optimizers.SGD(0.0), sum_of, **MODES[mode])
     logger = GradientNormLogger()
     model.fit(x, np.zeros((1, 1)), verbose=0, callbacks=[logger])
     np.testing.assert_allclose(logger.trace.global_norm[0], np.linalg.norm(x.astype(np.float64)), rtol=1e-5)
