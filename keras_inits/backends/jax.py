@@ -56,6 +56,7 @@ class RecordingStep:
             raise NotImplementedError("Keras calls the class's train_step in NNX mode, which leaves no room for a row")
         self.failure: Exception | None = None
         self.count = 0
+        self.may_skip_steps = False
         self._optimizer, self._arrange, self._every = model.optimizer, arrange, every
         self._rows: list[tuple[int, Tensor]] = []
         self._function = self._made(model)

@@ -47,8 +47,8 @@ def on_meta_device() -> bool:
 
 
 LONGEST_SUM = 2**15
-"""Torch adds up products nearly one after the other on a processor, in float32: 2**15 equal ones come out wrong by 2e-6 at
-the most, 2**20 by 8e-5. (Its norm is worse: 2**15 equal numbers, 6e-5 in the square.) Longer sums are made of pieces."""
+"""Torch adds up products nearly one after the other on a processor, in float32: 2**15 equal ones come out wrong by
+2e-6 at the most, 2**20 by 8e-5. (Its norm is worse: 2**15 by 6e-5.) Longer sums are made of pieces."""
 
 
 class RecordingStep:
@@ -63,6 +63,7 @@ class RecordingStep:
     def __init__(self, model: Any, arrange: Callable[..., list[Tensor]], every: int) -> None:
         self.failure: Exception | None = None
         self.count = 0
+        self.may_skip_steps = False
         self._optimizer, self._arrange, self._every = model.optimizer, arrange, every
         self._function = made_by_keras(model)
         self._ring: Tensor = None

@@ -94,7 +94,7 @@ class Recorder:
         if self._announced is not None and self._announced.ended and self._pending:
             if self._step.failure is not None:
                 self._give_up(f"{self._step.failure}")
-            elif count == self._count:
+            elif count == self._count and not self._step.may_skip_steps:
                 self._give_up("the model's train_step does not hand its gradients to model.optimizer")
             self._calls = max(self._calls, -(-(count - self._count) // self._pending), 1)
         self._count, self._pending = count, 0

@@ -101,16 +101,16 @@ def test_zero_nan_and_infinity_stay_apart(entries):
 
 @pytest.mark.parametrize("mode", ["graph", "xla"] if BACKEND != "torch" else ["graph"])
 @pytest.mark.parametrize("entries", ["equal", "random"])  # equal ones are rounded in the same direction for long
-@pytest.mark.parametrize("size", [2**15, 2**16 + 1, 10_000_000])
-def test_long_sums_are_right(size, entries, mode):
-    x = np.random.default_rng(0).standard_normal((1, size), dtype=np.float32) ** 3
+@pytest.mark.parametrize("shape", [(2**15,), (2**16 + 1,), (10_000_000,), (256, 256), (3, 3, 512, 512)])
+def test_long_sums_are_right(shape, entries, mode):
+    x = np.random.default_rng(0).standard_normal((1, *shape), dtype=np.float32) ** 3
     if entries == "equal":
         x = np.full_like(x, 0.3)
-    model = keras.Sequential([keras.Input((size,)), Given()])
+    model = keras.Sequential([keras.Input(shape), Given()])
     model.compile(keras.optimizers.SGD(0.0), sum_of, **MODES[mode])
     logger = GradientNormLogger()
     model.fit(x, np.zeros((1, 1)), verbose=0, callbacks=[logger])
-    np.testing.assert_allclose(logger.trace.global_norm[0], np.linalg.norm(x.astype(np.float64)), rtol=1e-5)
+    np.testing.assert_allclose(logger.trace.global_norm[0], np.linalg.norm(x.astype(np.float64).ravel()), rtol=1e-5)
 
 
 @pytest.mark.parametrize("optimizer", ["loss scale factor", "dynamic loss scale"])
@@ -179,7 +179,7 @@ def test_more_steps_than_wait_on_the_device(group):
 
 
 @pytest.mark.backend("tensorflow")
-@pytest.mark.parametrize("arguments", [["1"], ["3"], ["1", "0.1"]])
+@pytest.mark.parametrize("arguments", [["1"], ["3"], ["1", "0.1"], ["overflow"]])
 def test_two_replicas(arguments):
     script = Path(__file__).with_name("two_replicas.py")
     result = subprocess.run([sys.executable, str(script), *arguments], capture_output=True, text=True, check=False)

@@ -34,5 +34,24 @@ def main(every, clipnorm):
     assert "_all_reduce_sum_gradients" not in vars(model.optimizer)
 
 
-if __name__ == "__main__":
+def overflow():
+    """The first steps overflow under the loss scale, are skipped, and do not end the recording."""
+    processor = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+        model = models.sequential()
+        scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(models.RATE), initial_scale=3e38)
+        model.compile(scaled, "mse")
+    x, y = models.data()
+    logger = GradientNormLogger()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="GradientNormLogger stops recording")
+        for _ in range(4):
+            models.fit(model, x, y, [logger])
+    assert len(logger.trace) == int(model.optimizer.iterations.numpy()) > 0
+
+
+if __name__ == "__main__" and sys.argv[1] == "overflow":
+    overflow()
+elif __name__ == "__main__":
     main(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else None)
