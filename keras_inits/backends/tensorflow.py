@@ -43,8 +43,8 @@ def on_meta_device() -> bool:
 
 
 LONGEST_SUM = 2**18
-"""XLA adds up long or many-dimensional sums nearly one after the other on a processor, in float32: 1e7 equal squares come
-out wrong by 2e-4, those of a 3 x 3 x 512 x 512 kernel by 1e-4. Flat and in pieces of this size it adds in a tree."""
+"""XLA adds up long or many-dimensional sums nearly one after the other on a processor, in float32: 1e7 equal squares
+come out wrong by 2e-4, a 3 x 3 x 512 x 512 kernel by 1e-4. Flat and in pieces of this size it adds in a tree."""
 
 
 class RecordingStep:
