@@ -1,7 +1,7 @@
 """TensorFlow's side of the room."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,8 @@ def on_meta_device() -> bool:
 
 LONGEST_SUM = 2**18
 """XLA adds up long or many-dimensional sums nearly one after the other on a processor, in float32: 1e7 equal squares
-come out wrong by 2e-4, a 3 x 3 x 512 x 512 kernel by 1e-4. Flat and in pieces of this size it adds in a tree."""
+come out wrong by 2e-4, a 3 x 3 x 512 x 512 kernel by 1e-4. Up to this size they are right to 3e-6, whatever their
+shape; longer ones, flat and in pieces of it, to 1e-6."""
 
 
 class RecordingStep:
@@ -173,15 +174,8 @@ def _clips(optimizer: Any) -> bool:
 def _row(arranged: list[Tensor], scale: Any) -> Tensor:
     """Sums of squares, the factors that the gradients had when they were squared, and the loss scale."""
     present = [_dense(gradient) for gradient in arranged if gradient is not None]
-    plain = tf.stack([_sum_of_squares(gradient) for gradient in present])
-    safe = (plain >= LEAST_SAFE_SQUARE) & (plain < np.inf)
-
-    def rescaled() -> tuple[Tensor, Tensor]:
-        factors = tf.where(safe, 1.0, tf.where(plain < LEAST_SAFE_SQUARE, RESCALING, 1.0 / RESCALING))
-        pairs = zip(present, tf.unstack(factors), strict=True)
-        return tf.stack([_sum_of_squares(gradient * factor) for gradient, factor in pairs]), factors
-
-    squares, factors = tf.cond(tf.reduce_all(safe), lambda: (plain, tf.ones_like(plain)), rescaled)
+    plain = _sums_of_squares(present)
+    squares, factors = _branch(tf.reduce_all(_is_safe(plain)), _as_they_are, _rescaled, [plain, *present])
     if len(present) < len(arranged):
         numbers = iter(range(len(present)))
         places = [len(present) if gradient is None else next(numbers) for gradient in arranged]
@@ -190,12 +184,42 @@ def _row(arranged: list[Tensor], scale: Any) -> Tensor:
     return tf.concat([squares, factors, tf.reshape(scale, [1])], 0)
 
 
-def _sum_of_squares(gradient: Tensor) -> Tensor:
-    flat = tf.reshape(gradient, [-1])
-    pieces, rest = divmod(flat.shape.num_elements() or 0, LONGEST_SUM)
+def _is_safe(squares: Tensor) -> Tensor:
+    return (squares >= LEAST_SAFE_SQUARE) & (squares < np.inf)
+
+
+def _as_they_are(plain: Tensor, *_: Tensor) -> tuple[Tensor, Tensor]:
+    return plain, tf.ones_like(plain)
+
+
+def _rescaled(plain: Tensor, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+    factors = tf.where(_is_safe(plain), 1.0, tf.where(plain < LEAST_SAFE_SQUARE, RESCALING, 1.0 / RESCALING))
+    pairs = zip(gradients, tf.unstack(factors), strict=True)
+    return _sums_of_squares([gradient * factor for gradient, factor in pairs]), factors
+
+
+def _branch(condition: Tensor, then: Callable[..., Any], otherwise: Callable[..., Any], operands: list[Tensor]) -> Any:
+    """`tf.cond`, which would slow the whole step down: its graph would be run by the executor for graphs that loop."""
+    if tf.executing_eagerly():
+        return (then if condition else otherwise)(*operands)
+    shapes = [tf.TensorSpec(operand.shape, operand.dtype) for operand in operands]
+    functions = [tf.function(f, autograph=False).get_concrete_function(*shapes) for f in (then, otherwise)]
+    types = [output.dtype for output in functions[0].outputs]
+    return tf.raw_ops.StatelessIf(
+        cond=condition, input=operands, Tout=types, then_branch=functions[0], else_branch=functions[1]
+    )
+
+
+def _sums_of_squares(gradients: Iterable[Tensor]) -> Tensor:
+    return 2.0 * tf.stack([_half_sum_of_squares(gradient) for gradient in gradients])
+
+
+def _half_sum_of_squares(gradient: Tensor) -> Tensor:
+    pieces, rest = divmod(gradient.shape.num_elements() or 0, LONGEST_SUM)
     if not pieces:
-        return 2.0 * tf.nn.l2_loss(flat)
-    return 2.0 * tf.add_n([tf.nn.l2_loss(piece) for piece in tf.split(flat, [LONGEST_SUM] * pieces + [rest])])
+        return tf.nn.l2_loss(gradient)
+    split = tf.split(tf.reshape(gradient, [-1]), [LONGEST_SUM] * pieces + [rest])
+    return tf.add_n([tf.nn.l2_loss(piece) for piece in split])
 
 
 def _dense(gradient: Tensor) -> Tensor:

@@ -83,7 +83,7 @@ class Recorder:
 
     def fetch(self, since: int) -> Block | None:
         """The rows from this step on that are held on the device, if there are any."""
-        if self._step is None:
+        if self._step is None or not self._pending:
             return None
         steps, norms = self._step.fetch(since)
         self._look(self._step.count)
