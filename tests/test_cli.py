@@ -1,6 +1,7 @@
 """The command: its options, its errors word by word, the files it writes, and what Ctrl-C leaves."""
 
 import contextlib
+import inspect
 import os
 import re
 import signal
@@ -42,6 +43,12 @@ def in_words(text):
 
 def test_the_names_are_those_of_the_comparison():
     assert tuple(comparison.STARTS) == cli.STARTS
+
+
+def test_the_defaults_are_those_of_the_comparison():
+    compare = inspect.signature(cli.application().registered_commands[0].callback).parameters
+    for name in ("epochs", "seed", "depth"):
+        assert compare[name].default == getattr(comparison.Settings(), name)
 
 
 def test_a_small_comparison(tmp_path):

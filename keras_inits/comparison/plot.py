@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,18 +50,12 @@ def draw_plot(runs: Sequence[Run]) -> Figure:
     return figure
 
 
-def save_plot(runs: Sequence[Run], path: Path) -> None:
-    """Writes the plot as a PNG.
+def plot_bytes(runs: Sequence[Run]) -> bytes:
+    """Returns the plot as the bytes of a PNG.
 
     Args:
         runs: At least one.
-        path: Ends in `.png`.
     """
-    path.write_bytes(plot_bytes(runs))
-
-
-def plot_bytes(runs: Sequence[Run]) -> bytes:
-    """Returns the plot as the bytes of a PNG, for the page that embeds it."""
     buffer = io.BytesIO()
     draw_plot(runs).savefig(buffer, format="png", dpi=130)
     return buffer.getvalue()

@@ -12,7 +12,6 @@ from itertools import groupby
 import jinja2
 import keras
 
-from keras_inits.comparison.plot import plot_bytes
 from keras_inits.comparison.run import BATCH_SIZE, LEARNING_RATE, Run, Settings
 from keras_inits.comparison.table import cells
 from keras_inits.comparison.verdict import MEANINGS
@@ -28,11 +27,12 @@ class Comparison:
     command: str
 
 
-def render_report(comparison: Comparison) -> str:
+def render_report(comparison: Comparison, plot: bytes) -> str:
     """Returns the page as HTML, with the plot embedded.
 
     Args:
         comparison: With at least one run.
+        plot: A PNG.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("keras_inits.comparison", "."),
@@ -53,7 +53,7 @@ def render_report(comparison: Comparison) -> str:
         meanings=MEANINGS,
         learning_rate=LEARNING_RATE,
         batch_size=BATCH_SIZE,
-        plot=base64.b64encode(plot_bytes(comparison.runs)).decode(),
+        plot=base64.b64encode(plot).decode(),
         versions=_versions(),
         date=datetime.now(UTC).strftime("%d %B %Y"),
     )

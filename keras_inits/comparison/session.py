@@ -80,15 +80,16 @@ class Session:
 
     def show(self) -> None:
         """Prints the table of the finished runs, and writes their plot and report."""
-        from keras_inits.comparison.plot import save_plot
+        from keras_inits.comparison.plot import plot_bytes
         from keras_inits.comparison.report import Comparison, render_report
         from keras_inits.comparison.table import build_table
 
         for run in self.runs[-1:]:  # Ctrl-C may have cut its file short
             run.trace.save(self.output / f"{run.name}.csv")
         self.console.print(build_table(self.runs))
-        save_plot(self.runs, self.output / PLOT_NAME)
-        page = render_report(Comparison(self.runs, self.planned, self.settings, self.command))
+        plot = plot_bytes(self.runs)
+        (self.output / PLOT_NAME).write_bytes(plot)
+        page = render_report(Comparison(self.runs, self.planned, self.settings, self.command), plot)
         (self.output / REPORT_NAME).write_text(page, encoding="utf-8")
         self.console.print(f"Report: {self.output / REPORT_NAME}", soft_wrap=True)
         self.console.print(f"Plot and norms: {self.output / PLOT_NAME}, {len(self.runs)} CSV files", soft_wrap=True)

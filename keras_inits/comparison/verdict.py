@@ -37,7 +37,7 @@ def verdict(trace: GradientTrace) -> str:
         ValueError: If no step was recorded.
 
     Example:
-        >>> from keras_inits.recording import GradientTrace
+        >>> from keras_inits import GradientTrace
         >>> verdict(GradientTrace([0], ("first", "middle", "last"), np.array([[1e-12, 1e-6, 1.0]])))
         'vanishing'
     """

@@ -38,7 +38,7 @@ class GradientNormLogger(keras.callbacks.Callback):
     Example:
         >>> import keras
         >>> import numpy as np
-        >>> from keras_inits.recording import GradientNormLogger
+        >>> from keras_inits import GradientNormLogger
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8), keras.layers.Dense(1)])
         >>> model.compile("sgd", "mse")
         >>> logger = GradientNormLogger()

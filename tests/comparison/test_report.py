@@ -23,7 +23,7 @@ COMMAND = "keras-inits compare --seed 0"
 
 
 def page(runs=RUNS, planned=10) -> str:
-    return render_report(Comparison(runs, planned, Settings(), COMMAND))
+    return render_report(Comparison(runs, planned, Settings(), COMMAND), plot_bytes(runs))
 
 
 class Loads(HTMLParser):
