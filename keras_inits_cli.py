@@ -7,10 +7,14 @@ environment variable KERAS_BACKEND, once; and `--backend` must set that before.
 import difflib
 import importlib.util
 import os
+import signal
 import sys
+import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
 
 if TYPE_CHECKING:
     import typer
@@ -19,6 +23,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 ACTIVATIONS = ("tanh", "relu")
 STARTS = ("zeros", "normal-10", "normal-0.01", "uniform-0.05", "lecun", "glorot", "he", "orthogonal")
 OUTPUT = "keras-inits-report"
+FILES = ("report.html", "gradient_norms.png")
 REPORT_MODULES = ("jinja2", "matplotlib", "pandas", "rich", "sklearn", "typer")
 INTERRUPTED = 130
 
@@ -68,8 +73,11 @@ def application() -> "typer.Typer":
         output: Annotated[Path, _option(_directory, "DIRECTORY", "Of report, plot and norms.")] = Path(OUTPUT),
     ) -> None:
         """Train one deep network on scanned digits from each starting point, and tell them apart."""
-        if backend is not None:
+        if backend is None and "KERAS_BACKEND" in os.environ:
+            _backend(os.environ["KERAS_BACKEND"])
+        elif backend is not None:
             os.environ["KERAS_BACKEND"] = backend
+        _make_directory(output)
         starts = list(dict.fromkeys(initializer or STARTS))
         activations = list(dict.fromkeys(activation or ACTIVATIONS))
         raise typer.Exit(_compare(starts, activations, {"epochs": epochs, "seed": seed, "depth": depth}, output))
@@ -77,33 +85,86 @@ def application() -> "typer.Typer":
     return app
 
 
+class Interruption:
+    """Ctrl-C that cannot get lost, while the `with` block runs.
+
+    Python raises KeyboardInterrupt wherever it happens to be. In a callback of the garbage collector or a `__del__`, as
+    the backends have, the exception is printed and dropped; while a module is imported it may come out as another.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        self._held = False
+        self._before: Any = None
+
+    def check(self) -> None:
+        """Raises KeyboardInterrupt if Ctrl-C came, wherever the first one went."""
+        if self.came:
+            raise KeyboardInterrupt
+
+    def hold(self) -> None:
+        """From here on Ctrl-C is remembered, and interrupts nothing."""
+        self._held = True
+
+    def __enter__(self) -> Self:
+        """Takes Ctrl-C over."""
+        if threading.current_thread() is threading.main_thread():  # only there may handlers be set
+            self._before = signal.signal(signal.SIGINT, self._remember)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Gives Ctrl-C back to whoever had it."""
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        self.came = True
+        if not self._held:
+            raise KeyboardInterrupt
+
+
 def _compare(starts: Sequence[str], activations: Sequence[str], numbers: dict[str, int], output: Path) -> int:
     """Goes through the comparison, and returns the exit status; Ctrl-C keeps what is finished."""
     session = None
-    try:
-        from keras_inits.comparison import Session, Settings
+    with Interruption() as interruption:
+        try:
+            from keras_inits.comparison import Session, Settings
 
-        output.mkdir(parents=True, exist_ok=True)
-        session = Session(starts, activations, Settings(**numbers), output)
-        session.train_all()
-    except ModuleNotFoundError as missing:
-        if missing.name not in BACKENDS:
-            raise
-        print(
-            f"Keras wants the backend {missing.name}, which is not installed; expected an installed one. "
-            f'Install it: pip install "keras_inits[{missing.name}]"; or name another with --backend.',
-            file=sys.stderr,
+            session = Session(starts, activations, Settings(**numbers), output, check=interruption.check)
+            session.train_all()
+        except ImportError as error:
+            if not interruption.came:
+                return _explain(error)
+        except KeyboardInterrupt:
+            interruption.came = True
+        except Exception:
+            if not interruption.came:
+                raise
+        interruption.hold()
+        if session is not None and session.runs:
+            session.show()
+    if not interruption.came:
+        return 0
+    if session is not None and session.runs:
+        kept = f"the {len(session.runs)} finished of {session.planned} runs are kept"
+        print(f"Interrupted: {kept}.", file=sys.stderr)
+    else:
+        print("Interrupted before the first run was finished; there is nothing to report.", file=sys.stderr)
+    return INTERRUPTED
+
+
+def _explain(error: ImportError) -> int:
+    """Prints why the backend that Keras is set to cannot be used, and returns the exit status."""
+    if isinstance(error, ModuleNotFoundError) and error.name not in BACKENDS:
+        raise error
+    text = str(error)
+    if error.name in BACKENDS:
+        text = (
+            f"Keras wants the backend {error.name}, which is not installed; expected an installed one. "
+            f'Install it: pip install "keras_inits[{error.name}]"; or name another with --backend.'
         )
-        return 2
-    except KeyboardInterrupt:
-        if session is None or not session.runs:
-            print("Interrupted before the first run was finished; there is nothing to report.", file=sys.stderr)
-            return INTERRUPTED
-        session.show()
-        print(f"Interrupted: the {len(session.runs)} finished of {session.planned} runs are kept.", file=sys.stderr)
-        return INTERRUPTED
-    session.show()
-    return 0
+    print(text, file=sys.stderr)
+    return 2
 
 
 def _option(parser: Callable[[Any], Any], metavar: str, text: str) -> Any:
@@ -141,8 +202,10 @@ def _one_of(names: Sequence[str]) -> Callable[[str], str]:
 
     def parse(text: str) -> str:
         if text not in names:
-            close = difflib.get_close_matches(text, names, n=1, cutoff=0.4) or names[:1]
-            _refuse(text, f"one of {', '.join(names)}", f"Did you mean {close[0]}?")
+            close = difflib.get_close_matches(text.lower(), names, n=1, cutoff=0.4)
+            _refuse(
+                text, f"one of {', '.join(names)}", f"Did you mean {close[0]}?" if close else "Choose one of these."
+            )
         return text
 
     return parse
@@ -159,10 +222,22 @@ def _backend(text: str) -> str:
 def _directory(text: Any) -> Path:
     """Parses the directory of the output, which need not exist yet."""
     path = Path(text)
-    existing = next(place for place in (path, *path.absolute().parents) if place.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        _refuse(text, f"a directory that can be written, and {existing} is none", "Choose another with --output.")
+    if not str(text):
+        _refuse(text, "the name of a directory", f"Leave --output out for {OUTPUT}.")
     return path
+
+
+def _make_directory(path: Path) -> None:
+    """Makes the directory of the output, and finds out before anything is trained whether it can be written."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        _refuse(path, f"a directory that can be written ({error.strerror})", "Choose another with --output.")
+    for name in FILES:
+        if (path / name).is_dir():
+            _refuse(path, f"a directory that has no folder {name}", "Choose another with --output, or move that.")
 
 
 def _print_version(wanted: bool) -> None:

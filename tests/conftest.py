@@ -10,7 +10,7 @@ import pytest
 
 def pytest_collection_modifyitems(config, items):
     backend = keras.backend.backend()
-    others = [item for item in items for mark in item.iter_markers("backend") if mark.args[0] != backend]
+    others = [item for item in items for mark in item.iter_markers("backend") if backend not in mark.args]
     if others:
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in others]

@@ -43,6 +43,7 @@ def in_words(text):
 
 def test_the_names_are_those_of_the_comparison():
     assert tuple(comparison.STARTS) == cli.STARTS
+    assert (comparison.session.REPORT_NAME, comparison.session.PLOT_NAME) == cli.FILES
 
 
 def test_the_defaults_are_those_of_the_comparison():
@@ -99,7 +100,13 @@ def test_a_small_comparison(tmp_path):
             ["--backend", "tensorflo"],
             "received 'tensorflo'; expected one of tensorflow, jax, torch. Did you mean tensorflow?",
         ),
-        (["--output", __file__], f"{__file__} is none. Choose another with --output."),
+        (["--initializer", "HE"], "received 'HE'; expected one of zeros, normal-10,"),
+        (["--initializer", "HE"], "Did you mean he?"),
+        (["--initializer", "?"], "orthogonal. Choose one of these."),
+        (["--output", __file__], "expected a directory that can be written (File exists). Choose another with"),
+        (["--output", f"{__file__}/below"], "expected a directory that can be written (Not a directory). Choose"),
+        (["--output", "x" * 300], "expected a directory that can be written (File name too long). Choose another"),
+        (["--output", ""], "received ''; expected the name of a directory. Leave --output out for keras-inits-report."),
         (["--widht", "3"], "No such option: --widht"),
     ],
 )
@@ -108,6 +115,22 @@ def test_a_bad_option_is_refused_before_anything_is_trained(arguments, message, 
     result = invoke("compare", *arguments)
     assert result.exit_code == 2
     assert message in in_words(result.output)
+
+
+def test_a_folder_in_the_place_of_the_report_is_seen_before_anything_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr(comparison, "Session", None)
+    (tmp_path / "report.html").mkdir()
+    result = invoke("compare", "--output", tmp_path)
+    assert result.exit_code == 2
+    assert "expected a directory that has no folder report.html. Choose another" in in_words(result.output)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "theano"])
+def test_a_backend_of_the_environment_that_is_not_supported(backend, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    result = invoke("compare")
+    assert result.exit_code == 2
+    assert f"received '{backend}'; expected one of tensorflow, jax, torch." in in_words(result.output)
 
 
 def test_a_backend_that_is_not_installed(monkeypatch):
@@ -202,6 +225,36 @@ def test_ctrl_c_is_not_lost_where_python_drops_it(tmp_path, monkeypatch):
     before = signal.getsignal(signal.SIGINT)
     assert invoke("compare", *SMALL, "--output", tmp_path).exit_code == cli.INTERRUPTED
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("error", [None, ImportError("initialization failed")])
+def test_ctrl_c_is_not_lost_before_training(tmp_path, monkeypatch, error):
+    """While modules are imported, where it is dropped, or comes out as something else."""
+
+    def dropping(seed):
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(comparison.session, "load_digits", dropping)
+    result = invoke("compare", *SMALL, "--output", tmp_path)
+    assert result.exit_code == cli.INTERRUPTED
+    assert "Interrupted before the first run was finished" in result.stderr
+
+
+def test_ctrl_c_waits_for_the_report(tmp_path, monkeypatch):
+    show = comparison.Session.show
+
+    def interrupted(self):
+        signal.raise_signal(signal.SIGINT)
+        show(self)
+
+    monkeypatch.setattr(comparison.Session, "show", interrupted)
+    result = invoke("compare", *SMALL, "--output", tmp_path)
+    assert result.exit_code == cli.INTERRUPTED
+    assert "Interrupted: the 2 finished of 2 runs are kept." in result.stderr
+    assert (tmp_path / "report.html").stat().st_size > 0
 
 
 def test_ctrl_c_before_the_first_run(tmp_path, monkeypatch):

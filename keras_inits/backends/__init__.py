@@ -2,6 +2,7 @@
 
     host array        -> to_tensor        -> the backend's tensor
     host's code       -> untraced         -> the same, as it is, where the backend would translate it
+    nothing           -> widest_float     -> the name of the most precise dtype
     model's step      -> RecordingStep    -> the same step, which also hands out a row of gradient norms
 
 `current()` is the module of the backend that Keras runs on. The other two are never imported.

@@ -27,6 +27,11 @@ def to_tensor(values: np.ndarray) -> Tensor:
     return jnp.asarray(values, dtype=values.dtype)
 
 
+def widest_float() -> str:
+    """The most precise dtype that JAX computes in as it is set up."""
+    return jnp.zeros((), float).dtype.name
+
+
 def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
     """Has `function` run as it is where the code around it is traced, as JAX does with all of Python."""
     return function
@@ -125,6 +130,8 @@ class RecordingStep:
 
     def _row(self, optimizer_variables: Any, gradients: Any) -> Tensor:
         arranged = self._arrange(gradients, self._optimizer._trainable_variables)
+        if all(gradient is None for gradient in arranged):
+            raise ValueError("no layer of the model has a gradient")
         scale = loss_scale(self._optimizer)
         if isinstance(scale, keras.Variable):
             scale = optimizer_variables[[variable is scale for variable in self._optimizer.variables].index(True)]

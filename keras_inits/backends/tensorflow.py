@@ -27,6 +27,11 @@ def to_tensor(values: np.ndarray) -> Tensor:
     return tf.convert_to_tensor(values)
 
 
+def widest_float() -> str:
+    """The most precise dtype that TensorFlow computes in."""
+    return "float64"
+
+
 def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
     """Has `function` run as it is where the code around it is turned into a graph."""
     return tf.autograph.experimental.do_not_convert(function)  # type: ignore[no-any-return]
@@ -153,7 +158,9 @@ class RecordingStep:
                 self._write(arranged, scale)
             else:
                 tf.cond(due, lambda: self._write(arranged, scale), lambda: due)
-            self._count.assign_add(1)
+            # Nothing else holds the count back from going up for a step whose data were at their end.
+            with tf.control_dependencies([getattr(g, "values", g) for g in arranged if g is not None]):
+                self._count.assign_add(1)
         except Exception as error:  # whatever goes wrong with a record, training goes on
             self.failure = error
 
@@ -202,7 +209,7 @@ def _branch(condition: Tensor, then: Callable[..., Any], otherwise: Callable[...
     """`tf.cond`, which would slow the whole step down: its graph would be run by the executor for graphs that loop."""
     if tf.executing_eagerly():
         return (then if condition else otherwise)(*operands)
-    shapes = [tf.TensorSpec(operand.shape, operand.dtype) for operand in operands]
+    shapes = [tf.TensorSpec(x.shape, x.dtype, name=f"operand_{i}") for i, x in enumerate(operands)]
     functions = [tf.function(f, autograph=False).get_concrete_function(*shapes) for f in (then, otherwise)]
     types = [output.dtype for output in functions[0].outputs]
     return tf.raw_ops.StatelessIf(

@@ -31,6 +31,11 @@ def to_tensor(values: np.ndarray) -> Tensor:
     return keras.ops.convert_to_tensor(tensor)
 
 
+def widest_float() -> str:
+    """The most precise dtype that Keras's current device computes in; that of Apple has no float64."""
+    return "float32" if keras.ops.convert_to_tensor(torch.empty(0)).device.type == "mps" else "float64"
+
+
 def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
     """Has `function` run as it is where the code around it is compiled: Dynamo would translate NumPy, and wrongly."""
     return torch.compiler.disable(function)  # type: ignore[no-any-return, no-untyped-call]

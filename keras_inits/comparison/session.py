@@ -2,7 +2,7 @@
 
 import itertools
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from threadpoolctl import threadpool_limits
 
 from keras_inits.comparison.digits import load_digits
-from keras_inits.comparison.interruption import Interruption
 from keras_inits.comparison.run import Run, Settings, train
 
 PLOT_NAME = "gradient_norms.png"
@@ -29,6 +28,7 @@ class Session:
         settings: What all runs share.
         output: The directory of the files; it exists.
         console: Where the progress bar and the table go.
+        check: Called after each epoch; what it raises ends the training.
 
     Example:
         >>> session = Session(["he"], ["relu"], Settings(), Path("out"))  # doctest: +SKIP
@@ -41,6 +41,7 @@ class Session:
     settings: Settings
     output: Path
     console: Console = field(default_factory=Console)
+    check: Callable[[], None] = lambda: None
     runs: list[Run] = field(default_factory=list)
 
     @property
@@ -65,18 +66,19 @@ class Session:
             KeyboardInterrupt: On Ctrl-C; the finished runs are in `runs` and on disk.
         """
         digits = load_digits(self.settings.seed)
+        self.check()
         # One thread: products of 64 x 64 are too small to share, and torch's threads wait for one another at each.
-        with threadpool_limits(1), self._progress() as progress, Interruption() as interruption:
+        with threadpool_limits(1), self._progress() as progress:
             task = progress.add_task("", total=self.planned * self.settings.epochs)
 
             def after_epoch() -> None:
                 progress.advance(task)
-                interruption.check()
+                self.check()
 
             for activation, start in itertools.product(self.activations, self.starts):
                 progress.update(task, description=f"{activation} from {start}")
                 self._keep(train(start, activation, digits, self.settings, on_epoch_end=after_epoch))
-                interruption.check()
+                self.check()
 
     def show(self) -> None:
         """Prints the table of the finished runs, and writes their plot and report."""

@@ -36,10 +36,20 @@ def check_suffix(path: Any, caller: str) -> str:
     return suffix
 
 
+def check_folder(path: Path, caller: str) -> None:
+    """Raises an error if there is no folder for the file to be in."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"{caller} received {str(path)!r}, and there is no folder {str(path.parent)!r}. It expects a file in one "
+            "that exists. Make it first: pathlib.Path(...).mkdir(parents=True)."
+        )
+
+
 def save(path: str | os.PathLike[str], *table: Any) -> None:
     """Writes steps, layers and norms to a file that is whole or, whatever interrupts, not there at all."""
     suffix = check_suffix(path, "GradientTrace.save")
     path = Path(path)
+    check_folder(path, "GradientTrace.save")
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         draft.write_bytes(header(suffix, table[1], len(table[0])) + lines(suffix, *table))
@@ -78,16 +88,16 @@ def append(path: Path, data: bytes) -> None:
 def load(path: str | os.PathLike[str]) -> Table:
     """Reads steps, layers and norms. A last line without an end, cut off by a crash, is left out."""
     suffix = check_suffix(path, "GradientTrace.load")
-    text = Path(path).read_bytes().decode()
-    text = text[: text.rfind("\n") + 1]
+    data = Path(path).read_bytes()
     try:
+        text = data[: data.rfind(b"\n") + 1].decode()
         layers, rows = _read_csv(text) if suffix == ".csv" else _read_jsonl(text)
         steps = np.array([step for step, _ in rows], np.int64)
         values = [[np.nan if norm is None else float(norm) for norm in norms] for _, norms in rows]
         mask = [[norm is None for norm in norms] for _, norms in rows]
         shape = (len(rows), len(layers))
         return steps, layers, np.ma.MaskedArray(np.reshape(values, shape), mask=np.reshape(mask, shape))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, csv.Error) as error:
         raise ValueError(
             f"GradientTrace.load could not read {os.fspath(path)!r}: {error}. It expects a file that "
             "GradientTrace.save or GradientNormLogger(filename=...) wrote. Pass the path of such a file."
@@ -95,14 +105,14 @@ def load(path: str | os.PathLike[str]) -> Table:
 
 
 def _read_csv(text: str) -> tuple[tuple[str, ...], list[tuple[int, list[str | None]]]]:
-    table = list(csv.reader(io.StringIO(text)))
+    table = [row for row in csv.reader(io.StringIO(text)) if row]
     if not table or table[0][:2] != ["step", "global_norm"]:
         raise ValueError('its first line does not begin with "step,global_norm"')
     return tuple(table[0][2:]), [(int(row[0]), [cell or None for cell in row[2:]]) for row in table[1:]]
 
 
 def _read_jsonl(text: str) -> tuple[tuple[str, ...], list[tuple[int, list[Any]]]]:
-    records = [json.loads(line) for line in text.splitlines()]
+    records = [json.loads(line) for line in text.splitlines() if line.strip()]
     if records and "layers" in records[0]:
         return tuple(records[0]["layers"]), []
     layers = tuple(dict.fromkeys(name for record in records for name in record["norms"]))
@@ -111,8 +121,8 @@ def _read_jsonl(text: str) -> tuple[tuple[str, ...], list[tuple[int, list[Any]]]
 
 def _csv_line(cells: list[Any]) -> bytes:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue().encode()
+    csv.writer(line, lineterminator="\r\n").writerow(cells)  # which has it quote both of these within a name
+    return line.getvalue().removesuffix("\r\n").encode() + b"\n"
 
 
 def _json_number(norm: float | None) -> float | str | None:

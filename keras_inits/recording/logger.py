@@ -74,7 +74,13 @@ class GradientNormLogger(keras.callbacks.Callback):
         return self._rows.trace()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Fetches what an earlier, interrupted fit may have left."""
+        """Fetches what an earlier, interrupted fit may have left, and looks whether the file can be written.
+
+        Raises:
+            FileNotFoundError: If `filename` is in a folder that does not exist.
+        """
+        if self.filename is not None:
+            files.check_folder(self.filename, _NAME)
         self._fetch()
         self._recorder.begin_fit()
 

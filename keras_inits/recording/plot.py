@@ -77,7 +77,8 @@ def _add_depth_bar(figure: Any, axes: Any, layers: tuple[str, ...], colours: Any
     edges = BoundaryNorm(np.arange(len(layers) + 1) - 0.5, len(layers))
     bar = figure.colorbar(ScalarMappable(edges, colours), ax=axes, aspect=30, pad=0.02)
     ticks = np.unique(np.linspace(0, len(layers) - 1, min(len(layers), MOST_LABELS)).round().astype(int))
-    bar.set_ticks(ticks, labels=[layers[tick] for tick in ticks], fontsize=9 if len(ticks) <= 20 else 7)
+    size = 9 if len(ticks) <= 20 else 7
+    bar.set_ticks(ticks, labels=[layers[tick] for tick in ticks], fontsize=size, parse_math=False)
     bar.minorticks_off()
     bar.ax.invert_yaxis()  # the first layer on top, as in `model.summary()`
     bar.ax.set_title("layer", fontsize=10)

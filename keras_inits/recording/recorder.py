@@ -14,9 +14,7 @@ class Announced:
     """Stands in `model.train_function` for one step: the first thing it does is to put Keras's own back."""
 
     def __init__(self, model: Any, step: Callable[..., Any]) -> None:
-        found = model.train_function
-        # What another logger announced and nothing ever ran, because `fit` was interrupted, is looked through.
-        self.own: Any = found.own if isinstance(found, Announced) else found
+        self.own = _own_function(model)
         self.began = self.ended = False
         self.fit = getattr(model, "history", None)  # each `fit` gives its model another History
         self._model, self._step = model, step
@@ -63,10 +61,15 @@ class Recorder:
 
     def announce(self, model: Any) -> None:
         """Has the next step, or group of steps, that `fit` takes recorded."""
+        if _own_function(model) is None:  # a loop of the user's own, that has not made one
+            return
         if _settings(model) != self._made_for:
             self._make(model)
         elif self._announced is not None and not self._announced.began:
-            self._give_up("another callback, such as a second GradientNormLogger, put its training function in the way")
+            self._give_up(
+                "another callback, such as a second GradientNormLogger, put its training function in the way, or "
+                "train_on_batch was called, which is not recorded"
+            )
         if not self.gave_up:
             self._pending += model.steps_per_execution
             self._announced = Announced(model, self._step)
@@ -87,6 +90,7 @@ class Recorder:
             return None
         steps, norms = self._step.fetch(since)
         self._look(self._step.count)
+        self._count_lost(len(range(-(-since // self._every) * self._every, self._count, self._every)) - len(steps))
         return Block(steps, self._columns.names, self._columns.by_name(norms)) if len(steps) else None
 
     def _look(self, count: int) -> None:
@@ -98,6 +102,15 @@ class Recorder:
                 self._give_up("the model's train_step does not hand its gradients to model.optimizer")
             self._calls = max(self._calls, -(-(count - self._count) // self._pending), 1)
         self._count, self._pending = count, 0
+
+    def _count_lost(self, lost: int) -> None:
+        if lost > 0:
+            warnings.warn(
+                f"GradientNormLogger lost {lost} rows: the model's train_step called the optimizer more often than "
+                f"once a step, and more than {backends.ROWS_WAITING} rows came between two looks at the device. It "
+                "expects to have room for them. Compile the model with a smaller steps_per_execution.",
+                stacklevel=2,
+            )
 
     def _make(self, model: Any) -> None:
         self._made_for, self._columns = _settings(model), Columns(model, self._per)
@@ -126,10 +139,17 @@ def _settings(model: Any) -> tuple[Any, ...]:
         model,
         model.optimizer,
         model._loss_tracker,
+        _own_function(model),
         model.run_eagerly,
         model.jit_compile,
         model.steps_per_execution,
     )
+
+
+def _own_function(model: Any) -> Any:
+    """Keras's; what a logger announced and nothing ever ran, because `fit` was interrupted, is looked through."""
+    found = model.train_function
+    return found.own if isinstance(found, Announced) else found
 
 
 def _set_train_function(model: Any, function: Any) -> None:

@@ -64,7 +64,9 @@ class GradientTrace:
     @cached_property
     def global_norm(self) -> np.ndarray:
         """The norm of all layers' gradients together, for each step; float64, so no square leaves its range."""
-        return np.asarray(np.sqrt(np.sum(self.norms.filled(0.0) ** 2, axis=1)))
+        totals = np.asarray(np.sqrt(np.sum(self.norms.filled(0.0) ** 2, axis=1)))
+        totals.flags.writeable = False
+        return totals
 
     def __len__(self) -> int:
         """The number of recorded steps."""
@@ -117,6 +119,7 @@ class GradientTrace:
 
         Raises:
             ValueError: If the suffix is another.
+            FileNotFoundError: If the folder does not exist.
         """
         files.save(path, self.steps, self.layers, self.norms)
 

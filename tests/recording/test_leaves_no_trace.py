@@ -271,3 +271,57 @@ def test_a_gradient_that_cannot_be_recorded_does_not_stop_training(monkeypatch):
     models.fit(twin, *models.data(), [])
     np.testing.assert_allclose(model.get_weights()[0], twin.get_weights()[0], rtol=1e-5, atol=1e-7)
     assert len(logger.trace) == 0
+
+
+def test_a_loop_with_callbacks_of_ones_own_goes_on():
+    """Before Keras has made its training function, and after."""
+    model, (x, y) = ready(), models.data()
+    callbacks = keras.callbacks.CallbackList([GradientNormLogger()], model=model)
+    callbacks.on_train_begin()
+    callbacks.on_epoch_begin(0)
+
+    def loop():
+        for batch in range(4):
+            callbacks.on_train_batch_begin(batch)
+            model.train_on_batch(x[:8], y[:8])
+            callbacks.on_train_batch_end(batch)
+
+    with pytest.warns(UserWarning, match="train_on_batch was called, which is not recorded"):
+        loop()
+    untrained = ready()
+    callbacks = keras.callbacks.CallbackList([GradientNormLogger()], model=untrained)
+    callbacks.on_train_batch_begin(0)  # and then trains in a way of its own
+    models.fit(untrained, x, y, [])
+
+
+@pytest.mark.backend("tensorflow", "torch")  # on JAX, Keras refuses to freeze without `compile`
+def test_a_training_function_made_anew_is_recorded_anew():
+    x, y = models.data()
+    moved = []
+    for callbacks in ([], [GradientNormLogger()]):
+        model = ready()
+        models.fit(model, x, y, callbacks)
+        model.layers[0].trainable = False
+        model.make_train_function(force=True)
+        before = model.layers[0].get_weights()[0]
+        models.fit(model, x, y, callbacks)
+        moved.append(not np.array_equal(before, model.layers[0].get_weights()[0]))
+    assert moved[0] == moved[1]
+
+
+class CallsTwice(keras.Sequential):
+    """A model whose optimizer takes two steps in each step."""
+
+    def train_step(self, data):
+        logs = super().train_step(data)
+        self.optimizer.apply([0.1 * weight for weight in self.trainable_weights], self.trainable_weights)
+        return logs
+
+
+@pytest.mark.backend("tensorflow")
+def test_rows_that_found_no_room_are_counted():
+    x, y = models.data()
+    model = models.compiled(CallsTwice([keras.Input((6,)), models.dense(1)]), steps_per_execution=100)
+    logger = GradientNormLogger()
+    with pytest.warns(UserWarning, match=r"lost \d+ rows: .* Compile the model with a smaller steps_per_execution"):
+        model.fit(np.repeat(x, 5, 0), np.repeat(y, 5, 0), batch_size=1, verbose=0, callbacks=[logger])

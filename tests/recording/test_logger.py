@@ -170,3 +170,37 @@ def test_the_trace_can_be_read_in_mid_fit():
 
     fitted(logger, Reads(), epochs=1)
     assert seen == [1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+@pytest.mark.parametrize("count", [6, 200])
+def test_data_of_unknown_length_leave_a_row_for_each_batch(count):
+    """And none for the step that finds out that there are no more."""
+
+    def batches():
+        for number in range(count):
+            yield np.full((4, 3), number + 1.0, "float32"), np.ones((4, 1), "float32")
+
+    logger = GradientNormLogger()
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    history = model.fit(batches(), shuffle=False, verbose=0, callbacks=[logger])
+    numbers = np.arange(1, count + 1.0)
+    expected = 2 * (3 * numbers - 1) * np.sqrt(3 * numbers**2 + 1)  # of the mean of (3 n - 1)^2, by hand
+    assert logger.trace.steps.tolist() == list(range(count))
+    np.testing.assert_allclose(logger.trace.global_norm, expected, rtol=1e-5)
+    np.testing.assert_allclose(history.history["grad_norm"], [expected.mean()], rtol=1e-5)
+
+
+def test_a_folder_that_does_not_exist_is_named_before_training(tmp_path):
+    logger = GradientNormLogger(filename=tmp_path / "no" / "x.csv")
+    with pytest.raises(FileNotFoundError, match=r"received '.*x.csv', and there is no folder '.*no'. .* Make"):
+        fitted(logger)
+    assert len(logger.trace) == 0
+
+
+def test_nothing_is_logged_of_the_recording_itself(caplog, capfd):
+    """TensorFlow names its nodes after arguments, and complains of names that it does not like."""
+    fitted(GradientNormLogger())
+    assert not caplog.records
+    assert "node name" not in capfd.readouterr().err

@@ -1,6 +1,7 @@
 """The table, its files and its picture."""
 
 import builtins
+import warnings
 
 import numpy as np
 import pytest
@@ -73,6 +74,53 @@ def test_errors_of_files(tmp_path):
         GradientTrace.load(path)
 
 
+BROKEN = {
+    "binary.csv": b"\xff\xfe\x00s\n",
+    "short.csv": b'step,global_norm,a\n"\n',
+    "huge.csv": b"step,global_norm,a\n99999999999999999999,1.0,1.0\n",
+    "field.csv": b"step,global_norm," + b"a" * 200_000 + b"\n",
+    "return.csv": b"step,global_norm,a\rb\n1,1.0,1.0\n",
+    "infinite.jsonl": b'{"step": Infinity, "norms": {}}\n',
+    "deep.jsonl": b"[" * 100_000 + b"\n",
+    "list.jsonl": b"[1]\n",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_files_get_the_error_of_broken_files(tmp_path, name):
+    (tmp_path / name).write_bytes(BROKEN[name])
+    with pytest.raises(ValueError, match=r"could not read .* It expects a file that GradientTrace.save .* wrote. Pass"):
+        GradientTrace.load(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_blank_lines_are_skipped(tmp_path, suffix):
+    trace = example()
+    trace.save(tmp_path / f"t{suffix}")
+    with open(tmp_path / f"t{suffix}", "a") as file:
+        file.write("\n\n")
+    again = GradientTrace.load(tmp_path / f"t{suffix}")
+    np.testing.assert_array_equal(again.norms.filled(-1), trace.norms.filled(-1))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".png"])
+@pytest.mark.parametrize("name", ["a,b", 'a"b', "a\rb", "a\nb", "gewicht/größe", " ", "$\\foo$", "gamma$\\frac$"])
+def test_names_of_every_kind(tmp_path, suffix, name):
+    trace = GradientTrace([0], (name, "other"), [[1.0, 2.0]])
+    if suffix == ".png":
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # of control characters
+            trace.plot(tmp_path / "t.png")
+        return
+    trace.save(tmp_path / f"t{suffix}")
+    assert GradientTrace.load(tmp_path / f"t{suffix}").layers == trace.layers
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"GradientTrace.save received .*, and there is no folder .* Make it"):
+        example().save(tmp_path / "no" / "x.csv")
+
+
 def test_global_norm_keeps_its_range():
     trace = GradientTrace([0, 1, 2], ("a", "b"), [[3e40, 4e40], [3e-40, 4e-40], [INF, NAN]])
     np.testing.assert_allclose(trace.global_norm, [5e40, 5e-40, NAN], rtol=1e-12)
@@ -84,6 +132,8 @@ def test_it_is_frozen():
         trace.norms[0, 0] = 1.0
     with pytest.raises(ValueError, match="read-only"):
         trace.steps[0] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        trace.global_norm[0] = 1.0
     with pytest.raises(AttributeError):
         trace.steps = None
 
