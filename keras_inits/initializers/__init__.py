@@ -3,8 +3,10 @@
     lookup      "he_normal" -> HeNormal(); the public list
     plain       laws whose scale is given
     scaling     laws whose scale follows from the fans      fans        shape -> (fan_in, fan_out)
-    rules       the named ones among them
+    rules       the named ones among them                   gains       activation -> factor
     orthogonal  matrices that keep norms                    haar        Gaussian -> orthogonal matrix
+    convolution kernels that are zero but at their centre   quadrature  function -> its mean over a normal
+    gates       fused kernels of recurrent layers           keras1      what `init=` meant in Keras 1
     base        what they share: the call, the config       arguments   checks
     seeds       seed -> entropy                             sampling    entropy, shape -> array on the host
 
@@ -13,9 +15,13 @@ A new law goes into the file that its line describes, into the list in `lookup`,
 
 from keras.initializers import Constant, Ones, Zeros
 
+from keras_inits.initializers import keras1
+from keras_inits.initializers.convolution import DeltaOrthogonal, Dirac
+from keras_inits.initializers.gains import gain, stability
+from keras_inits.initializers.gates import PerGate
 from keras_inits.initializers.lookup import get
 from keras_inits.initializers.orthogonal import Identity, Orthogonal
-from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
+from keras_inits.initializers.plain import Normal, Sparse, TruncatedNormal, Uniform
 from keras_inits.initializers.rules import (
     GlorotNormal,
     GlorotUniform,
@@ -37,13 +43,19 @@ he_uniform = kaiming_uniform = KaimingUniform = HeUniform
 he_normal = kaiming_normal = KaimingNormal = HeNormal
 variance_scaling = VarianceScaling
 orthogonal = Orthogonal
+delta_orthogonal = DeltaOrthogonal
 identity = Identity
+dirac = Dirac
+sparse = Sparse
+per_gate = PerGate
 zeros = Zeros
 ones = Ones
 constant = Constant
 
 __all__ = [
     "Constant",
+    "DeltaOrthogonal",
+    "Dirac",
     "GlorotNormal",
     "GlorotUniform",
     "HeNormal",
@@ -56,6 +68,8 @@ __all__ = [
     "Normal",
     "Ones",
     "Orthogonal",
+    "PerGate",
+    "Sparse",
     "TruncatedNormal",
     "Uniform",
     "VarianceScaling",
@@ -63,6 +77,9 @@ __all__ = [
     "XavierUniform",
     "Zeros",
     "constant",
+    "delta_orthogonal",
+    "dirac",
+    "gain",
     "get",
     "glorot_normal",
     "glorot_uniform",
@@ -71,11 +88,15 @@ __all__ = [
     "identity",
     "kaiming_normal",
     "kaiming_uniform",
+    "keras1",
     "lecun_normal",
     "lecun_uniform",
     "normal",
     "ones",
     "orthogonal",
+    "per_gate",
+    "sparse",
+    "stability",
     "truncated_normal",
     "uniform",
     "variance_scaling",

@@ -13,13 +13,17 @@ import numpy as np
 FLOATS = {"float16": 65504.0, "bfloat16": 3.3895e38, "float32": 3.4028e38, "float64": 1.7976e308}
 
 
-def check_number(name: str, value: Any, lowest: float = -math.inf, above: float = -math.inf) -> float:
-    """Returns `value` as a float, if it is finite, at least `lowest` and greater than `above`."""
+def check_number(
+    name: str, value: Any, lowest: float = -math.inf, above: float = -math.inf, highest: float = math.inf
+) -> float:
+    """Returns `value` as a float, if it is finite, from `lowest` to `highest`, and greater than `above`."""
     expected = "a finite number"
     if lowest > -math.inf:
         expected += f" of at least {lowest:g}"
     if above > -math.inf:
         expected += f" greater than {above:g}"
+    if highest < math.inf:
+        expected += f" and at most {highest:g}"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(
             f"Argument `{name}` must be {expected}. Received: {name}={value!r} (of type {type(value).__name__}). "
@@ -29,12 +33,27 @@ def check_number(name: str, value: Any, lowest: float = -math.inf, above: float 
         number = float(value)
     except OverflowError:
         number = math.inf
-    if not (math.isfinite(number) and number >= lowest and number > above):
+    if not (math.isfinite(number) and lowest <= number <= highest and number > above):
         raise ValueError(
             f"Argument `{name}` must be {expected}. Received: {name}={value!r}. "
-            f"Look at how the value was computed, or leave `{name}` out for its default."
+            f"Look at how the value was computed, or choose one within these bounds."
         )
     return number
+
+
+def check_whole(name: str, value: Any, lowest: int) -> int:
+    """Returns `value` as a Python integer, if it is one of at least `lowest`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(
+            f"Argument `{name}` must be a whole number of at least {lowest}. Received: {name}={value!r} (of type "
+            f"{type(value).__name__}). Pass one such as {name}={lowest + 1}."
+        )
+    if value < lowest:
+        raise ValueError(
+            f"Argument `{name}` must be a whole number of at least {lowest}. Received: {name}={value!r}. "
+            f"Pass one such as {name}={lowest + 1}."
+        )
+    return int(value)
 
 
 def check_shape(shape: Any) -> tuple[int, ...]:

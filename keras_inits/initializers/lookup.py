@@ -1,14 +1,17 @@
 """From a name or a config to an initializer."""
 
 import difflib
+import inspect
 import re
 from typing import Any
 
 import keras
 from keras.initializers import Constant, Ones, Zeros
 
+from keras_inits.initializers.convolution import DeltaOrthogonal, Dirac
+from keras_inits.initializers.gates import PerGate
 from keras_inits.initializers.orthogonal import Identity, Orthogonal
-from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
+from keras_inits.initializers.plain import Normal, Sparse, TruncatedNormal, Uniform
 from keras_inits.initializers.rules import (
     GlorotNormal,
     GlorotUniform,
@@ -32,7 +35,11 @@ CLASSES: tuple[Any, ...] = (
     HeNormal,
     VarianceScaling,
     Orthogonal,
+    DeltaOrthogonal,
     Identity,
+    Dirac,
+    Sparse,
+    PerGate,
     Zeros,
     Ones,
     Constant,
@@ -63,7 +70,8 @@ def get(identifier: Any) -> Any:
             takes them, or `None`, which stays `None`.
 
     Raises:
-        ValueError: If nothing goes by that name, or the identifier is none of the above.
+        ValueError: If nothing goes by that name, what does needs arguments (Sparse, PerGate), or the identifier is none
+            of the above.
 
     Example:
         >>> import keras_inits
@@ -71,10 +79,21 @@ def get(identifier: Any) -> Any:
         HeNormal(truncated=False): N(0, 2 / fan_in), not truncated
     """
     if isinstance(identifier, str):
-        return _find(identifier)()
+        return _made(_find(identifier))
     if isinstance(identifier, dict) and not identifier.get("module"):  # a short one; Keras writes and reads the long
         return _find(identifier.get("class_name")).from_config(identifier.get("config", {}))
     return keras.initializers.get(identifier)
+
+
+def _made(cls: Any) -> Any:
+    parameters = inspect.signature(cls).parameters.values()
+    needed = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
+    if needed:
+        raise ValueError(
+            f"{cls.__name__} cannot be made from its name alone. Expected its argument "
+            f"{' and '.join(f'`{name}`' for name in needed)} too. Pass an object, keras_inits.{cls.__name__}(...)."
+        )
+    return cls()
 
 
 def _find(name: Any) -> Any:

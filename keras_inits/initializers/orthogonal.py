@@ -12,6 +12,18 @@ from keras_inits.initializers.haar import orthonormal_columns
 from keras_inits.initializers.seeds import Seed
 
 
+def orthogonal_matrix(
+    rows: int, columns: int, dtype: np.dtype, entropy: tuple[int, ...], gain: float = 1.0
+) -> np.ndarray:
+    """Draws `gain` times a matrix with orthonormal columns, or rows if these are fewer, uniformly from all of them."""
+    check_range(abs(gain), dtype)
+    working = np.dtype("float64" if dtype == np.float64 else "float32")
+    gaussian = sampling.normal((max(rows, columns), min(rows, columns)), working, entropy)
+    matrix = orthonormal_columns(gaussian)
+    matrix *= working.type(gain)
+    return np.ascontiguousarray(matrix if rows >= columns else matrix.T, dtype)
+
+
 @keras.saving.register_keras_serializable(package="keras_inits")
 class Orthogonal(RandomInitializer):
     """Draws a matrix uniformly from all those with orthonormal columns, or rows, and multiplies it by `gain`.
@@ -51,13 +63,7 @@ class Orthogonal(RandomInitializer):
             )
 
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
-        rows, columns = math.prod(shape[:-1]), shape[-1]
-        working = np.dtype("float64" if dtype == np.float64 else "float32")
-        check_range(abs(self.gain), dtype)
-        gaussian = sampling.normal((max(rows, columns), min(rows, columns)), working, entropy)
-        matrix = orthonormal_columns(gaussian)
-        matrix *= working.type(self.gain)
-        return np.ascontiguousarray(matrix if rows >= columns else matrix.T, dtype).reshape(shape)
+        return orthogonal_matrix(math.prod(shape[:-1]), shape[-1], dtype, entropy, self.gain).reshape(shape)
 
     def _law(self) -> str:
         return "gain times a uniformly distributed orthogonal matrix"

@@ -1,12 +1,14 @@
 """Laws whose scale is given, whatever the shape."""
 
+import math
+
 import keras
 import numpy as np
 
 from keras_inits.initializers import sampling
 from keras_inits.initializers.arguments import check_number
 from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, RandomInitializer
-from keras_inits.initializers.seeds import Seed
+from keras_inits.initializers.seeds import Seed, derive_entropy
 
 
 @keras.saving.register_keras_serializable(package="keras_inits")
@@ -114,3 +116,59 @@ class TruncatedNormal(RandomInitializer):
     def get_config(self) -> Config:
         """Returns the constructor's arguments, ready for JSON."""
         return {"mean": self.mean, "stddev": self.stddev, **super().get_config(), **REFUSED_BY_KERAS}
+
+
+@keras.saving.register_keras_serializable(package="keras_inits")
+class Sparse(RandomInitializer):
+    """Draws from N(0, scale^2), and sets a share of the weights that feed each unit to zero.
+
+    The weight is seen as a matrix of shape `(prod(shape[:-1]), shape[-1])`, n rows and a column for each unit. In each
+    column ceil(sparsity n) entries are zero, chosen at random.
+
+    Args:
+        sparsity: The share of zeros, from 0 to 1.
+        scale: The standard deviation of the others, at least 0.
+        seed: See `RandomInitializer`.
+
+    Raises:
+        TypeError: If `sparsity` or `scale` is not a number, or `seed` not a seed.
+        ValueError: If `sparsity` is not from 0 to 1, `scale` is negative or not finite, or, when called, the shape has
+            less than two sizes.
+
+    Example:
+        >>> import keras
+        >>> values = keras.ops.convert_to_numpy(Sparse(sparsity=0.9, seed=7)((100, 8)))
+        >>> (values == 0).sum(axis=0).tolist()
+        [90, 90, 90, 90, 90, 90, 90, 90]
+
+    Reference:
+        Martens (2010), Deep learning via Hessian-free optimization.
+    """
+
+    def __init__(self, sparsity: float, scale: float = 0.01, seed: Seed = None) -> None:
+        super().__init__(seed)
+        self.sparsity = check_number("sparsity", sparsity, lowest=0, highest=1)
+        self.scale = check_number("scale", scale, lowest=0)
+
+    def _check_rank(self, shape: tuple[int, ...]) -> None:
+        if len(shape) < 2:
+            raise ValueError(
+                "Sparse expects a shape of at least two sizes, the last of which counts the units. "
+                f"Received: shape={shape}. Use Normal or Zeros for vectors."
+            )
+
+    def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
+        values = sampling.normal(shape, dtype, entropy, self.scale)
+        ranks = sampling.uniform(shape, np.dtype("float64"), derive_entropy(entropy, 0), 1.0)
+        columns = values.reshape(math.prod(shape[:-1]), shape[-1])
+        zeros = math.ceil(self.sparsity * len(columns))
+        chosen = np.argsort(ranks.reshape(columns.shape), axis=0, kind="stable")[:zeros]
+        np.put_along_axis(columns, chosen, 0, axis=0)
+        return values
+
+    def _law(self) -> str:
+        return "N(0, scale^2), not truncated, and zeros"
+
+    def get_config(self) -> Config:
+        """Returns the constructor's arguments, ready for JSON."""
+        return {"sparsity": self.sparsity, "scale": self.scale, **super().get_config()}

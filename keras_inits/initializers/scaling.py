@@ -12,9 +12,10 @@ from keras_inits.initializers import sampling
 from keras_inits.initializers.arguments import check_number
 from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, RandomInitializer
 from keras_inits.initializers.fans import compute_fans
+from keras_inits.initializers.gains import Activation, gain
 from keras_inits.initializers.seeds import Seed
 
-MODES = ("fan_in", "fan_out", "fan_avg")
+MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
 DISTRIBUTIONS = ("uniform", "untruncated_normal", "truncated_normal")
 Axes = tuple[int, ...] | None
 
@@ -50,30 +51,34 @@ def _check_axes(input_axes: Sequence[int] | None, output_axes: Sequence[int] | N
 # A subclass of Keras's class: EinsumDense and MultiHeadAttention hand the axes of their kernels over to no other.
 @keras.saving.register_keras_serializable(package="keras_inits")
 class VarianceScaling(RandomInitializer, keras.initializers.VarianceScaling):
-    """Draws with variance scale / n, n being a fan of the weight.
+    """Draws with variance v = scale gain^2 / n, n being a fan of the weight and gain that of an activation, or 1.
 
-    The variance is `scale / n` whatever the distribution: U(+-sqrt(3 scale / n)), N(0, scale / n), or a normal cut at
-    two standard deviations whose variance after the cut is scale / n. A fan below 1 counts as 1.
+    The variance is v whatever the distribution: U(+-sqrt(3 v)), N(0, v), or a normal cut at two standard deviations
+    whose variance after the cut is v. A fan below 1 counts as 1.
 
     Args:
         scale: The factor, greater than 0.
-        mode: The n: `"fan_in"`, `"fan_out"`, or `"fan_avg"`, their mean.
+        mode: The n: `"fan_in"`, `"fan_out"`, `"fan_avg"`, their mean, or `"fan_geo_avg"`, the root of their product.
         distribution: `"uniform"`, `"untruncated_normal"` or `"truncated_normal"`.
         seed: See `RandomInitializer`.
         input_axes: The axes of the weight whose sizes multiply to fan_in. By default the last but one, and for kernels
             of convolutions those before it.
         output_axes: Those that multiply to fan_out. By default the last, and those before the last two.
+        activation: The one that comes before the weight, or `None`: a name of Keras's or a function, see `gain`.
 
     Raises:
-        TypeError: If `scale` is not a number, `seed` not a seed, or the axes are not integers.
-        ValueError: If `scale`, `mode` or `distribution` is none of the above, one of the axes comes alone, or, when
-            called, an axis is not one of the weight's.
+        TypeError: If `scale` is not a number, `seed` not a seed, the axes are not integers, or `activation` is neither
+            a name nor a callable.
+        ValueError: If `scale`, `mode` or `distribution` is none of the above, `activation` has no gain, one of the axes
+            comes alone, or, when called, an axis is not one of the weight's.
 
     Example:
         >>> import keras
         >>> values = VarianceScaling(2.0, "fan_in", "uniform", seed=7)((784, 64))
         >>> round(float(keras.ops.var(values)) * 784, 1)
         2.0
+        >>> VarianceScaling(activation="gelu", distribution="uniform").gain
+        1.5335304411955348
     """
 
     def __init__(
@@ -84,6 +89,7 @@ class VarianceScaling(RandomInitializer, keras.initializers.VarianceScaling):
         seed: Seed = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
+        activation: Activation = None,
     ) -> None:
         RandomInitializer.__init__(self, seed)
         self.scale = check_number("scale", scale, above=0)
@@ -95,6 +101,9 @@ class VarianceScaling(RandomInitializer, keras.initializers.VarianceScaling):
             "What Keras calls 'normal' is its 'truncated_normal'; the law of the papers is 'untruncated_normal'.",
         )
         self.input_axes, self.output_axes = _check_axes(input_axes, output_axes)
+        if isinstance(activation, dict):
+            activation = keras.saving.deserialize_keras_object(activation)
+        self.activation, self.gain = activation, gain(activation)
 
     def _check_rank(self, shape: tuple[int, ...]) -> None:
         axes = (*(self.input_axes or ()), *(self.output_axes or ()))
@@ -106,19 +115,26 @@ class VarianceScaling(RandomInitializer, keras.initializers.VarianceScaling):
             )
 
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
-        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
-        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
-        variance = self.scale / max(1.0, n)
+        variance = self.scale * self.gain**2 / max(1.0, self._fan(shape))
         if self.distribution == "uniform":
             return sampling.uniform(shape, dtype, entropy, math.sqrt(3 * variance))
         if self.distribution == "untruncated_normal":
             return sampling.normal(shape, dtype, entropy, math.sqrt(variance))
         return sampling.truncated_normal(shape, dtype, entropy, math.sqrt(variance) / sampling.TRUNCATED_STDDEV)
 
+    def _fan(self, shape: tuple[int, ...]) -> float:
+        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
+        if self.mode == "fan_in":
+            return fan_in
+        if self.mode == "fan_out":
+            return fan_out
+        return (fan_in + fan_out) / 2 if self.mode == "fan_avg" else math.sqrt(fan_in * fan_out)
+
     def _law(self) -> str:
-        variance = f"{self.scale:g} / {self.mode}"
+        scale = self.scale * self.gain**2
+        variance = f"{scale:g} / {self.mode}"
         return {
-            "uniform": f"U(-limit, limit), limit = sqrt({3 * self.scale:g} / {self.mode})",
+            "uniform": f"U(-limit, limit), limit = sqrt({3 * scale:g} / {self.mode})",
             "untruncated_normal": f"N(0, {variance}), not truncated",
             "truncated_normal": f"normal cut at two standard deviations, variance {variance} after the cut",
         }[self.distribution]
@@ -133,4 +149,6 @@ class VarianceScaling(RandomInitializer, keras.initializers.VarianceScaling):
             "input_axes": self.input_axes,
             "output_axes": self.output_axes,
         }
+        if self.activation is not None:  # which Keras's class refuses, as it does `fan_geo_avg`
+            config["activation"] = keras.saving.serialize_keras_object(self.activation)
         return {**config, **REFUSED_BY_KERAS} if self.distribution == "truncated_normal" else config

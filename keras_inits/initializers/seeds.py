@@ -29,6 +29,11 @@ def check_seed(seed: Any) -> Seed:
     return int(seed)
 
 
+def derive_entropy(entropy: tuple[int, ...], number: int) -> tuple[int, ...]:
+    """The entropy of another stream under the same seed, independent of the first and of those of other numbers."""
+    return (2, number, *entropy)
+
+
 def draw_entropy(seed: Seed) -> tuple[int, ...]:
     """Turns a seed into non-negative integers for `numpy.random.SeedSequence`, no two seeds into the same ones.
 

@@ -1,5 +1,6 @@
 """Every public initializer, with arguments that make it, a shape that suits it and the law that its values follow."""
 
+import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,11 +20,17 @@ class Family:
 
     @property
     def id(self) -> str:
-        return "-".join([self.cls.__name__, *(f"{value}" for value in self.kwargs.values())])
+        return "-".join([self.cls.__name__, *(f"{value}".split(":")[0] for value in self.kwargs.values())])
 
     @property
     def random(self) -> bool:
-        return hasattr(self.cls(**self.kwargs), "seed")
+        return hasattr(self.make(), "seed")
+
+    @property
+    def by_name(self) -> bool:
+        """Whether its class can be made without arguments."""
+        parameters = inspect.signature(self.cls).parameters.values()
+        return all(parameter.default is not parameter.empty for parameter in parameters)
 
     def make(self, **kwargs: Any) -> Any:
         return self.cls(**self.kwargs, **kwargs)
@@ -45,6 +52,7 @@ def _of_rules() -> list[Family]:
 
 def _of_variance_scaling() -> list[Family]:
     fans = {"fan_in": FAN_IN, "fan_out": FAN_OUT, "fan_avg": (FAN_IN + FAN_OUT) / 2}
+    fans["fan_geo_avg"] = (FAN_IN * FAN_OUT) ** 0.5
     laws = {"uniform": "uniform", "untruncated_normal": "normal", "truncated_normal": "truncated"}
     return [
         Family(
@@ -69,9 +77,18 @@ FAMILIES = [
     ),
     *_of_rules(),
     *_of_variance_scaling(),
-    Family(keras_inits.Orthogonal, {"gain": 1.5}, stddev=None),
+    Family(
+        keras_inits.VarianceScaling,
+        {"distribution": "untruncated_normal", "activation": "gelu"},
+        stddev=1.5335304411955348 / FAN_IN**0.5,
+    ),
+    Family(keras_inits.Orthogonal, {"gain": 1.5}),
+    Family(keras_inits.DeltaOrthogonal, {"gain": 1.5}, shape=(3, 2, 30, 20)),
     Family(keras_inits.Identity),
     Family(keras_inits.Identity, {"gain": 1.5}),
+    Family(keras_inits.Dirac, {"gain": 1.5, "groups": 2}, shape=(3, 2, 4, 10)),
+    Family(keras_inits.Sparse, {"sparsity": 0.25, "scale": 0.3}),
+    Family(keras_inits.PerGate, {"initializer": keras_inits.Normal(0.3, seed=5), "gates": 4}, stddev=0.3),
     Family(keras_inits.Zeros),
     Family(keras_inits.Ones),
     Family(keras_inits.Constant, {"value": 0.25}),

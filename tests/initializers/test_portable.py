@@ -35,6 +35,9 @@ for name, make in {
     "HeNormal": lambda seed: ki.HeNormal(seed=seed),
     "HeNormal truncated": lambda seed: ki.HeNormal(seed=seed, truncated=True),
     "VarianceScaling": lambda seed: ki.VarianceScaling(3.0, "fan_out", "uniform", seed=seed),
+    "VarianceScaling gelu": lambda seed: ki.VarianceScaling(mode="fan_geo_avg", seed=seed, activation="gelu"),
+    "Sparse": lambda seed: ki.Sparse(0.3, 0.5, seed=seed),
+    "PerGate": lambda seed: ki.PerGate(ki.GlorotNormal(seed=seed), 1),
 }.items():
     for seed in (0, -5, 2**40, "generator", "none"):
         for shape in ((3, 5), (3, 3, 16, 24), (600, 1001)):
