@@ -1,0 +1,156 @@
+"""Fans of layers: number by number, and by the variance of what the layers put out."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_inits.initializers.layer_fans import fans_of
+
+C = 64  # channels in
+
+# layer, shape of its input, {name of a weight: fans}; by hand
+CASES = [
+    (lambda: layers.Dense(7), (C,), {"kernel": (C, 7), "bias": None}),
+    (lambda: layers.Conv1D(8, 3), (20, C), {"kernel": (3 * C, 24), "bias": None}),
+    (lambda: layers.Conv2D(8, (3, 2)), (9, 9, C), {"kernel": (6 * C, 48)}),
+    (lambda: layers.Conv2D(8, 3, groups=4), (9, 9, C), {"kernel": (9 * C / 4, 18)}),
+    (lambda: layers.Conv2D(8, 3, strides=2), (9, 9, C), {"kernel": (9 * C, 18)}),
+    (lambda: layers.Conv3D(8, 2, dilation_rate=2), (5, 5, 5, C), {"kernel": (8 * C, 64)}),
+    (lambda: layers.Conv1DTranspose(8, 4, strides=2), (9, C), {"kernel": (2 * C, 32)}),
+    (lambda: layers.Conv2DTranspose(8, 3), (9, 9, C), {"kernel": (9 * C, 72), "bias": None}),
+    (lambda: layers.Conv2DTranspose(8, 4, strides=(2, 1)), (9, 9, C), {"kernel": (8 * C, 128)}),
+    (lambda: layers.Conv3DTranspose(8, 2), (5, 5, 5, C), {"kernel": (8 * C, 64)}),
+    (lambda: layers.DepthwiseConv1D(3, depth_multiplier=2), (9, C), {"kernel": (3, 6)}),
+    (lambda: layers.DepthwiseConv2D(3), (9, 9, C), {"kernel": (9, 9), "bias": None}),
+    (lambda: layers.DepthwiseConv2D(3, strides=3, depth_multiplier=2), (9, 9, C), {"kernel": (9, 2)}),
+    (
+        lambda: layers.SeparableConv2D(8, 3, depth_multiplier=2),
+        (9, 9, C),
+        {"depthwise_kernel": (9, 18), "pointwise_kernel": (2 * C, 8)},
+    ),
+    (lambda: layers.SeparableConv1D(8, 3), (9, C), {"depthwise_kernel": (3, 3), "pointwise_kernel": (C, 8)}),
+    (lambda: layers.EinsumDense("abc,cd->abd", (5, 7)), (5, C), {"kernel": (C, 7)}),
+    (lambda: layers.EinsumDense("abc,cde->abde", (5, 7, 3)), (5, C), {"kernel": (C, 21)}),
+    (lambda: layers.EinsumDense("abc,dbc->ad", 7), (5, C), {"kernel": (5 * C, 7)}),
+    (lambda: layers.EinsumDense("abc,bcd->abd", (5, 7)), (5, C), {"kernel": (C, 7)}),
+    (lambda: layers.EinsumDense("...x,xy->...y", 7), (5, C), {"kernel": (C, 7)}),
+    (lambda: layers.Embedding(1000, 16), (5,), {"embeddings": (1, 16)}),
+    (lambda: layers.ReversibleEmbedding(1000, 16), (5,), {"embeddings": (1, 16)}),
+    (
+        lambda: layers.ReversibleEmbedding(1000, 16, tie_weights=False),
+        (5,),
+        {"embeddings": (1, 16), "reverse_embeddings": (16, 1000)},
+    ),
+    (lambda: layers.SimpleRNN(7), (5, C), {"kernel": (C, 7), "recurrent_kernel": (7, 7), "bias": None}),
+    (lambda: layers.GRU(7), (5, C), {"kernel": (C, 7), "recurrent_kernel": (7, 7), "bias": None}),
+    (lambda: layers.LSTM(7), (5, C), {"kernel": (C, 7), "recurrent_kernel": (7, 7), "bias": None}),
+    (lambda: layers.Bidirectional(layers.LSTM(7)), (5, C), {"kernel": (C, 7), "recurrent_kernel": (7, 7)}),
+    (lambda: layers.ConvLSTM2D(7, 3), (5, 9, 9, C), {"kernel": (9 * C, 63), "recurrent_kernel": (63, 63)}),
+    (lambda: layers.TimeDistributed(layers.Dense(7)), (5, C), {"kernel": (C, 7)}),
+    (lambda: layers.SpectralNormalization(layers.Dense(7)), (C,), {"kernel": (C, 7), "vector_u": None}),
+    (lambda: layers.BatchNormalization(), (9, C), {"gamma": None, "moving_mean": None}),
+    (lambda: layers.LayerNormalization(axis=(1, 2)), (9, C), {"gamma": None, "beta": None}),
+    (lambda: layers.PReLU(), (9, C), {"alpha": None}),
+]
+
+
+def built(make, shape):
+    layer = make()
+    layer.build((None, *shape))
+    return layer
+
+
+@pytest.mark.parametrize(("make", "shape", "expected"), CASES, ids=lambda case: str(case)[:40])
+def test_numbers(make, shape, expected):
+    layer = built(make, shape)
+    for name, fans in expected.items():
+        found = [variable for variable in layer.weights if variable.name == name]
+        assert found
+        for variable in found:
+            assert fans_of(layer, variable) == (fans if fans is None else pytest.approx(fans))
+
+
+def test_attention():
+    layer = layers.MultiHeadAttention(4, 16)
+    layer.build((None, 5, C), (None, 5, C))
+    fans = {
+        variable.path.split("/")[-2]: fans_of(layer, variable)
+        for variable in layer.weights
+        if "kernel" in variable.name
+    }
+    assert fans == {"query": (C, 64), "key": (C, 64), "value": (C, 64), "attention_output": (64, C)}
+
+
+def test_low_rank_adapters():
+    layer = built(lambda: layers.Dense(7), (C,))
+    layer.enable_lora(2)
+    named = {variable.name: fans_of(layer, variable) for variable in layer.weights}
+    assert named["lora_kernel_a"] == (C, 2)
+    assert named["lora_kernel_b"] == (2, 7)
+    layer = built(lambda: layers.Embedding(100, 8), (5,))
+    layer.enable_lora(2)
+    named = {variable.name: fans_of(layer, variable) for variable in layer.weights}
+    assert named["lora_embeddings_a"] == (1, 2)
+    assert named["lora_embeddings_b"] == (2, 8)
+
+
+SPREAD = [
+    (lambda: layers.Conv2D(8, 3), (40, 40, C)),
+    (lambda: layers.Conv2D(8, 3, groups=8), (40, 40, C)),
+    (lambda: layers.Conv2DTranspose(8, 4, strides=2), (20, 20, C)),
+    (lambda: layers.Conv2DTranspose(256, 3), (12, 12, 4)),
+    (lambda: layers.Conv1DTranspose(8, 6, strides=3), (300, C)),
+    (lambda: layers.DepthwiseConv2D(3, depth_multiplier=2), (40, 40, C)),
+    (lambda: layers.SeparableConv2D(8, 3), (40, 40, C)),
+    (lambda: layers.EinsumDense("abc,bcd->abd", (5, 200)), (5, C)),
+    (lambda: layers.EinsumDense("abc,dbc->ad", 400), (5, C)),
+    (lambda: layers.SimpleRNN(400, activation=None), (1, C)),
+    (lambda: layers.Dense(400), (C,)),
+]
+
+
+@pytest.mark.parametrize(("make", "shape"), SPREAD)
+def test_variance_one_over_fan_in_keeps_the_variance(make, shape):
+    """Of unit-variance input, away from the borders; each kernel's own mean square is made exactly 1 / fan_in."""
+    layer, random = built(make, shape), np.random.default_rng(0)
+    for variable in layer.trainable_variables:
+        fans = fans_of(layer, variable)
+        values = np.zeros(variable.shape)
+        if fans is not None:
+            values = random.standard_normal(variable.shape)
+            values *= (fans[0] * np.mean(values**2)) ** -0.5
+        variable.assign(values)
+    x = random.standard_normal((8 if len(shape) == 3 else 256, *shape)).astype("float32")
+    y = keras.ops.convert_to_numpy(layer(x)).astype("float64")
+    if "Conv" in type(layer).__name__:
+        y = y[(slice(None), *(slice(4, -4) for _ in range(y.ndim - 2)))]
+    # With W of U units and n inputs each, the mean of y^2 over units is a form in x with the squared norm 1/U + 1/n;
+    # as many places as a window covers share their x. Of two kernels, the first's units differ by 2 / n.
+    fan_in = min(fans_of(layer, v)[0] for v in layer.trainable_variables if fans_of(layer, v) is not None)
+    window = max(math.prod(v.shape[:-2]) for v in layer.trainable_variables) if "Conv" in type(layer).__name__ else 1
+    variance = 2 * (1 / y.shape[-1] + 1 / fan_in) * window / (y.size / y.shape[-1])
+    if hasattr(layer, "pointwise_kernel"):
+        variance += 3 * 2 / fan_in / C
+    tolerance = 5 * variance**0.5
+    assert tolerance < 0.6
+    assert np.mean(y**2) == pytest.approx(1, abs=tolerance)
+
+
+def test_a_layer_that_is_not_of_keras_is_read_by_shape():
+    class Mine(layers.Layer):
+        def build(self, shape):
+            self.mixing = self.add_weight(shape=(shape[-1], 3), name="mixing")
+            self.shift = self.add_weight(shape=(3,), name="shift")
+
+    layer = built(Mine, (5,))
+    assert fans_of(layer, layer.mixing) == (5, 3)
+    assert fans_of(layer, layer.shift) is None
+
+
+def test_a_variable_of_another_layer_is_refused():
+    layer, other = built(lambda: layers.Dense(7), (5,)), built(lambda: layers.Dense(7, name="other"), (5,))
+    with pytest.raises(ValueError, match=r"does not own variable='other/kernel'. Expected one of \['.*kernel'.* Build"):
+        fans_of(layer, other.kernel)
