@@ -1,5 +1,6 @@
 """Gains: against independent integrals and torch's table, and in networks of 100 layers."""
 
+import importlib
 import inspect
 import math
 import re
@@ -56,18 +57,24 @@ def test_each_activation_of_keras_is_known():
     assert keras_inits.gain("threshold", threshold=0.0, default_value=0.0) == pytest.approx(2**0.5, rel=1e-6)
 
 
-def test_gains_are_those_of_torch_where_it_follows_the_same_rule():
-    torch = pytest.importorskip("torch") if "torch" not in BACKENDS else __import__("torch")
-    calculate_gain = torch.nn.init.calculate_gain
-    for name in ("linear", "relu"):
-        assert keras_inits.gain(name) == pytest.approx(calculate_gain(name), rel=1e-15)
-    for slope in (0.01, 0.2, 1.0):
-        ours = keras_inits.gain("leaky_relu", negative_slope=slope)
-        assert ours == pytest.approx(calculate_gain("leaky_relu", slope), rel=1e-15)
-        by_layer = keras_inits.gain(keras.layers.LeakyReLU(negative_slope=slope))  # layers compute in float32
-        assert by_layer == pytest.approx(ours, rel=1e-6)
-    assert calculate_gain("tanh") == 5 / 3  # another rule, as the docs say
-    assert calculate_gain("selu") == 3 / 4
+TORCH = {"linear": (1.0,), "relu": (2**0.5,), "leaky_relu 0.01": ((2 / 1.0001) ** 0.5, 0.01)}
+TORCH |= {"leaky_relu 0.2": ((2 / 1.04) ** 0.5, 0.2), "leaky_relu 1": (1.0, 1.0)}
+ANOTHER_RULE = {"tanh": 5 / 3, "selu": 3 / 4}  # as the docs say
+
+
+@pytest.mark.parametrize("case", TORCH)
+def test_gains_are_those_of_torch_where_it_follows_the_same_rule(case):
+    """By its numbers, and where it is installed by itself."""
+    name, (expected, *slope) = case.split()[0], TORCH[case]
+    parameters = {"negative_slope": slope[0]} if slope else {}
+    assert keras_inits.gain(name, **parameters) == pytest.approx(expected, rel=1e-15)
+    if slope:
+        by_layer = keras_inits.gain(keras.layers.LeakyReLU(**parameters))  # layers compute in float32
+        assert by_layer == pytest.approx(expected, rel=1e-6)
+    if "torch" in BACKENDS:
+        calculate_gain = importlib.import_module("torch").nn.init.calculate_gain
+        assert calculate_gain(name, *slope) == pytest.approx(expected, rel=1e-15)
+        assert {name: calculate_gain(name) for name in ANOTHER_RULE} == ANOTHER_RULE
 
 
 @pytest.mark.parametrize("kink", [0.0, 0.123456789, -1.7, 3.3])
