@@ -56,6 +56,24 @@ def check_whole(name: str, value: Any, lowest: int) -> int:
     return int(value)
 
 
+def check_choice(name: str, value: Any, choices: tuple[str, ...], hint: str) -> str:
+    """Returns `value`, if it is one of the choices."""
+    if value not in choices:
+        raise ValueError(
+            f"Argument `{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}. {hint}"
+        )
+    return str(value)
+
+
+def check_two_sizes(initializer: str, reason: str, shape: tuple[int, ...]) -> None:
+    """Raises an error for the shape of a vector or a scalar, in which there is no matrix to see."""
+    if len(shape) < 2:
+        raise ValueError(
+            f"{initializer} expects a shape of at least two sizes, {reason}. Received: shape={shape}. "
+            "Use Normal or Uniform for vectors, Zeros for biases."
+        )
+
+
 def check_shape(shape: Any) -> tuple[int, ...]:
     """Returns `shape` as a tuple of Python integers."""
     try:

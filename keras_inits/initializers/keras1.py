@@ -14,7 +14,7 @@ import numpy as np
 from keras.initializers import Ones, Zeros
 
 from keras_inits.initializers import sampling
-from keras_inits.initializers.arguments import check_number
+from keras_inits.initializers.arguments import check_choice, check_number, check_two_sizes
 from keras_inits.initializers.base import Config, RandomInitializer
 from keras_inits.initializers.orthogonal import Identity, orthogonal_matrix
 from keras_inits.initializers.plain import Normal, Uniform
@@ -23,7 +23,13 @@ from keras_inits.initializers.seeds import Seed
 __all__ = ["Keras1Orthogonal", "Keras1Scaling", "get"]
 
 DIM_ORDERINGS = ("tf", "th")
-RULES = {"lecun": (1.0, "fan_in"), "glorot": (1.0, "fan_avg"), "he": (2.0, "fan_in")}
+RULES = {
+    "lecun_uniform": (1.0, "fan_in", "uniform"),
+    "glorot_uniform": (1.0, "fan_avg", "uniform"),
+    "glorot_normal": (1.0, "fan_avg", "normal"),
+    "he_uniform": (2.0, "fan_in", "uniform"),
+    "he_normal": (2.0, "fan_in", "normal"),
+}
 
 
 def compute_fans(shape: tuple[int, ...], dim_ordering: str) -> tuple[float, float]:
@@ -69,13 +75,11 @@ class Keras1Scaling(RandomInitializer):
 
     def __init__(self, rule: str, dim_ordering: str = "tf", seed: Seed = None) -> None:
         super().__init__(seed)
-        names = ("lecun_uniform", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal")
-        self.rule = _choice("rule", rule, names)
+        self.rule = _choice("rule", rule, tuple(RULES))
         self.dim_ordering = _choice("dim_ordering", dim_ordering, DIM_ORDERINGS)
 
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
-        family, distribution = self.rule.split("_")
-        scale, mode = RULES[family]
+        scale, mode, distribution = RULES[self.rule]
         fan_in, fan_out = compute_fans(shape, self.dim_ordering)
         n = fan_in if mode == "fan_in" else (fan_in + fan_out) / 2
         variance = scale / n if n else 0.0
@@ -118,11 +122,7 @@ class Keras1Orthogonal(RandomInitializer):
         self.scale = check_number("scale", scale)
 
     def _check_rank(self, shape: tuple[int, ...]) -> None:
-        if len(shape) < 2:
-            raise ValueError(
-                "Keras1Orthogonal expects a shape of at least two sizes, since it makes a matrix of the first one by "
-                f"all others. Received: shape={shape}. Use Normal or Uniform for vectors, Zeros for biases."
-            )
+        check_two_sizes("Keras1Orthogonal", "since it makes a matrix of the first one by all others", shape)
 
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
         return orthogonal_matrix(shape[0], math.prod(shape[1:]), dtype, entropy, self.scale).reshape(shape)
@@ -161,16 +161,10 @@ def get(init: str, dim_ordering: str = "tf", seed: Seed = None) -> Any:
         "zero": Zeros,
         "one": Ones,
     }
-    for rule in ("lecun_uniform", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal"):
-        laws[rule] = lambda rule=rule: Keras1Scaling(rule, dim_ordering, seed)  # type: ignore[misc]
-    return laws[_choice("init", init, tuple(laws))]()
+    init = _choice("init", init, (*laws, *RULES))
+    return Keras1Scaling(init, dim_ordering, seed) if init in RULES else laws[init]()
 
 
 def _choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
-    if value not in choices:
-        close = difflib.get_close_matches(str(value), choices, n=1) or choices[:1]
-        raise ValueError(
-            f"Argument `{name}` must be one that Keras 1 had, one of {', '.join(map(repr, choices))}. "
-            f"Received: {name}={value!r}. Pass one such as {close[0]!r}."
-        )
-    return str(value)
+    close = difflib.get_close_matches(str(value), choices, n=1) or choices[:1]
+    return check_choice(name, value, choices, f"Pass one such as {close[0]!r}, one that Keras 1 had.")

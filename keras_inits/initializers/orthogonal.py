@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_inits.initializers import sampling
-from keras_inits.initializers.arguments import check_number, check_range
+from keras_inits.initializers.arguments import check_number, check_range, check_two_sizes
 from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, HostInitializer, RandomInitializer
 from keras_inits.initializers.haar import orthonormal_columns
 from keras_inits.initializers.seeds import Seed
@@ -56,11 +56,7 @@ class Orthogonal(RandomInitializer):
         self.gain = check_number("gain", gain)
 
     def _check_rank(self, shape: tuple[int, ...]) -> None:
-        if len(shape) < 2:
-            raise ValueError(
-                "Orthogonal expects a shape of at least two sizes, since it makes a matrix of the last one by all "
-                f"others. Received: shape={shape}. Use Normal or Uniform for vectors, Zeros for biases."
-            )
+        check_two_sizes("Orthogonal", "since it makes a matrix of the last one by all others", shape)
 
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
         return orthogonal_matrix(math.prod(shape[:-1]), shape[-1], dtype, entropy, self.gain).reshape(shape)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_inits.initializers import sampling
-from keras_inits.initializers.arguments import check_number
+from keras_inits.initializers.arguments import check_number, check_two_sizes
 from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, RandomInitializer
 from keras_inits.initializers.seeds import Seed, derive_entropy
 
@@ -151,11 +151,7 @@ class Sparse(RandomInitializer):
         self.scale = check_number("scale", scale, lowest=0)
 
     def _check_rank(self, shape: tuple[int, ...]) -> None:
-        if len(shape) < 2:
-            raise ValueError(
-                "Sparse expects a shape of at least two sizes, the last of which counts the units. "
-                f"Received: shape={shape}. Use Normal or Zeros for vectors."
-            )
+        check_two_sizes("Sparse", "the last of which counts the units", shape)
 
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
         values = sampling.normal(shape, dtype, entropy, self.scale)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_inits.initializers import sampling
-from keras_inits.initializers.arguments import check_number
+from keras_inits.initializers.arguments import check_choice, check_number
 from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, RandomInitializer
 from keras_inits.initializers.fans import compute_fans
 from keras_inits.initializers.gains import Activation, gain
@@ -20,13 +20,8 @@ DISTRIBUTIONS = ("uniform", "untruncated_normal", "truncated_normal")
 Axes = tuple[int, ...] | None
 
 
-def _check_choice(name: str, value: Any, choices: tuple[str, ...], hint: str) -> str:
-    value = value.lower() if isinstance(value, str) else value  # as Keras does
-    if value not in choices:
-        raise ValueError(
-            f"Argument `{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}. {hint}"
-        )
-    return str(value)
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value  # as Keras does
 
 
 def _check_axes(input_axes: Sequence[int] | None, output_axes: Sequence[int] | None) -> tuple[Axes, Axes]:
@@ -93,10 +88,12 @@ class VarianceScaling(RandomInitializer, keras.initializers.VarianceScaling):
     ) -> None:
         RandomInitializer.__init__(self, seed)
         self.scale = check_number("scale", scale, above=0)
-        self.mode = _check_choice("mode", mode, MODES, "The rules of LeCun and He take 'fan_in', Glorot's 'fan_avg'.")
-        self.distribution = _check_choice(
+        self.mode = check_choice(
+            "mode", _lower(mode), MODES, "The rules of LeCun and He take 'fan_in', Glorot's 'fan_avg'."
+        )
+        self.distribution = check_choice(
             "distribution",
-            distribution,
+            _lower(distribution),
             DISTRIBUTIONS,
             "What Keras calls 'normal' is its 'truncated_normal'; the law of the papers is 'untruncated_normal'.",
         )
