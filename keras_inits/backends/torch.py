@@ -1,6 +1,7 @@
 """Torch's side of the room."""
 
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from keras_inits.backends import (
 )
 
 Tensor = Any
+Row = Any  # a list of numbers, or a tensor
 
 
 def to_tensor(values: np.ndarray) -> Tensor:
@@ -57,7 +59,7 @@ LONGEST_SUM = 2**16
 
 
 class RecordingStep:
-    """A training function made by Keras, around which each call of the optimizer also writes a row into a ring.
+    """A training function made by Keras, around which each call of the optimizer also keeps a row.
 
     Args:
         model: The compiled model.
@@ -71,7 +73,7 @@ class RecordingStep:
         self.may_skip_steps = False
         self._optimizer, self._arrange, self._every = model.optimizer, arrange, every
         self._function = made_by_keras(model)
-        self._ring: Tensor = None
+        self._rows: deque[Row] = deque(maxlen=ROWS_WAITING)
         self._apply: Callable[..., Any] = model.optimizer.apply
         # One function for good: `torch.compile` compiles anew for a new one. It is not to be compiled itself, for then
         # a step would be compiled for each value of the count.
@@ -89,52 +91,50 @@ class RecordingStep:
 
     def fetch(self, since: int) -> tuple[np.ndarray, np.ndarray]:
         """The steps from `since` on whose rows are still held, and their rows of norms."""
-        if self._ring is None:
+        if not self._rows:
             return np.empty(0, np.int64), np.empty((0, 0))
-        steps = ring_steps(since, self.count, self._every, ROWS_WAITING)
-        rows = self._ring.cpu().numpy()[steps // self._every % ROWS_WAITING]
-        norms, scales = rows[:, :-1].astype(np.float64), rows[:, -1:]
+        steps = ring_steps(since, self.count, self._every, len(self._rows))
+        held = list(self._rows)
+        rows = torch.stack(held).cpu().numpy() if isinstance(held[0], torch.Tensor) else np.array(held)
+        rows = rows[len(rows) - len(steps) :]
+        norms, scales = rows[:, :-1], rows[:, -1:]
         return steps, np.where(norms == ABSENT, ABSENT, norms / scales)
 
     def _recording_apply(self, grads: Any, trainable_variables: Any = None) -> Any:
         variables = self._optimizer._trainable_variables if trainable_variables is None else trainable_variables
         try:
             if self.count % self._every == 0:
-                self._record(self._arrange(grads, variables))
+                self._rows.append(_row(self._arrange(grads, variables), loss_scale(self._optimizer)))
             self.count += 1
         except Exception as error:  # whatever goes wrong with a record, training goes on
             self.failure = error
         return self._apply(grads, trainable_variables)
 
-    @torch.no_grad()
-    def _record(self, arranged: list[Tensor]) -> None:
-        places = [place for place, gradient in enumerate(arranged) if gradient is not None]
-        norms = _norms([arranged[place] for place in places])
-        if self._ring is None:
-            self._ring = norms.new_zeros(ROWS_WAITING, len(arranged) + 1)
-        slot = self._ring[self.count // self._every % ROWS_WAITING]
-        if len(places) == len(arranged):
-            slot[:-1].copy_(norms)
-        else:
-            slot.fill_(ABSENT)
-            slot[places] = norms
-        scale = loss_scale(self._optimizer)
-        slot[-1] = 1.0 if scale is None else getattr(scale, "value", scale)
+
+@torch.no_grad()
+def _row(arranged: list[Tensor], scale: Any) -> Row:
+    """The norms, then the loss scale: numbers, or on a CUDA device one tensor, so that the host need not wait."""
+    places = [place for place, gradient in enumerate(arranged) if gradient is not None]
+    gradients = [arranged[place] for place in places]
+    scale = 1.0 if scale is None else getattr(scale, "value", scale)
+    if gradients[0].is_cuda:
+        # No branch on unsafe squares: reading its condition would have the host wait. Float64 is no slower there.
+        norms = torch.stack(torch._foreach_norm(gradients, 2, dtype=torch.float64))
+        row = norms.new_full((len(arranged) + 1,), ABSENT)
+        row[places], row[-1] = norms, scale
+        return row
+    numbers = [ABSENT] * len(arranged) + [float(scale)]
+    for place, norm in zip(places, _norms(gradients), strict=True):
+        numbers[place] = norm
+    return numbers
 
 
-def _norms(gradients: list[Tensor]) -> Tensor:
-    """The norm of each gradient, in the widest type of its device."""
-    device = gradients[0].device
-    if device.type == "cuda":
-        # No branch: reading its condition would have the host wait. Adding up in float64 is no slower there.
-        return torch.stack(torch._foreach_norm(gradients, 2, dtype=torch.float64))
+def _norms(gradients: list[Tensor]) -> list[float]:
     pieces = [_pieces(gradient) for gradient in gradients]
     sums = [torch.dot(piece, piece) for some in pieces for piece in some]
     # From here on Python computes: to read a number costs less on the host than an operation of torch does.
-    plain = iter([value.item() for value in sums] if device.type == "cpu" else torch.stack(sums).tolist())
-    squares = [sum(_checked(next(plain), piece) for piece in some) for some in pieces]
-    widest = torch.float32 if device.type == "mps" else torch.float64
-    return torch.tensor([math.sqrt(square) for square in squares], dtype=widest, device=device)
+    plain = iter([value.item() for value in sums] if gradients[0].is_cpu else torch.stack(sums).tolist())
+    return [math.sqrt(sum(_checked(next(plain), piece) for piece in some)) for some in pieces]
 
 
 def _pieces(gradient: Tensor) -> Sequence[Tensor]:
