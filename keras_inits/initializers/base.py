@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_inits import backends
 from keras_inits.initializers.arguments import check_dtype, check_shape
+from keras_inits.initializers.fans import Fans
 from keras_inits.initializers.seeds import Seed, check_seed, draw_entropy
 
 Tensor = Any
@@ -50,6 +51,16 @@ class HostInitializer(keras.initializers.Initializer):
     def _draw(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         raise NotImplementedError
 
+    def _draw_stream(
+        self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], fans: Fans | None
+    ) -> np.ndarray:
+        """The values that a stream gives, for a weight whose fans are known better than from its shape, or None."""
+        return self._draw(shape, dtype)
+
+    def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float | None:
+        """The root of the entries' mean square that the law promises; None where it is no matter of a law."""
+        return None
+
     def _law(self) -> str:
         """The law in a few words."""
         raise NotImplementedError
@@ -80,6 +91,11 @@ class RandomInitializer(HostInitializer):
 
     def _draw(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         return self._sample(shape, dtype, draw_entropy(self.seed))
+
+    def _draw_stream(
+        self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], fans: Fans | None
+    ) -> np.ndarray:
+        return self._sample(shape, dtype, entropy)
 
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
         raise NotImplementedError

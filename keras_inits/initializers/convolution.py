@@ -1,10 +1,13 @@
 """Kernels of convolutions that are zero everywhere but at their centre."""
 
+import math
+
 import keras
 import numpy as np
 
 from keras_inits.initializers.arguments import check_number, check_range, check_whole
 from keras_inits.initializers.base import Config, HostInitializer, RandomInitializer
+from keras_inits.initializers.fans import Fans
 from keras_inits.initializers.orthogonal import orthogonal_matrix
 from keras_inits.initializers.seeds import Seed
 
@@ -62,6 +65,9 @@ class DeltaOrthogonal(RandomInitializer):
 
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
         return _centred(shape, orthogonal_matrix(shape[-2], shape[-1], dtype, entropy, self.gain))
+
+    def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float:
+        return abs(self.gain) / math.sqrt(max(shape[-2:]) * math.prod(shape[:-2]))
 
     def _law(self) -> str:
         return "gain times a uniformly distributed orthogonal matrix at the kernel's centre"

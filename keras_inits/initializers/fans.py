@@ -2,6 +2,8 @@
 
 import math
 
+Fans = tuple[float, float]
+
 
 def compute_fans(
     shape: tuple[int, ...], input_axes: tuple[int, ...] | None = None, output_axes: tuple[int, ...] | None = None

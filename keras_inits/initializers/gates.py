@@ -5,6 +5,7 @@ import numpy as np
 
 from keras_inits.initializers.arguments import check_whole
 from keras_inits.initializers.base import Config, HostInitializer, RandomInitializer
+from keras_inits.initializers.fans import Fans
 from keras_inits.initializers.seeds import derive_entropy, draw_entropy
 
 
@@ -56,13 +57,19 @@ class PerGate(HostInitializer):
         self.initializer._check_rank(self._block(shape))
 
     def _draw(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        law, block = self.initializer, self._block(shape)
-        if isinstance(law, RandomInitializer):
-            entropy = draw_entropy(law.seed)
-            blocks = [law._sample(block, dtype, derive_entropy(entropy, gate)) for gate in range(self.gates)]
-        else:
-            blocks = [law._draw(block, dtype) for _ in range(self.gates)]
+        law = self.initializer
+        entropy = draw_entropy(law.seed) if isinstance(law, RandomInitializer) else ()
+        return self._draw_stream(shape, dtype, entropy, None)
+
+    def _draw_stream(
+        self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], fans: Fans | None
+    ) -> np.ndarray:
+        block, law = self._block(shape), self.initializer
+        blocks = [law._draw_stream(block, dtype, derive_entropy(entropy, gate), fans) for gate in range(self.gates)]
         return np.concatenate(blocks, axis=-1)
+
+    def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float | None:
+        return self.initializer._stddev(self._block(shape), fans)
 
     def _block(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (*shape[:-1], shape[-1] // self.gates)

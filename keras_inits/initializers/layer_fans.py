@@ -5,9 +5,7 @@ from typing import Any
 
 from keras import layers
 
-from keras_inits.initializers.fans import compute_fans
-
-Fans = tuple[float, float]
+from keras_inits.initializers.fans import Fans, compute_fans
 
 CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
 TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
@@ -65,8 +63,8 @@ def fans_of(layer: Any, variable: Any) -> Fans | None:
         return _einsum_fans(owner.equation, shape)
     if isinstance(owner, layers.Embedding) and name in ("embeddings", "lora_embeddings_a"):
         return 1.0, float(shape[1])
-    if isinstance(owner, tuple(GATES)) or _is_recurrent_convolution(owner):
-        gates = next((gates for cell, gates in GATES.items() if isinstance(owner, cell)), 4)
+    gates = gates_of(owner)
+    if gates:
         return _convolution_fans((*shape[:-1], shape[-1] // gates))
     if isinstance(owner, CONVOLUTIONS) and name == "kernel":
         fan_in, fan_out = _convolution_fans(shape)
@@ -81,6 +79,14 @@ def fans_of(layer: Any, variable: Any) -> Fans | None:
     return _convolution_fans(shape)
 
 
+def gates_of(cell: Any) -> int | None:
+    """How many gates' kernels a recurrent cell keeps side by side in one weight; None for other layers."""
+    # Keras exports the layers ConvLSTM1D to 3D, not the cell that owns their weights.
+    if type(cell).__name__ == "ConvLSTMCell":
+        return 4
+    return next((gates for kind, gates in GATES.items() if isinstance(cell, kind)), None)
+
+
 def _owner(layer: Any, variable: Any) -> Any:
     for candidate in layer._flatten_layers():
         if any(variable is mine for mine in candidate._trainable_variables + candidate._non_trainable_variables):
@@ -90,11 +96,6 @@ def _owner(layer: Any, variable: Any) -> Any:
         f"{getattr(variable, 'path', variable)!r}. Expected one of {[v.path for v in layer.weights]}. "
         "Build the layer first, and pass one of `layer.weights`."
     )
-
-
-def _is_recurrent_convolution(owner: Any) -> bool:
-    # Keras exports the layers ConvLSTM1D to 3D, not the cell that owns their weights.
-    return type(owner).__name__ == "ConvLSTMCell"
 
 
 def _convolution_fans(shape: tuple[int, ...]) -> Fans:

@@ -8,6 +8,7 @@ import numpy as np
 from keras_inits.initializers import sampling
 from keras_inits.initializers.arguments import check_number, check_range, check_two_sizes
 from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, HostInitializer, RandomInitializer
+from keras_inits.initializers.fans import Fans
 from keras_inits.initializers.haar import orthonormal_columns
 from keras_inits.initializers.seeds import Seed
 
@@ -60,6 +61,9 @@ class Orthogonal(RandomInitializer):
 
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
         return orthogonal_matrix(math.prod(shape[:-1]), shape[-1], dtype, entropy, self.gain).reshape(shape)
+
+    def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float:
+        return abs(self.gain) / math.sqrt(max(math.prod(shape[:-1]), shape[-1]))
 
     def _law(self) -> str:
         return "gain times a uniformly distributed orthogonal matrix"

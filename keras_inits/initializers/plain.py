@@ -8,6 +8,7 @@ import numpy as np
 from keras_inits.initializers import sampling
 from keras_inits.initializers.arguments import check_number, check_two_sizes
 from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, RandomInitializer
+from keras_inits.initializers.fans import Fans
 from keras_inits.initializers.seeds import Seed, derive_entropy
 
 
@@ -37,6 +38,9 @@ class Uniform(RandomInitializer):
 
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
         return sampling.uniform(shape, dtype, entropy, self.scale)
+
+    def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float:
+        return self.scale / math.sqrt(3)
 
     def _law(self) -> str:
         return "U(-scale, scale)"
@@ -71,6 +75,9 @@ class Normal(RandomInitializer):
 
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
         return sampling.normal(shape, dtype, entropy, self.scale)
+
+    def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float:
+        return self.scale
 
     def _law(self) -> str:
         return "N(0, scale^2), not truncated"
@@ -109,6 +116,9 @@ class TruncatedNormal(RandomInitializer):
 
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
         return sampling.truncated_normal(shape, dtype, entropy, self.stddev, self.mean)
+
+    def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float:
+        return self.stddev * sampling.TRUNCATED_STDDEV
 
     def _law(self) -> str:
         return "N(mean, stddev^2), cut at two stddev"
@@ -161,6 +171,9 @@ class Sparse(RandomInitializer):
         chosen = np.argsort(ranks.reshape(columns.shape), axis=0, kind="stable")[:zeros]
         np.put_along_axis(columns, chosen, 0, axis=0)
         return values
+
+    def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float:
+        return self.scale * math.sqrt(1 - self.sparsity)
 
     def _law(self) -> str:
         return "N(0, scale^2), not truncated, and zeros"

@@ -11,7 +11,7 @@ import numpy as np
 from keras_inits.initializers import sampling
 from keras_inits.initializers.arguments import check_choice, check_number
 from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, RandomInitializer
-from keras_inits.initializers.fans import compute_fans
+from keras_inits.initializers.fans import Fans, compute_fans
 from keras_inits.initializers.gains import Activation, gain
 from keras_inits.initializers.seeds import Seed
 
@@ -112,15 +112,26 @@ class VarianceScaling(RandomInitializer, keras.initializers.VarianceScaling):
             )
 
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
-        variance = self.scale * self.gain**2 / max(1.0, self._fan(shape))
+        return self._draw_stream(shape, dtype, entropy, None)
+
+    def _draw_stream(
+        self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], fans: Fans | None
+    ) -> np.ndarray:
+        variance = self._variance(shape, fans)
         if self.distribution == "uniform":
             return sampling.uniform(shape, dtype, entropy, math.sqrt(3 * variance))
         if self.distribution == "untruncated_normal":
             return sampling.normal(shape, dtype, entropy, math.sqrt(variance))
         return sampling.truncated_normal(shape, dtype, entropy, math.sqrt(variance) / sampling.TRUNCATED_STDDEV)
 
-    def _fan(self, shape: tuple[int, ...]) -> float:
-        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
+    def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float:
+        return math.sqrt(self._variance(shape, fans))
+
+    def _variance(self, shape: tuple[int, ...], fans: Fans | None) -> float:
+        return self.scale * self.gain**2 / max(1.0, self._fan(shape, fans))
+
+    def _fan(self, shape: tuple[int, ...], fans: Fans | None) -> float:
+        fan_in, fan_out = fans or compute_fans(shape, self.input_axes, self.output_axes)
         if self.mode == "fan_in":
             return fan_in
         if self.mode == "fan_out":

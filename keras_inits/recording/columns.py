@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_inits.backends import ABSENT
+from keras_inits.layer_tree import unique, walk_layers
 
 Tensor = Any
 
@@ -74,26 +75,8 @@ def owned_variables(model: Any) -> Iterator[tuple[str, Any]]:
     A layer inside of another is named by its path, "encoder/dense". Frozen layers are there too.
     """
     names: list[str] = []
-    seen: set[int] = set()
-
-    def walk(layer: Any, path: str, prefix: str) -> Iterator[tuple[str, Any]]:
-        if id(layer) in seen:
-            return
-        seen.add(id(layer))
+    for path, layer in walk_layers(model):
         # The public `trainable_variables` are those of sublayers too, and none at all once the layer is frozen.
         if layer._trainable_variables:
             names.append(unique(path, names))
             yield from ((names[-1], variable) for variable in list(layer._trainable_variables))
-        for child in layer._layers:
-            yield from walk(child, prefix + child.name, prefix + child.name + "/")
-
-    yield from walk(model, model.name, "")
-
-
-def unique(name: str, taken: Sequence[str]) -> str:
-    """The name, with a number behind it if it is taken: Keras lets two layers of a subclassed model share one."""
-    number, candidate = 1, name
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}#{number}"
-    return candidate

@@ -1,11 +1,9 @@
 """Fans of layers: number by number, and by the variance of what the layers put out."""
 
-import math
-
-import keras
 import numpy as np
 import pytest
 from keras import layers
+from layer_spread import SPREAD, built, spread
 
 from keras_inits.initializers.layer_fans import fans_of
 
@@ -57,13 +55,9 @@ CASES = [
 ]
 
 
-def built(make, shape):
-    layer = make()
-    layer.build((None, *shape))
-    return layer
-
-
-@pytest.mark.parametrize(("make", "shape", "expected"), CASES, ids=lambda case: None if callable(case) else str(case)[:40])
+@pytest.mark.parametrize(
+    ("make", "shape", "expected"), CASES, ids=lambda case: None if callable(case) else str(case)[:40]
+)
 def test_numbers(make, shape, expected):
     layer = built(make, shape)
     for name, fans in expected.items():
@@ -97,24 +91,9 @@ def test_low_rank_adapters():
     assert named["lora_embeddings_b"] == (2, 8)
 
 
-SPREAD = [
-    (lambda: layers.Conv2D(8, 3), (40, 40, C)),
-    (lambda: layers.Conv2D(8, 3, groups=8), (40, 40, C)),
-    (lambda: layers.Conv2DTranspose(8, 4, strides=2), (20, 20, C)),
-    (lambda: layers.Conv2DTranspose(256, 3), (12, 12, 4)),
-    (lambda: layers.Conv1DTranspose(8, 6, strides=3), (300, C)),
-    (lambda: layers.DepthwiseConv2D(3, depth_multiplier=2), (40, 40, C)),
-    (lambda: layers.SeparableConv2D(8, 3), (40, 40, C)),
-    (lambda: layers.EinsumDense("abc,bcd->abd", (5, 200)), (5, C)),
-    (lambda: layers.EinsumDense("abc,dbc->ad", 400), (5, C)),
-    (lambda: layers.SimpleRNN(400, activation=None), (1, C)),
-    (lambda: layers.Dense(400), (C,)),
-]
-
-
 @pytest.mark.parametrize(("make", "shape"), SPREAD)
 def test_variance_one_over_fan_in_keeps_the_variance(make, shape):
-    """Of unit-variance input, away from the borders; each kernel's own mean square is made exactly 1 / fan_in."""
+    """Each kernel's own mean square is made exactly 1 / fan_in."""
     layer, random = built(make, shape), np.random.default_rng(0)
     for variable in layer.trainable_variables:
         fans = fans_of(layer, variable)
@@ -123,20 +102,8 @@ def test_variance_one_over_fan_in_keeps_the_variance(make, shape):
             values = random.standard_normal(variable.shape)
             values *= (fans[0] * np.mean(values**2)) ** -0.5
         variable.assign(values)
-    x = random.standard_normal((8 if len(shape) == 3 else 256, *shape)).astype("float32")
-    y = keras.ops.convert_to_numpy(layer(x)).astype("float64")
-    if "Conv" in type(layer).__name__:
-        y = y[(slice(None), *(slice(4, -4) for _ in range(y.ndim - 2)))]
-    # With W of U units and n inputs each, the mean of y^2 over units is a form in x with the squared norm 1/U + 1/n;
-    # as many places as a window covers share their x. Of two kernels, the first's units differ by 2 / n.
-    fan_in = min(fans_of(layer, v)[0] for v in layer.trainable_variables if fans_of(layer, v) is not None)
-    window = max(math.prod(v.shape[:-2]) for v in layer.trainable_variables) if "Conv" in type(layer).__name__ else 1
-    variance = 2 * (1 / y.shape[-1] + 1 / fan_in) * window / (y.size / y.shape[-1])
-    if hasattr(layer, "pointwise_kernel"):
-        variance += 3 * 2 / fan_in / C
-    tolerance = 5 * variance**0.5
-    assert tolerance < 0.6
-    assert np.mean(y**2) == pytest.approx(1, abs=tolerance)
+    mean_square, variance = spread(layer, shape)
+    assert mean_square == pytest.approx(1, abs=5 * variance**0.5)
 
 
 def test_a_layer_that_is_not_of_keras_is_read_by_shape():

@@ -1,0 +1,139 @@
+"""Which activation a layer's outputs run into, read from the graph of a functional or sequential model."""
+
+from collections import defaultdict
+from typing import Any
+
+import keras
+from keras import layers
+
+from keras_inits.initializers.gains import GAINS, gain
+from keras_inits.layer_tree import walk_layers
+
+NORMALISATIONS = (
+    layers.BatchNormalization,
+    layers.GroupNormalization,
+    layers.LayerNormalization,
+    layers.RMSNormalization,
+    layers.UnitNormalization,
+)
+SHAPES = (
+    *(layers.Concatenate, layers.Flatten, layers.Permute, layers.Reshape, layers.RepeatVector),
+    *(layers.Cropping1D, layers.Cropping2D, layers.Cropping3D),
+    *(layers.UpSampling1D, layers.UpSampling2D, layers.UpSampling3D),
+    *(layers.ZeroPadding1D, layers.ZeroPadding2D, layers.ZeroPadding3D),
+    *(layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D),
+)
+NOISE = (
+    *(layers.ActivityRegularization, layers.AlphaDropout, layers.Dropout, layers.GaussianDropout, layers.GaussianNoise),
+    *(layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D),
+)
+PASSED = (*NORMALISATIONS, *SHAPES, *NOISE)  # what may stand between a layer and its activation
+
+
+class Graph:
+    """Who reads which tensor, in a model and in the models inside of it.
+
+    Args:
+        model: Of any kind. One that is subclassed has no graph itself; functional ones inside of it have.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._readers: dict[int, list[Any]] = defaultdict(list)
+        self._outputs: dict[int, list[Any]] = defaultdict(list)  # of an operation
+        self._outer: dict[int, list[Any]] = defaultdict(list)  # of a tensor: what an inner model's output is outside
+        self.functionals = [found for _, layer in walk_layers(model) if (found := _functional(layer)) is not None]
+        for functional in self.functionals:
+            for node in nodes_of(functional):
+                self._add(node)
+        self._wrappers = {
+            id(layer.layer): layer
+            for _, layer in walk_layers(model)
+            if isinstance(layer, (layers.TimeDistributed, layers.SpectralNormalization))
+        }
+
+    def gain_after(self, layer: Any) -> float:
+        """The gain of the activation that this layer's outputs run into, itself or behind it; 1 for none, or several.
+
+        It is followed through normalisation, dropout, and what only moves numbers. Activations that mix units, such as
+        softmax, count as none.
+        """
+        own = getattr(layer, "activation", None)
+        if own is not None and own is not keras.activations.linear:
+            return gain_or_one(own)
+        operation = self._wrappers.get(id(layer), layer)
+        found = self._gains(self._outputs.get(id(operation), []))
+        return found.pop() if len(found) == 1 else 1.0
+
+    def _gains(self, tensors: list[Any]) -> set[float]:
+        found: set[float] = set()
+        for tensor in tensors:
+            outer, readers = self._outer.get(id(tensor), []), self._readers.get(id(tensor), [])
+            if not outer and not readers:  # an output of the model
+                found.add(1.0)
+            found |= self._gains(outer)
+            for node in readers:
+                inner = _functional(node.operation)
+                if inner is not None:
+                    found |= self._gains([x for x, y in _paired(inner.inputs, node.input_tensors) if y is tensor])
+                elif isinstance(node.operation, PASSED):
+                    found |= self._gains(node.output_tensors)
+                else:
+                    found.add(_gain_of(node.operation))
+        return found
+
+    def _add(self, node: Any) -> None:
+        for tensor in node.input_tensors:
+            self._readers[id(tensor)].append(node)
+        self._outputs[id(node.operation)] += node.output_tensors
+        inner = _functional(node.operation)
+        if inner is not None:
+            for inside, outside in _paired(inner.outputs, node.output_tensors):
+                self._outer[id(inside)].append(outside)
+
+
+def nodes_of(functional: Any) -> list[Any]:
+    """The graph's nodes, each after those that it reads from."""
+    return [
+        node for depth in sorted(functional._nodes_by_depth, reverse=True) for node in functional._nodes_by_depth[depth]
+    ]
+
+
+def _functional(layer: Any) -> Any:
+    """The graph of a functional or sequential model, or None."""
+    if isinstance(layer, keras.Sequential):
+        layer = layer._functional
+    return layer if getattr(layer, "_nodes_by_depth", None) else None
+
+
+def _paired(inside: list[Any], outside: list[Any]) -> list[tuple[Any, Any]]:
+    return list(zip(inside, outside, strict=False))
+
+
+def _gain_of(operation: Any) -> float:
+    """The gain of the activation that a layer or an operation of a graph is; 1 if it is none."""
+    if isinstance(operation, layers.Activation):
+        return gain_or_one(operation.activation)
+    if isinstance(operation, layers.ReLU):
+        standard = {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}
+        parameters = {name: getattr(operation, name) for name in standard}
+        return gain_or_one("relu", **{k: float(v) for k, v in parameters.items() if v != standard[k]})
+    if isinstance(operation, layers.LeakyReLU):
+        return gain_or_one("leaky_relu", negative_slope=float(operation.negative_slope))
+    if isinstance(operation, layers.ELU):
+        return gain_or_one("elu", alpha=float(operation.alpha))
+    if isinstance(operation, layers.PReLU):  # whose slopes start from zero
+        return gain_or_one("relu")
+    if isinstance(operation, keras.Layer):
+        return 1.0
+    return gain_or_one(_BY_CLASS.get(type(operation).__name__.lower()))  # of `keras.ops` and `keras.activations`
+
+
+_BY_CLASS = {function.__name__.replace("_", ""): function for function in GAINS}
+
+
+def gain_or_one(activation: Any, **parameters: float) -> float:
+    """The gain of an activation, or 1 where it has none, because it mixes units."""
+    try:
+        return gain(activation, **parameters)
+    except ValueError:
+        return 1.0

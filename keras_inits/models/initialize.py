@@ -1,0 +1,146 @@
+"""From a built model and rules to new weights."""
+
+import hashlib
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_inits import backends
+from keras_inits.initializers.base import HostInitializer
+from keras_inits.initializers.gates import PerGate
+from keras_inits.initializers.seeds import Seed, check_seed, derive_entropy, draw_entropy
+from keras_inits.layer_tree import walk_layers
+from keras_inits.models.graph import Graph
+from keras_inits.models.residual import scaled
+from keras_inits.models.rules import Planned, plan
+from keras_inits.models.table import DrawnWeight, InitializationTable
+from keras_inits.models.weights import weights_of
+
+AT_A_TIME = 1 << 20  # how many values are measured at a time
+
+
+def initialize(
+    model: Any, rules: Any = "auto", seed: Seed = None, residual: str = "none", reset: bool = False
+) -> InitializationTable:
+    r"""Draws the weights of a built model again, with the true fans of their layers and a stream for each weight.
+
+    The stream follows from the seed and the names of the layers around the weight (numbers that Keras puts behind
+    names are counted anew in the model): another layer more does not change what the others start from, and weights
+    of one shape differ, even if an initializer has a seed.
+
+    With `"auto"`, a kernel gets :math:`\mathcal N(0, g^2 / \text{fan\_in})`, with the `gain` g of the activation that
+    its layer's outputs run into; recurrent kernels are orthogonal in each gate; embeddings have the variance 1; biases
+    are zero, those of forget gates one. See `fans_of` for the fans.
+
+    Args:
+        model: A built model or layer.
+        rules: `"auto"`; an initializer for all kernels; or a list of pairs `(pattern, initializer)`, of which a weight
+            takes the first whose pattern `re.search` finds in its path. An initializer is what `get` takes, or
+            `"auto"`. Weights without a rule, and frozen ones, are left as they are.
+        seed: See `RandomInitializer`. An initializer of `rules` with a seed of its own keeps to that.
+        residual: `"fixup"` scales the kernels of residual branches by :math:`L^{-1/(2m-2)}`, for L branches of m
+            layers, and sets the last of each branch, and the layer before the outputs, to zero. `"none"` does not.
+        reset: Also set the optimizer's state and step count, and the statistics of normalisation layers, to their
+            start. They are untouched otherwise.
+
+    Returns:
+        A table with a row for each weight that was drawn, which prints.
+
+    Raises:
+        TypeError: If an argument is of a wrong type.
+        ValueError: If the model is not built, a pattern matches nothing, an initializer does not suit a weight, or
+            there are no residual branches to scale. Nothing was drawn then.
+
+    Example:
+        >>> import keras
+        >>> from keras_inits import initialize
+        >>> layers = [keras.layers.DepthwiseConv2D(3, name="depthwise"), keras.layers.ReLU()]
+        >>> model = keras.Sequential([keras.Input((8, 8, 64)), *layers])
+        >>> row = initialize(model, seed=7).rows[0]
+        >>> row.law, row.fans, round(row.stddev, 4)
+        ('N(0, 2 / fan_in), not truncated', (9.0, 9.0), 0.4714)
+
+    Reference:
+        Zhang, Dauphin & Ma (2019), Fixup initialization: residual learning without normalization.
+    """
+    weights, graph = weights_of(model), Graph(model)
+    planned = scaled(plan(weights, graph, rules), graph, residual)
+    entropy = draw_entropy(check_seed(seed))
+    rows = []
+    for one in planned:
+        values = _values(one, entropy)
+        one.weight.variable.assign(backends.current().to_tensor(values))
+        rows.append(_row(one, values))
+    if reset:
+        _reset(model)
+    drawn = {one.weight.stream for one in planned}
+    return InitializationTable(tuple(rows), tuple(weight.path for weight in weights if weight.stream not in drawn))
+
+
+def _values(planned: Planned, entropy: tuple[int, ...]) -> np.ndarray:
+    weight, initializer, factor = planned
+    shape, name = tuple(weight.variable.shape), weight.variable.dtype
+    own = _own_seed(initializer)
+    stream = derive_entropy(entropy if own is None else draw_entropy(own), _number(weight.stream))
+    if isinstance(initializer, HostInitializer):
+        values = initializer._draw_stream(shape, np.dtype(name), stream, weight.fans)
+    else:
+        values = keras.ops.convert_to_numpy(_seeded(initializer, stream)(shape, dtype=name))
+    return values if factor == 1 else (values * factor).astype(values.dtype)
+
+
+def _own_seed(initializer: Any) -> Seed:
+    if isinstance(initializer, PerGate):
+        initializer = initializer.initializer
+    return getattr(initializer, "seed", None) if isinstance(initializer, HostInitializer) else None
+
+
+def _number(stream: str) -> int:
+    return int.from_bytes(hashlib.blake2b(stream.encode(), digest_size=16).digest(), "little")
+
+
+def _seeded(initializer: Any, entropy: tuple[int, ...]) -> Any:
+    """One of Keras's, or of another package, with a seed from the stream, if it has any."""
+    config = initializer.get_config() if isinstance(initializer, keras.initializers.Initializer) else {}
+    if "seed" not in config:
+        return initializer
+    seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
+    return type(initializer).from_config({**config, "seed": seed})
+
+
+def _row(planned: Planned, values: np.ndarray) -> DrawnWeight:
+    weight, initializer, factor = planned
+    law, stddev = type(initializer).__name__, None
+    if isinstance(initializer, HostInitializer):
+        law, stddev = initializer._law(), initializer._stddev(values.shape, weight.fans)
+    if factor == 0:
+        law, stddev = "zeros", 0.0
+    elif factor != 1:
+        law, stddev = f"{factor:.4g} times {law}", None if stddev is None else stddev * factor
+    return DrawnWeight(weight.path, values.shape, weight.fans, law, stddev, _measured(values))
+
+
+def _measured(values: np.ndarray) -> float:
+    """The standard deviation, in float64, in pieces: the whole array in float64 would take twice its memory."""
+    flat = values.reshape(-1)
+    pieces = [flat[start : start + AT_A_TIME] for start in range(0, flat.size, AT_A_TIME)]
+    mean = sum(float(piece.sum(dtype=np.float64)) for piece in pieces) / max(1, flat.size)
+    square = sum(float(((piece.astype(np.float64) - mean) ** 2).sum()) for piece in pieces) / max(1, flat.size)
+    return math.sqrt(square)
+
+
+def _reset(model: Any) -> None:
+    for _, layer in walk_layers(model):
+        for variable in layer._non_trainable_variables:
+            start = getattr(layer, f"{variable.name}_initializer", None)
+            if start is not None:
+                variable.assign(start(variable.shape, dtype=variable.dtype))
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None or not optimizer.built:
+        return
+    fresh = type(optimizer).from_config(optimizer.get_config())
+    fresh.build(optimizer._trainable_variables)
+    for variable, start in zip(optimizer.variables, fresh.variables, strict=True):
+        variable.assign(start)

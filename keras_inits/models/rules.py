@@ -1,0 +1,105 @@
+"""From rules to one initializer for each weight that is to be drawn."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import keras
+
+from keras_inits.initializers.base import HostInitializer
+from keras_inits.initializers.lookup import get
+from keras_inits.initializers.scaling import VarianceScaling
+from keras_inits.models.auto import auto_law
+from keras_inits.models.graph import Graph
+from keras_inits.models.weights import Weight
+
+
+class Planned(NamedTuple):
+    """A weight that is to be drawn, and how: `factor` times what the initializer gives."""
+
+    weight: Weight
+    initializer: Any
+    factor: float = 1.0
+
+
+def plan(weights: Sequence[Weight], graph: Graph, rules: Any) -> list[Planned]:
+    """Returns what is to be drawn; weights that no rule names, frozen ones and integers are not among it.
+
+    Raises:
+        TypeError: If `rules` is none of the three forms.
+        ValueError: If a pattern matches no weight, or an initializer does not suit a weight that it is to draw.
+    """
+    free = [weight for weight in weights if weight.variable.trainable and "float" in weight.variable.dtype]
+    planned = [
+        Planned(weight, initializer)
+        for weight, rule in _ruled(free, rules)
+        if (initializer := auto_law(weight, graph) if rule == "auto" else rule) is not None
+    ]
+    for weight, initializer, _ in planned:
+        if isinstance(initializer, HostInitializer):
+            _check_suits(weight, initializer)
+    return planned
+
+
+def _ruled(weights: list[Weight], rules: Any) -> list[tuple[Weight, Any]]:
+    if not isinstance(rules, (list, tuple)):
+        rule = _checked(rules)
+        return [(weight, rule) for weight in weights if rule == "auto" or weight.fans is not None]
+    pairs = [_pair(rule) for rule in rules]
+    ruled: list[tuple[Weight, Any]] = []
+    used: set[int] = set()
+    for weight in weights:
+        matches = (number for number, (pattern, _) in enumerate(pairs) if pattern.search(weight.path))
+        first = next(matches, None)
+        if first is not None:
+            ruled.append((weight, pairs[first][1]))
+            used.update((first, *matches))
+    for number, (pattern, _) in enumerate(pairs):
+        if number not in used:
+            raise ValueError(
+                f"Each pattern of `rules` must be found in the path of a trainable weight. Received: "
+                f"{pattern.pattern!r}, found in none of {[weight.path for weight in weights]}. Patterns are regular "
+                "expressions, which `re.search` looks for. Correct it, or leave it out."
+            )
+    return ruled
+
+
+def _pair(rule: Any) -> tuple[re.Pattern[str], Any]:
+    try:
+        pattern, initializer = rule
+        return re.compile(pattern), _checked(initializer)
+    except (TypeError, ValueError, re.error) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"Argument `rules` as a list holds pairs of a pattern and an initializer. Received: {rule!r}: {error}. "
+            "Pass pairs such as ('dense/kernel', 'he_normal')."
+        ) from None
+
+
+def _checked(rule: Any) -> Any:
+    if rule == "auto":
+        return rule
+    if not isinstance(rule, (str, dict)) and not callable(rule):
+        raise TypeError(
+            'Argument `rules` must be "auto", an initializer, or a list of pairs of a pattern and one of these. '
+            f"Received: {rule!r} (of type {type(rule).__name__}). Pass one such as keras_inits.HeNormal()."
+        )
+    return _with_given_fans(get(rule))
+
+
+def _with_given_fans(initializer: Any) -> Any:
+    """For a law of Keras's that follows from the fans, which it reads from the shape, the same law of ours."""
+    if isinstance(initializer, HostInitializer) or not isinstance(initializer, keras.initializers.VarianceScaling):
+        return initializer
+    names = {"normal": "truncated_normal"}  # as Keras reads it
+    distribution = names.get(initializer.distribution, initializer.distribution)
+    return VarianceScaling(initializer.scale, initializer.mode, distribution)
+
+
+def _check_suits(weight: Weight, initializer: HostInitializer) -> None:
+    try:
+        initializer._check_rank(tuple(weight.variable.shape))
+    except ValueError as error:
+        raise ValueError(
+            f"An initializer of `rules` does not suit the weight {weight.path!r}, and nothing was drawn. {error}"
+        ) from None
