@@ -2,8 +2,16 @@
 
 from keras_inits.initializers import *  # noqa: F403 - the public list stands there, once
 from keras_inits.initializers import __all__ as _initializers
-from keras_inits.models import DrawnWeight, InitializationTable, initialize
+from keras_inits.models import DrawnWeight, InitializationTable, initialize, lsuv
 from keras_inits.recording import GradientNormLogger, GradientTrace
 
 __version__ = "0.1.0"
-__all__ = ["DrawnWeight", "GradientNormLogger", "GradientTrace", "InitializationTable", "initialize", *_initializers]
+__all__ = [
+    "DrawnWeight",
+    "GradientNormLogger",
+    "GradientTrace",
+    "InitializationTable",
+    "initialize",
+    "lsuv",
+    *_initializers,
+]

@@ -70,7 +70,7 @@ class DeltaOrthogonal(RandomInitializer):
         return abs(self.gain) / math.sqrt(max(shape[-2:]) * math.prod(shape[:-2]))
 
     def _law(self) -> str:
-        return "gain times a uniformly distributed orthogonal matrix at the kernel's centre"
+        return f"{self.gain:g} times a random orthogonal matrix, at the kernel's centre"
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, ready for JSON."""
@@ -120,7 +120,7 @@ class Dirac(HostInitializer):
         return _centred(shape, np.tile(group, self.groups).astype(dtype))
 
     def _law(self) -> str:
-        return "gain times the identity of a convolution"
+        return f"{self.gain:g} times the identity of a convolution"
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, ready for JSON."""

@@ -66,7 +66,7 @@ class Orthogonal(RandomInitializer):
         return abs(self.gain) / math.sqrt(max(math.prod(shape[:-1]), shape[-1]))
 
     def _law(self) -> str:
-        return "gain times a uniformly distributed orthogonal matrix"
+        return f"{self.gain:g} times a random orthogonal matrix"
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, ready for JSON."""
@@ -111,7 +111,7 @@ class Identity(HostInitializer):
         return matrix
 
     def _law(self) -> str:
-        return "gain times the identity"
+        return f"{self.gain:g} times the identity"
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, ready for JSON."""

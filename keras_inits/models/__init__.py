@@ -10,6 +10,7 @@ table       what was drawn
 """
 
 from keras_inits.models.initialize import initialize
+from keras_inits.models.lsuv import lsuv
 from keras_inits.models.table import DrawnWeight, InitializationTable
 
-__all__ = ["DrawnWeight", "InitializationTable", "initialize"]
+__all__ = ["DrawnWeight", "InitializationTable", "initialize", "lsuv"]

@@ -60,9 +60,12 @@ class Graph:
         own = getattr(layer, "activation", None)
         if own is not None and own is not keras.activations.linear:
             return gain_or_one(own)
-        operation = self._wrappers.get(id(layer), layer)
-        found = self._gains(self._outputs.get(id(operation), []))
+        found = self._gains(self._outputs.get(id(self.operation_of(layer)), []))
         return found.pop() if len(found) == 1 else 1.0
+
+    def operation_of(self, layer: Any) -> Any:
+        """The layer, or the wrapper that runs it once for all steps, or with a kernel that it has normalised."""
+        return self._wrappers.get(id(layer), layer)
 
     def _gains(self, tensors: list[Any]) -> set[float]:
         found: set[float] = set()

@@ -1,24 +1,15 @@
 """From a built model and rules to new weights."""
 
-import hashlib
-import math
 from typing import Any
 
-import keras
-import numpy as np
-
-from keras_inits import backends
-from keras_inits.initializers.base import HostInitializer
-from keras_inits.initializers.gates import PerGate
-from keras_inits.initializers.seeds import Seed, check_seed, derive_entropy, draw_entropy
+from keras_inits.initializers.seeds import Seed, check_seed
 from keras_inits.layer_tree import walk_layers
+from keras_inits.models.draw import draw
 from keras_inits.models.graph import Graph
 from keras_inits.models.residual import scaled
-from keras_inits.models.rules import Planned, plan
-from keras_inits.models.table import DrawnWeight, InitializationTable
+from keras_inits.models.rules import plan
+from keras_inits.models.table import InitializationTable
 from keras_inits.models.weights import weights_of
-
-AT_A_TIME = 1 << 20  # how many values are measured at a time
 
 
 def initialize(
@@ -67,68 +58,11 @@ def initialize(
     """
     weights, graph = weights_of(model), Graph(model)
     planned = scaled(plan(weights, graph, rules), graph, residual)
-    entropy = draw_entropy(check_seed(seed))
-    rows = []
-    for one in planned:
-        values = _values(one, entropy)
-        one.weight.variable.assign(backends.current().to_tensor(values))
-        rows.append(_row(one, values))
+    rows = draw(planned, check_seed(seed))
     if reset:
         _reset(model)
     drawn = {one.weight.stream for one in planned}
     return InitializationTable(tuple(rows), tuple(weight.path for weight in weights if weight.stream not in drawn))
-
-
-def _values(planned: Planned, entropy: tuple[int, ...]) -> np.ndarray:
-    weight, initializer, factor = planned
-    shape, name = tuple(weight.variable.shape), weight.variable.dtype
-    own = _own_seed(initializer)
-    stream = derive_entropy(entropy if own is None else draw_entropy(own), _number(weight.stream))
-    if isinstance(initializer, HostInitializer):
-        values = initializer._draw_stream(shape, np.dtype(name), stream, weight.fans)
-    else:
-        values = keras.ops.convert_to_numpy(_seeded(initializer, stream)(shape, dtype=name))
-    return values if factor == 1 else (values * factor).astype(values.dtype)
-
-
-def _own_seed(initializer: Any) -> Seed:
-    if isinstance(initializer, PerGate):
-        initializer = initializer.initializer
-    return getattr(initializer, "seed", None) if isinstance(initializer, HostInitializer) else None
-
-
-def _number(stream: str) -> int:
-    return int.from_bytes(hashlib.blake2b(stream.encode(), digest_size=16).digest(), "little")
-
-
-def _seeded(initializer: Any, entropy: tuple[int, ...]) -> Any:
-    """One of Keras's, or of another package, with a seed from the stream, if it has any."""
-    config = initializer.get_config() if isinstance(initializer, keras.initializers.Initializer) else {}
-    if "seed" not in config:
-        return initializer
-    seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
-    return type(initializer).from_config({**config, "seed": seed})
-
-
-def _row(planned: Planned, values: np.ndarray) -> DrawnWeight:
-    weight, initializer, factor = planned
-    law, stddev = type(initializer).__name__, None
-    if isinstance(initializer, HostInitializer):
-        law, stddev = initializer._law(), initializer._stddev(values.shape, weight.fans)
-    if factor == 0:
-        law, stddev = "zeros", 0.0
-    elif factor != 1:
-        law, stddev = f"{factor:.4g} times {law}", None if stddev is None else stddev * factor
-    return DrawnWeight(weight.path, values.shape, weight.fans, law, stddev, _measured(values))
-
-
-def _measured(values: np.ndarray) -> float:
-    """The standard deviation, in float64, in pieces: the whole array in float64 would take twice its memory."""
-    flat = values.reshape(-1)
-    pieces = [flat[start : start + AT_A_TIME] for start in range(0, flat.size, AT_A_TIME)]
-    mean = sum(float(piece.sum(dtype=np.float64)) for piece in pieces) / max(1, flat.size)
-    square = sum(float(((piece.astype(np.float64) - mean) ** 2).sum()) for piece in pieces) / max(1, flat.size)
-    return math.sqrt(square)
 
 
 def _reset(model: Any) -> None:

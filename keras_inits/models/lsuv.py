@@ -1,0 +1,146 @@
+"""From a built model and a batch to weights that give each layer's outputs the variance 1."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+from keras.src.backend import AutocastScope
+
+from keras_inits import backends
+from keras_inits.backends import swapped
+from keras_inits.initializers.arguments import check_number, check_whole
+from keras_inits.initializers.layer_fans import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
+from keras_inits.initializers.orthogonal import Orthogonal
+from keras_inits.initializers.seeds import Seed, check_seed
+from keras_inits.models.draw import draw, row_of
+from keras_inits.models.graph import Graph
+from keras_inits.models.rules import plan
+from keras_inits.models.table import InitializationTable
+from keras_inits.models.weights import Weight, weights_of
+
+SCALED = (layers.Dense, layers.EinsumDense, *CONVOLUTIONS, *TRANSPOSED, *DEPTHWISE, *SEPARABLE)
+
+
+def lsuv(
+    model: Any, x: Any, seed: Seed = None, tolerance: float = 0.01, iterations: int = 10, verbose: int = 1
+) -> InitializationTable:
+    r"""Draws a built model's weights again, and scales each kernel until its layer's outputs have the variance 1.
+
+    `initialize` draws them, kernels as orthogonal matrices. The batch then goes through the model once. In each dense,
+    einsum and convolutional layer that it reaches, :math:`W \leftarrow W / \sqrt{\operatorname{Var}(z)}` until
+    :math:`|\operatorname{Var}(z) - 1|` is below the tolerance, z being what the layer puts out before its activation,
+    over the whole batch; then the batch goes on. Layers inside of an attention layer are scaled too, recurrent ones and
+    embeddings are not, nor are frozen weights.
+
+    Args:
+        model: A built model or layer, of any kind.
+        x: A batch, as the model takes it; some hundred examples.
+        seed: See `initialize`.
+        tolerance: How far a variance may be from 1.
+        iterations: How often a kernel is scaled at the most.
+        verbose: 1 for a progress bar, 0 for silence.
+
+    Returns:
+        The table of `initialize`, with what the kernels were multiplied by.
+
+    Raises:
+        TypeError: If an argument is of a wrong type.
+        ValueError: If a layer's variance is zero, not finite, or not within the tolerance after so many iterations, or
+            the model is not built. The model has the weights that it had, then.
+
+    Example:
+        >>> import keras
+        >>> import numpy as np
+        >>> from keras_inits import lsuv
+        >>> layers = [keras.layers.Dense(64, activation="gelu") for _ in range(3)]
+        >>> model = keras.Sequential([keras.Input((16,)), *layers])
+        >>> x = np.random.default_rng(0).standard_normal((512, 16))
+        >>> table = lsuv(model, x, seed=7, verbose=0)
+        >>> hidden = keras.Sequential(model.layers[:2])(x)
+        >>> round(float(np.var(keras.ops.convert_to_numpy(hidden @ layers[2].kernel))), 2)
+        1.0
+
+    Reference:
+        Mishkin & Matas (2016), All you need is a good init.
+    """
+    check_number("tolerance", tolerance, above=0)
+    check_whole("iterations", iterations, 1)
+    weights, graph = weights_of(model), Graph(model)
+    kernels = {id(weight.layer): weight for weight in weights if _is_scaled(weight)}
+    planned = [
+        one._replace(initializer=Orthogonal()) if kernels.get(id(one.weight.layer)) is one.weight else one
+        for one in plan(weights, graph, "auto")
+    ]
+    before = [(one.weight.variable, keras.ops.convert_to_numpy(one.weight.variable)) for one in planned]
+    rows = draw(planned, check_seed(seed))
+    scaling = _Scaling(tolerance, iterations, keras.utils.Progbar(len(kernels), verbose=verbose, unit_name="layer"))
+    try:
+        with contextlib.ExitStack() as stack:
+            for weight in kernels.values():
+                operation = graph.operation_of(weight.layer)
+                stack.enter_context(swapped(operation, "call", scaling.of(weight, operation.call)))
+            model(x, training=False)
+    except BaseException:
+        for variable, values in before:
+            variable.assign(values)
+        if scaling.failure:
+            raise ValueError(scaling.failure) from None
+        raise
+    factors = scaling.factors
+    for number, one in enumerate(planned):
+        if one.weight.stream in factors:
+            values = keras.ops.convert_to_numpy(one.weight.variable)
+            rows[number] = row_of(one._replace(factor=factors[one.weight.stream]), values)
+    drawn = {one.weight.stream for one in planned}
+    return InitializationTable(tuple(rows), tuple(weight.path for weight in weights if weight.stream not in drawn))
+
+
+def _is_scaled(weight: Weight) -> bool:
+    """Whether this is a kernel whose size is that of its layer's outputs."""
+    named = weight.variable.name in ("kernel", "pointwise_kernel")
+    return isinstance(weight.layer, SCALED) and named and weight.variable.trainable
+
+
+class _Scaling:
+    """Scales the kernels of the layers that a batch goes through, each before its outputs go on."""
+
+    def __init__(self, tolerance: float, iterations: int, progress: Any) -> None:
+        self.failure = ""
+        self.factors: dict[str, float] = {}
+        self._tolerance, self._iterations, self._progress = tolerance, iterations, progress
+
+    def of(self, weight: Weight, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The layer's `call`, which scales the kernel first when it runs for the first time."""
+
+        def scaling_call(*arguments: Any, **options: Any) -> Any:
+            # Inside of a loop that is compiled as a whole there are no values to look at.
+            if weight.stream not in self.factors and not backends.current().is_tracing():
+                with swapped(weight.layer, "activation", keras.activations.linear):
+                    self._scale(weight, lambda: call(*arguments, **options))
+                self._progress.add(1)
+            return call(*arguments, **options)
+
+        return scaling_call
+
+    def _scale(self, weight: Weight, outputs: Callable[[], Any]) -> None:
+        factor = 1.0
+        for iteration in range(self._iterations + 1):
+            variance = float(np.var(keras.ops.convert_to_numpy(outputs()), dtype=np.float64))
+            if abs(variance - 1) <= self._tolerance:
+                self.factors[weight.stream] = factor
+                return
+            if not 0 < variance < np.inf or iteration == self._iterations:
+                break
+            factor /= variance**0.5
+            with AutocastScope(None):  # within a layer's call, torch would assign to the copy of lower precision
+                weight.variable.assign(weight.variable / variance**0.5)
+        self.failure = (
+            f"lsuv scales the kernel of each layer until its outputs have the variance 1. Those of layer "
+            f"{weight.layer.name!r} ({weight.path!r}) have the variance {variance:g} after {iteration} of "
+            f"{self._iterations} iterations, and tolerance={self._tolerance:g} was asked for. The model has its former "
+            "weights again. Pass a batch of several different examples, a larger tolerance, or see what reaches it."
+        )
+        raise RuntimeError

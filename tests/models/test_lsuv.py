@@ -1,0 +1,144 @@
+"""`lsuv`: the variances that it promises, by a slow twin and in every kind of model."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_inits import Orthogonal, initialize, lsuv
+
+
+def batch(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype("float32")
+
+
+def sequential(*parts, shape=(16,)):
+    return keras.Sequential([keras.Input(shape), *parts])
+
+
+def variance(tensor):
+    return np.var(keras.ops.convert_to_numpy(tensor), dtype="float64")
+
+
+def test_it_is_what_numpy_does_layer_by_layer():
+    names = ["a", "b", "c"]
+    model = sequential(*(layers.Dense(24, activation="gelu", name=name) for name in names))
+    twin = sequential(*(layers.Dense(24, activation="gelu", name=name) for name in names))
+    x = batch(256, 16)
+    table = lsuv(model, x, seed=3, verbose=0)
+    initialize(twin, Orthogonal(), seed=3)
+    hidden = x.astype("float64")
+    for name in names:
+        kernel = np.asarray(keras.ops.convert_to_numpy(twin.get_layer(name).kernel), "float64")
+        kernel /= np.std(hidden @ kernel)
+        hidden = keras.ops.convert_to_numpy(keras.activations.gelu(keras.ops.convert_to_tensor(hidden @ kernel)))
+        ours = keras.ops.convert_to_numpy(model.get_layer(name).kernel)
+        assert np.allclose(ours, kernel, rtol=1e-4, atol=1e-6)
+    assert [row.law.endswith(" times a random orthogonal matrix") for row in table] == [True, False] * 3
+
+
+KINDS = {
+    "Conv2D": (lambda: layers.Conv2D(8, 3, groups=2), (9, 9, 6)),
+    "Conv1DTranspose": (lambda: layers.Conv1DTranspose(8, 3, strides=2), (9, 6)),
+    "DepthwiseConv2D": (lambda: layers.DepthwiseConv2D(3), (9, 9, 6)),
+    "SeparableConv2D": (lambda: layers.SeparableConv2D(8, 3), (9, 9, 6)),
+    "EinsumDense": (lambda: layers.EinsumDense("abc,cd->abd", (5, 7)), (5, 6)),
+    "TimeDistributed": (lambda: layers.TimeDistributed(layers.Dense(8)), (5, 6)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_layer_has_unit_variance_before_its_activation(kind):
+    make, shape = KINDS[kind]
+    model, x = sequential(make(), shape=shape), 30 * batch(64, *shape) + 2
+    lsuv(model, x, seed=0, verbose=0)
+    assert variance(model(x)) == pytest.approx(1, abs=0.01)
+    layer = getattr(model.layers[0], "layer", model.layers[0])
+    layer.activation = keras.activations.relu
+    lsuv(model, x, seed=0, verbose=0)
+    assert layer.activation is keras.activations.relu
+    layer.activation = keras.activations.linear
+    assert variance(model(x)) == pytest.approx(1, abs=0.01)
+
+
+def test_a_frozen_kernel_is_not_scaled():
+    model = sequential(layers.Dense(8, lora_rank=2))
+    before = keras.ops.convert_to_numpy(model.layers[0]._kernel)
+    lsuv(model, batch(64, 16), verbose=0)
+    assert np.array_equal(keras.ops.convert_to_numpy(model.layers[0]._kernel), before)
+
+
+def test_subclassed_and_inner_models_and_layers_that_are_shared():
+    class Mine(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.shared = layers.Dense(16, activation="tanh")
+            self.inner = sequential(layers.Dense(16, activation="relu"), layers.Dense(16))
+            self.unused = layers.Dense(3)
+            self.unused.build((None, 16))
+            self.attention = layers.MultiHeadAttention(2, 8)
+            self.last = layers.Dense(3)
+
+        def call(self, x):
+            x = self.inner(self.shared(self.shared(x)))[:, None]
+            return self.last(self.attention(x, x)[:, 0])
+
+    model, x = Mine(), batch(128, 16)
+    model(x)
+    table = lsuv(model, x, seed=0, verbose=0)
+    assert sum(row.law.endswith("times a random orthogonal matrix") for row in table) == 9
+    assert variance(model.inner(model.shared(model.shared(x)))) == pytest.approx(1, abs=0.01)
+    assert variance(x @ keras.ops.convert_to_numpy(model.shared.kernel)) == pytest.approx(1, abs=0.01)
+    assert variance(model(x)) == pytest.approx(1, abs=0.01)
+
+
+def test_a_hundred_layers_that_run_away_by_their_gain_alone_do_not():
+    model = sequential(*(layers.Dense(64, activation="silu", name=f"layer_{i}") for i in range(100)), shape=(64,))
+    x = batch(256, 64)
+    initialize(model, seed=0)
+    assert not 0.01 < variance(model(x)) < 100
+    lsuv(model, x, seed=0, verbose=0)
+    assert 0.1 < variance(model(x)) < 1
+
+
+def test_a_layer_that_does_not_converge_is_named_and_nothing_is_lost():
+    model = sequential(layers.Dense(16, name="first"), layers.Dense(16, name="second", use_bias=False))
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    calls = [layer.call for layer in model.layers]
+    with pytest.raises(ValueError, match=r"Those of layer 'first' .* have the variance 0 after 0 of 10 iterations"):
+        lsuv(model, np.zeros((8, 16)), verbose=0)
+    with pytest.raises(ValueError, match=r"Those of layer 'first' .* have the variance nan"):
+        lsuv(model, np.full((8, 16), np.nan), verbose=0)
+    with pytest.raises(ValueError, match=r"after 1 of 1 iterations, and tolerance=1e-12 was asked for"):
+        lsuv(model, batch(8, 16), tolerance=1e-12, iterations=1, verbose=0)
+    with pytest.raises(Exception, match="incompatible"):
+        lsuv(model, batch(8, 5), verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    assert [layer.call for layer in model.layers] == calls
+    model.fit(batch(8, 16), batch(8, 16), verbose=0)
+
+
+def test_it_shows_its_progress(capsys):
+    model = sequential(layers.Dense(4), layers.Dense(4))
+    lsuv(model, batch(32, 16), verbose=0)
+    assert capsys.readouterr().out == ""
+    lsuv(model, batch(32, 16))
+    assert "2/2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "bfloat16"])
+def test_under_a_policy(policy):
+    keras.config.set_dtype_policy(policy)
+    model, x = sequential(layers.Dense(64), layers.Dense(64)), batch(256, 16)
+    lsuv(model, x, verbose=0)
+    assert variance(keras.ops.cast(model(x), "float32")) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [({"tolerance": 0}, ValueError), ({"tolerance": "1"}, TypeError), ({"iterations": 0}, ValueError)],
+)
+def test_wrong_arguments(arguments, error):
+    with pytest.raises(error, match=f"Argument `{next(iter(arguments))}`"):
+        lsuv(sequential(layers.Dense(4)), batch(8, 16), verbose=0, **arguments)
