@@ -2,7 +2,7 @@
 
 from keras_inits.initializers import *  # noqa: F403 - the public list stands there, once
 from keras_inits.initializers import __all__ as _initializers
-from keras_inits.models import DrawnWeight, InitializationTable, initialize, lsuv
+from keras_inits.models import DrawnWeight, InitializationTable, initialize, lsuv, to_builtin
 from keras_inits.recording import GradientNormLogger, GradientTrace
 
 __version__ = "0.1.0"
@@ -13,5 +13,6 @@ __all__ = [
     "InitializationTable",
     "initialize",
     "lsuv",
+    "to_builtin",
     *_initializers,
 ]

@@ -1,16 +1,20 @@
-"""From a built model and rules to new weights, and a table of them.
+"""From a built model to the same model with other weights, or with other initializers.
 
 initialize  model, rules -> new weights, and a table of them
+lsuv        model, batch -> the same, scaled until each layer's outputs have the variance 1
+builtin     model -> a new one with initializers of Keras's
 weights     model -> its weights, with fans and streams
 rules       weights, rules -> an initializer for each
 auto        weight -> the right initializer
 graph       layer -> the activation that it runs into
 residual    the branches of a residual network -> factors
+draw        weights with initializers -> new values
 table       what was drawn
 """
 
+from keras_inits.models.builtin import to_builtin
 from keras_inits.models.initialize import initialize
 from keras_inits.models.lsuv import lsuv
 from keras_inits.models.table import DrawnWeight, InitializationTable
 
-__all__ = ["DrawnWeight", "InitializationTable", "initialize", "lsuv"]
+__all__ = ["DrawnWeight", "InitializationTable", "initialize", "lsuv", "to_builtin"]
