@@ -1,6 +1,7 @@
 """The only room that imports TensorFlow, JAX or torch: one file for each, with the same few functions.
 
     host array        -> to_tensor        -> the backend's tensor
+    parts, layout     -> to_sharded       -> the backend's tensor, each part on its devices
     host's code       -> untraced         -> the same, as it is, where the backend would translate it
     nothing           -> widest_float     -> the name of the most precise dtype
     model's step      -> RecordingStep    -> the same step, which also hands out a row of gradient norms
@@ -41,6 +42,14 @@ def current() -> ModuleType:
 def is_symbolic() -> bool:
     """Whether Keras only wants to know shapes and dtypes: it calls initializers then, and throws the values away."""
     return bool(in_symbolic_scope() or current().on_meta_device())
+
+
+def no_layouts(layout: object) -> ValueError:
+    """The error of a backend that Keras distributes in another way."""
+    return ValueError(
+        f"Argument `layout` says how JAX lays a tensor out on its devices. Received: layout={layout!r} on "
+        f"{keras.backend.backend()}. Expected None. Leave it out, or set KERAS_BACKEND=jax."
+    )
 
 
 # What follows is shared by the three recording steps.

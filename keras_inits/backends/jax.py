@@ -27,6 +27,22 @@ def to_tensor(values: np.ndarray) -> Tensor:
     return jnp.asarray(values, dtype=values.dtype)
 
 
+def to_sharded(shape: tuple[int, ...], part_of: Callable[[Any], np.ndarray], layout: Any) -> Tensor:
+    """Hands each device its part of a host array; devices with the same part share one draw."""
+    layout = getattr(layout, "backend_layout", layout)
+    # While Keras makes a variable, the layout has the mesh's names alone, and the mesh itself is that of the context.
+    mesh = layout.mesh if isinstance(layout.mesh, jax.sharding.Mesh) else jax.sharding.get_mesh()
+    sharding = jax.sharding.NamedSharding(mesh, layout.spec)
+    sharing: dict[tuple[tuple[int, int, int], ...], list[Any]] = {}
+    for device, part in sharding.addressable_devices_indices_map(shape).items():
+        sharing.setdefault(tuple(one.indices(n) for one, n in zip(part or (), shape, strict=True)), []).append(device)
+    arrays = []
+    for bounds, devices in sharing.items():
+        values = part_of(tuple(slice(*one) for one in bounds))
+        arrays += [jax.device_put(values, device) for device in devices]
+    return jax.make_array_from_single_device_arrays(shape, sharding, arrays)
+
+
 def widest_float() -> str:
     """The most precise dtype that JAX computes in as it is set up."""
     return jnp.zeros((), float).dtype.name

@@ -14,6 +14,7 @@ from keras_inits.backends import (
     ROWS_WAITING,
     loss_scale,
     made_by_keras,
+    no_layouts,
     norms_of,
     ring_steps,
     swapped,
@@ -25,6 +26,11 @@ Tensor = Any
 def to_tensor(values: np.ndarray) -> Tensor:
     """Copies a host array to the current device."""
     return tf.convert_to_tensor(values)
+
+
+def to_sharded(shape: tuple[int, ...], part_of: Callable[[Any], np.ndarray], layout: Any) -> Tensor:
+    """Has no layouts."""
+    raise no_layouts(layout)
 
 
 def widest_float() -> str:

@@ -16,6 +16,7 @@ from keras_inits.backends import (
     ROWS_WAITING,
     loss_scale,
     made_by_keras,
+    no_layouts,
     ring_steps,
     swapped,
 )
@@ -31,6 +32,11 @@ def to_tensor(values: np.ndarray) -> Tensor:
     else:
         tensor = torch.from_numpy(values)
     return keras.ops.convert_to_tensor(tensor)
+
+
+def to_sharded(shape: tuple[int, ...], part_of: Callable[[Any], np.ndarray], layout: Any) -> Tensor:
+    """Has no layouts."""
+    raise no_layouts(layout)
 
 
 def widest_float() -> str:

@@ -1,5 +1,6 @@
 """What all initializers share: the call, the config and the printed form."""
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import keras
@@ -8,6 +9,7 @@ import numpy as np
 from keras_inits import backends
 from keras_inits.initializers.arguments import check_dtype, check_shape
 from keras_inits.initializers.fans import Fans
+from keras_inits.initializers.sampling import Part
 from keras_inits.initializers.seeds import Seed, check_seed, draw_entropy
 
 Tensor = Any
@@ -25,7 +27,7 @@ class HostInitializer(keras.initializers.Initializer):
     """An initializer whose values are made on the host and handed to the backend."""
 
     @backend.untraced
-    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Tensor:
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None, layout: Any = None) -> Tensor:
         """Returns a tensor of initial values.
 
         While Keras builds a model symbolically it asks for values that it throws away: those are zeros.
@@ -34,6 +36,8 @@ class HostInitializer(keras.initializers.Initializer):
             shape: The sizes of the tensor.
             dtype: `"float16"`, `"bfloat16"`, `"float32"` or `"float64"`; `keras.config.floatx()` by default. Values are
                 computed in float32 (float64 for float64), then rounded to it.
+            layout: On JAX, how the tensor lies on the devices, as Keras's distributions hand it over: each device's
+                part is drawn on its own. Orthogonal, sparse and fused kernels are drawn whole, and then cut.
 
         Raises:
             TypeError: If `shape` is not a sequence of integers.
@@ -43,6 +47,8 @@ class HostInitializer(keras.initializers.Initializer):
         self._check_rank(shape)
         if backends.is_symbolic():
             return keras.ops.zeros(shape, dtype=numpy_dtype.name)
+        if layout is not None:
+            return backend.to_sharded(shape, self._parts(shape, numpy_dtype), layout)
         return backend.to_tensor(self._draw(shape, numpy_dtype))
 
     def _check_rank(self, shape: tuple[int, ...]) -> None:
@@ -50,6 +56,10 @@ class HostInitializer(keras.initializers.Initializer):
 
     def _draw(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         raise NotImplementedError
+
+    def _parts(self, shape: tuple[int, ...], dtype: np.dtype) -> Callable[[Part], np.ndarray]:
+        """What gives a part of the values, all of one draw."""
+        return self._draw(shape, dtype).__getitem__
 
     def _draw_stream(
         self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], fans: Fans | None
@@ -103,3 +113,16 @@ class RandomInitializer(HostInitializer):
     def get_config(self) -> Config:
         """Returns the constructor's arguments, ready for JSON."""
         return {"seed": keras.saving.serialize_keras_object(self.seed)}
+
+
+class PointwiseInitializer(RandomInitializer):
+    """A random initializer each of whose values follows from a word of its own, so that a part can be drawn alone."""
+
+    def _parts(self, shape: tuple[int, ...], dtype: np.dtype) -> Callable[[Part], np.ndarray]:
+        entropy = draw_entropy(self.seed)
+        return lambda part: self._sample(shape, dtype, entropy, part)
+
+    def _sample(
+        self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], part: Part | None = None
+    ) -> np.ndarray:
+        raise NotImplementedError

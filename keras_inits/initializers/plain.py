@@ -7,13 +7,14 @@ import numpy as np
 
 from keras_inits.initializers import sampling
 from keras_inits.initializers.arguments import check_number, check_two_sizes
-from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, RandomInitializer
+from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, PointwiseInitializer, RandomInitializer
 from keras_inits.initializers.fans import Fans
+from keras_inits.initializers.sampling import Part
 from keras_inits.initializers.seeds import Seed, derive_entropy
 
 
 @keras.saving.register_keras_serializable(package="keras_inits")
-class Uniform(RandomInitializer):
+class Uniform(PointwiseInitializer):
     """Draws from U(-scale, scale), as Keras 1's `uniform` did; the standard deviation is scale / sqrt(3).
 
     Args:
@@ -36,8 +37,10 @@ class Uniform(RandomInitializer):
         super().__init__(seed)
         self.scale = check_number("scale", scale, lowest=0)
 
-    def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
-        return sampling.uniform(shape, dtype, entropy, self.scale)
+    def _sample(
+        self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], part: Part | None = None
+    ) -> np.ndarray:
+        return sampling.uniform(shape, dtype, entropy, self.scale, part)
 
     def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float:
         return self.scale / math.sqrt(3)
@@ -51,7 +54,7 @@ class Uniform(RandomInitializer):
 
 
 @keras.saving.register_keras_serializable(package="keras_inits")
-class Normal(RandomInitializer):
+class Normal(PointwiseInitializer):
     """Draws from N(0, scale^2), not truncated, as Keras 1's `normal` did.
 
     Args:
@@ -73,8 +76,10 @@ class Normal(RandomInitializer):
         super().__init__(seed)
         self.scale = check_number("scale", scale, lowest=0)
 
-    def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
-        return sampling.normal(shape, dtype, entropy, self.scale)
+    def _sample(
+        self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], part: Part | None = None
+    ) -> np.ndarray:
+        return sampling.normal(shape, dtype, entropy, self.scale, part)
 
     def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float:
         return self.scale
@@ -88,7 +93,7 @@ class Normal(RandomInitializer):
 
 
 @keras.saving.register_keras_serializable(package="keras_inits")
-class TruncatedNormal(RandomInitializer):
+class TruncatedNormal(PointwiseInitializer):
     """Draws from N(mean, stddev^2) cut at two `stddev` from `mean`, on every backend.
 
     As in Keras, `stddev` is that of the normal before it is cut; the values' own is 0.8796 times as large.
@@ -114,8 +119,10 @@ class TruncatedNormal(RandomInitializer):
         self.mean = check_number("mean", mean)
         self.stddev = check_number("stddev", stddev, lowest=0)
 
-    def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
-        return sampling.truncated_normal(shape, dtype, entropy, self.stddev, self.mean)
+    def _sample(
+        self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], part: Part | None = None
+    ) -> np.ndarray:
+        return sampling.truncated_normal(shape, dtype, entropy, self.stddev, self.mean, part)
 
     def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float:
         return self.stddev * sampling.TRUNCATED_STDDEV

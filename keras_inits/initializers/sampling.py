@@ -16,7 +16,10 @@ float64), each with a polynomial of degree 1 (5), shrink with p, which makes the
 
 import functools
 import importlib.resources
-from collections.abc import Callable
+import itertools
+import math
+import operator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +33,7 @@ LARGEST_NORMAL = 6.4  # of 2^32 words; float64, whose words reach 9.2, has room 
 TRUNCATED_STDDEV = 0.8796256610342398  # of a standard normal cut at two standard deviations
 
 Law = Callable[[np.ndarray, "Precision"], np.ndarray]
+Part = tuple[slice, ...]  # what of an array, a slice without steps for each axis
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,9 @@ FLOAT32 = Precision(bits=32, mantissa=23, segment_bits=9)
 FLOAT64 = Precision(bits=64, mantissa=52, segment_bits=5)
 
 
-def uniform(shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], limit: float) -> np.ndarray:
+def uniform(
+    shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], limit: float, part: Part | None = None
+) -> np.ndarray:
     """Draws from U(-limit, limit)."""
 
     def law(words: np.ndarray, precision: Precision) -> np.ndarray:
@@ -70,10 +76,12 @@ def uniform(shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], l
         values *= precision.floating.type(limit)
         return values
 
-    return _draw(law, shape, dtype, entropy, limit)
+    return _draw(law, shape, dtype, entropy, limit, part)
 
 
-def normal(shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], stddev: float = 1.0) -> np.ndarray:
+def normal(
+    shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], stddev: float = 1.0, part: Part | None = None
+) -> np.ndarray:
     """Draws from N(0, stddev^2)."""
 
     def law(words: np.ndarray, precision: Precision) -> np.ndarray:
@@ -81,11 +89,16 @@ def normal(shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], st
         values *= precision.floating.type(stddev)
         return values
 
-    return _draw(law, shape, dtype, entropy, LARGEST_NORMAL * stddev)
+    return _draw(law, shape, dtype, entropy, LARGEST_NORMAL * stddev, part)
 
 
 def truncated_normal(
-    shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], stddev: float = 1.0, mean: float = 0.0
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    entropy: tuple[int, ...],
+    stddev: float = 1.0,
+    mean: float = 0.0,
+    part: Part | None = None,
 ) -> np.ndarray:
     """Draws from N(mean, stddev^2) cut at two `stddev` from the mean."""
 
@@ -96,21 +109,56 @@ def truncated_normal(
         values += precision.floating.type(mean)
         return values
 
-    return _draw(law, shape, dtype, entropy, abs(mean) + 2 * stddev)
+    return _draw(law, shape, dtype, entropy, abs(mean) + 2 * stddev, part)
 
 
-def _draw(law: Law, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], largest: float) -> np.ndarray:
+def _draw(
+    law: Law, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], largest: float, part: Part | None
+) -> np.ndarray:
+    """The whole array, or what is in a part of it, without the rest ever being held."""
     check_range(largest, dtype)
-    precision = FLOAT64 if dtype == np.float64 else FLOAT32
-    values = np.empty(shape, dtype)
-    flat = values.reshape(-1)
-    for chunk, start in enumerate(range(0, flat.size, CHUNK)):
-        stream = np.random.SFC64(np.random.SeedSequence(entropy, spawn_key=(chunk, *shape)))
-        part = flat[start : start + CHUNK]
-        for first in range(0, part.size, BLOCK):
-            block = part[first : first + BLOCK]
+    size = math.prod(shape)
+
+    def draw_chunk(number: int, out: np.ndarray) -> None:
+        precision = FLOAT64 if dtype == np.float64 else FLOAT32
+        stream = np.random.SFC64(np.random.SeedSequence(entropy, spawn_key=(number, *shape)))
+        for first in range(0, out.size, BLOCK):
+            block = out[first : first + BLOCK]
             block[...] = law(precision.raw_words(stream, block.size), precision)
+
+    if part is None:
+        values = np.empty(shape, dtype)
+        flat = values.reshape(-1)
+        for number in range(-(-size // CHUNK)):
+            draw_chunk(number, flat[number * CHUNK : (number + 1) * CHUNK])
+        return values
+
+    values = np.empty([len(range(*bounds.indices(n))) for bounds, n in zip(part, shape, strict=True)], dtype)
+    rest, drawn = values.reshape(-1), -1
+    chunk = np.empty(min(CHUNK, size), dtype)
+    for start, stop in _runs(shape, part):
+        while start < stop:
+            number, offset = divmod(start, CHUNK)
+            if number != drawn:
+                draw_chunk(number, chunk[: size - number * CHUNK])
+                drawn = number
+            count = min(stop - start, CHUNK - offset)
+            rest[:count] = chunk[offset : offset + count]
+            rest, start = rest[count:], start + count
     return values
+
+
+def _runs(shape: tuple[int, ...], part: Part) -> Iterator[tuple[int, int]]:
+    """Where, in C order, the stretches of the array begin and end that make the part."""
+    bounds = [range(*one.indices(n)) for one, n in zip(part, shape, strict=True)]
+    cut = [axis for axis, n in enumerate(shape) if len(bounds[axis]) < n]
+    last = cut[-1] if cut else 0  # the axes behind it are whole
+    stride = math.prod(shape[last + 1 :])
+    inner = bounds[last] if bounds else range(1)
+    strides = [math.prod(shape[axis + 1 :]) for axis in range(last)]
+    for position in itertools.product(*bounds[:last]):
+        start = sum(map(operator.mul, position, strides))
+        yield start + inner.start * stride, start + inner.stop * stride
 
 
 def _normal_quantile(words: np.ndarray, precision: Precision, slope: float, offset: float) -> np.ndarray:

@@ -10,9 +10,10 @@ import numpy as np
 
 from keras_inits.initializers import sampling
 from keras_inits.initializers.arguments import check_choice, check_number
-from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, RandomInitializer
+from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, PointwiseInitializer
 from keras_inits.initializers.fans import Fans, compute_fans
 from keras_inits.initializers.gains import Activation, gain
+from keras_inits.initializers.sampling import Part
 from keras_inits.initializers.seeds import Seed
 
 MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
@@ -45,7 +46,7 @@ def _check_axes(input_axes: Sequence[int] | None, output_axes: Sequence[int] | N
 
 # A subclass of Keras's class: EinsumDense and MultiHeadAttention hand the axes of their kernels over to no other.
 @keras.saving.register_keras_serializable(package="keras_inits")
-class VarianceScaling(RandomInitializer, keras.initializers.VarianceScaling):
+class VarianceScaling(PointwiseInitializer, keras.initializers.VarianceScaling):
     """Draws with variance v = scale gain^2 / n, n being a fan of the weight and gain that of an activation, or 1.
 
     The variance is v whatever the distribution: U(+-sqrt(3 v)), N(0, v), or a normal cut at two standard deviations
@@ -86,7 +87,7 @@ class VarianceScaling(RandomInitializer, keras.initializers.VarianceScaling):
         output_axes: Sequence[int] | None = None,
         activation: Activation = None,
     ) -> None:
-        RandomInitializer.__init__(self, seed)
+        PointwiseInitializer.__init__(self, seed)
         self.scale = check_number("scale", scale, above=0)
         self.mode = check_choice(
             "mode", _lower(mode), MODES, "The rules of LeCun and He take 'fan_in', Glorot's 'fan_avg'."
@@ -111,18 +112,26 @@ class VarianceScaling(RandomInitializer, keras.initializers.VarianceScaling):
                 f"Pass axes from {-len(shape)} to {len(shape) - 1}."
             )
 
-    def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
-        return self._draw_stream(shape, dtype, entropy, None)
+    def _sample(
+        self,
+        shape: tuple[int, ...],
+        dtype: np.dtype,
+        entropy: tuple[int, ...],
+        part: Part | None = None,
+        fans: Fans | None = None,
+    ) -> np.ndarray:
+        variance = self._variance(shape, fans)
+        if self.distribution == "uniform":
+            return sampling.uniform(shape, dtype, entropy, math.sqrt(3 * variance), part)
+        if self.distribution == "untruncated_normal":
+            return sampling.normal(shape, dtype, entropy, math.sqrt(variance), part)
+        stddev = math.sqrt(variance) / sampling.TRUNCATED_STDDEV
+        return sampling.truncated_normal(shape, dtype, entropy, stddev, part=part)
 
     def _draw_stream(
         self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], fans: Fans | None
     ) -> np.ndarray:
-        variance = self._variance(shape, fans)
-        if self.distribution == "uniform":
-            return sampling.uniform(shape, dtype, entropy, math.sqrt(3 * variance))
-        if self.distribution == "untruncated_normal":
-            return sampling.normal(shape, dtype, entropy, math.sqrt(variance))
-        return sampling.truncated_normal(shape, dtype, entropy, math.sqrt(variance) / sampling.TRUNCATED_STDDEV)
+        return self._sample(shape, dtype, entropy, fans=fans)
 
     def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float:
         return math.sqrt(self._variance(shape, fans))
@@ -153,7 +162,7 @@ class VarianceScaling(RandomInitializer, keras.initializers.VarianceScaling):
             "scale": self.scale,
             "mode": self.mode,
             "distribution": self.distribution,
-            "seed": RandomInitializer.get_config(self)["seed"],
+            "seed": PointwiseInitializer.get_config(self)["seed"],
             "input_axes": self.input_axes,
             "output_axes": self.output_axes,
         }
