@@ -140,7 +140,9 @@ class VarianceScaling(PointwiseInitializer, keras.initializers.VarianceScaling):
         return self.scale * self.gain**2 / max(1.0, self._fan(shape, fans))
 
     def _fan(self, shape: tuple[int, ...], fans: Fans | None) -> float:
-        fan_in, fan_out = fans or compute_fans(shape, self.input_axes, self.output_axes)
+        if fans is None or self.input_axes is not None:
+            fans = compute_fans(shape, self.input_axes, self.output_axes)
+        fan_in, fan_out = fans
         if self.mode == "fan_in":
             return fan_in
         if self.mode == "fan_out":

@@ -46,6 +46,8 @@ def _feeds_the_activation(layer: Any, name: str) -> bool:
 def _start(layer: Any, name: str) -> Any:
     if name.endswith("bias"):
         return ForgetGateOnes() if getattr(layer, "unit_forget_bias", False) else keras.initializers.Zeros()
+    if isinstance(layer, layers.RMSNormalization):  # which has no `scale_initializer`
+        return keras.initializers.Ones()
     return getattr(layer, f"{name}_initializer", None)
 
 

@@ -12,7 +12,7 @@ from keras_inits.initializers.scaling import VarianceScaling
 from keras_inits.layer_tree import walk_layers
 
 
-def to_builtin(model: Any, replace: Any = None) -> Any:
+def to_builtin(model: Any, replace: Any = None, custom_objects: dict[str, Any] | None = None) -> Any:
     """Returns a new model with the same weights, in which initializers of Keras's of the same law stand for ours.
 
     Its saved file opens where `keras_inits` is not installed. The new model is compiled as the old one is, with an
@@ -23,9 +23,12 @@ def to_builtin(model: Any, replace: Any = None) -> Any:
     Args:
         model: A built model that Keras can save.
         replace: What stands for those without a twin: an initializer of Keras's, or its name.
+        custom_objects: Functions and classes of one's own that are not registered, by name, as `load_model` takes them.
+            Classes of layers need not be named.
 
     Raises:
-        ValueError: If an initializer has no twin and there is no `replace`, or that is not one of Keras's.
+        ValueError: If an initializer has no twin and there is no `replace`, that is not one of Keras's, or an
+            initializer of this package is made in the code of a layer or a subclassed model, and not in its config.
 
     Example:
         >>> import keras
@@ -51,7 +54,15 @@ def to_builtin(model: Any, replace: Any = None) -> Any:
             "The weights stay as they are."
         )
     classes = {type(layer).__name__: type(layer) for _, layer in walk_layers(model)}
-    new = keras.saving.deserialize_keras_object(config, custom_objects=classes, safe_mode=False)
+    objects = {**classes, **(custom_objects or {})}
+    new = keras.saving.deserialize_keras_object(config, custom_objects=objects, safe_mode=False)
+    left = [path for path, layer in walk_layers(new) for x in vars(layer).values() if isinstance(x, HostInitializer)]
+    if left:
+        raise ValueError(
+            "to_builtin replaces the initializers that a model's config names. Received a model whose code makes "
+            f"others of keras_inits, in the layers {left}. Expected them as arguments that `get_config` returns. "
+            "Hand them over as arguments, or take Keras's there."
+        )
     new.set_weights(model.get_weights())
     return new
 

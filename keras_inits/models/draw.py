@@ -1,8 +1,9 @@
 """From a plan to values: each weight from a stream of its own."""
 
+import contextlib
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -19,14 +20,31 @@ AT_A_TIME = 1 << 20  # how many values are measured at a time
 
 
 def draw(plan: Sequence[Planned], seed: Seed) -> list[DrawnWeight]:
-    """Gives each weight of the plan its new values, and returns the rows of the table."""
+    """Gives each weight of the plan its new values, and returns the rows of the table.
+
+    Raises:
+        ValueError: If an initializer cannot make the values of a weight. All weights are what they were, then.
+    """
     entropy = draw_entropy(seed)
     rows = []
-    for planned in plan:
-        values = _values(planned, entropy)
-        planned.weight.variable.assign(backends.current().to_tensor(values))
-        rows.append(row_of(planned, values))
+    with all_or_nothing([planned.weight.variable for planned in plan]):
+        for planned in plan:
+            values = _values(planned, entropy)
+            planned.weight.variable.assign(backends.current().to_tensor(values))
+            rows.append(row_of(planned, values))
     return rows
+
+
+@contextlib.contextmanager
+def all_or_nothing(variables: Sequence[Any]) -> Iterator[None]:
+    """Gives the variables their former values again if the block fails, or is interrupted."""
+    before = [keras.ops.convert_to_numpy(variable.value).copy() for variable in variables]
+    try:
+        yield
+    except BaseException:
+        for variable, values in zip(variables, before, strict=True):
+            variable.assign(backends.current().to_tensor(values))
+        raise
 
 
 def _values(planned: Planned, entropy: tuple[int, ...]) -> np.ndarray:
@@ -34,17 +52,27 @@ def _values(planned: Planned, entropy: tuple[int, ...]) -> np.ndarray:
     shape, name = tuple(weight.variable.shape), weight.variable.dtype
     own = _own_seed(initializer)
     stream = derive_entropy(entropy if own is None else draw_entropy(own), _number(weight.stream))
-    if isinstance(initializer, HostInitializer):
-        values = initializer._draw_stream(shape, np.dtype(name), stream, weight.fans)
-    else:
-        values = keras.ops.convert_to_numpy(_seeded(initializer, stream)(shape, dtype=name))
+    try:
+        if isinstance(initializer, HostInitializer):
+            values = initializer._draw_stream(shape, np.dtype(name), stream, weight.fans)
+        else:
+            values = keras.ops.convert_to_numpy(_seeded(initializer, stream)(shape, dtype=name))
+        if values.shape != shape:
+            raise ValueError(f"it gave values of the shape {values.shape}")
+    except Exception as error:  # of any package's initializer
+        raise ValueError(
+            f"The initializer {initializer!r} could not make the values of the weight {weight.path!r}: {error}. "
+            f"Expected values of the shape {shape} and dtype {name}. Give this weight another one by a pair of "
+            "`rules`; all weights are what they were."
+        ) from error
     return values if factor == 1 else (values * factor).astype(values.dtype)
 
 
 def _own_seed(initializer: Any) -> Seed:
     if isinstance(initializer, PerGate):
         initializer = initializer.initializer
-    return getattr(initializer, "seed", None) if isinstance(initializer, HostInitializer) else None
+    # Keras's own put a number in the place of None; what they were made with stands here.
+    return getattr(initializer, "seed" if isinstance(initializer, HostInitializer) else "_init_seed", None)
 
 
 def _number(stream: str) -> int:

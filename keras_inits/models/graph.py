@@ -17,7 +17,7 @@ NORMALISATIONS = (
     layers.UnitNormalization,
 )
 SHAPES = (
-    *(layers.Concatenate, layers.Flatten, layers.Permute, layers.Reshape, layers.RepeatVector),
+    *(layers.Concatenate, layers.Flatten, layers.Identity, layers.Permute, layers.Reshape, layers.RepeatVector),
     *(layers.Cropping1D, layers.Cropping2D, layers.Cropping3D),
     *(layers.UpSampling1D, layers.UpSampling2D, layers.UpSampling3D),
     *(layers.ZeroPadding1D, layers.ZeroPadding2D, layers.ZeroPadding3D),
@@ -27,6 +27,7 @@ NOISE = (
     *(layers.ActivityRegularization, layers.AlphaDropout, layers.Dropout, layers.GaussianDropout, layers.GaussianNoise),
     *(layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D),
 )
+OPERATIONS = ("Reshape", "Transpose", "Squeeze", "ExpandDims")  # those of `keras.ops`
 PASSED = (*NORMALISATIONS, *SHAPES, *NOISE)  # what may stand between a layer and its activation
 
 
@@ -45,6 +46,7 @@ class Graph:
         for functional in self.functionals:
             for node in nodes_of(functional):
                 self._add(node)
+        self.whole = _functional(model)  # None for one that is subclassed
         self._wrappers = {
             id(layer.layer): layer
             for _, layer in walk_layers(model)
@@ -64,8 +66,10 @@ class Graph:
         return found.pop() if len(found) == 1 else 1.0
 
     def operation_of(self, layer: Any) -> Any:
-        """The layer, or the wrapper that runs it once for all steps, or with a kernel that it has normalised."""
-        return self._wrappers.get(id(layer), layer)
+        """The layer, or the outermost wrapper that runs it once for all steps, or with a kernel that it normalised."""
+        while id(layer) in self._wrappers:
+            layer = self._wrappers[id(layer)]
+        return layer
 
     def _gains(self, tensors: list[Any]) -> set[float]:
         found: set[float] = set()
@@ -78,7 +82,7 @@ class Graph:
                 inner = _functional(node.operation)
                 if inner is not None:
                     found |= self._gains([x for x, y in _paired(inner.inputs, node.input_tensors) if y is tensor])
-                elif isinstance(node.operation, PASSED):
+                elif _passes(node.operation):
                     found |= self._gains(node.output_tensors)
                 else:
                     found.add(_gain_of(node.operation))
@@ -112,8 +116,16 @@ def _paired(inside: list[Any], outside: list[Any]) -> list[tuple[Any, Any]]:
     return list(zip(inside, outside, strict=False))
 
 
+def _passes(operation: Any) -> bool:
+    if isinstance(operation, layers.Activation):
+        return operation.activation is keras.activations.linear
+    return isinstance(operation, PASSED) or type(operation).__name__ in OPERATIONS
+
+
 def _gain_of(operation: Any) -> float:
     """The gain of the activation that a layer or an operation of a graph is; 1 if it is none."""
+    if isinstance(operation, layers.TimeDistributed):
+        return _gain_of(operation.layer)
     if isinstance(operation, layers.Activation):
         return gain_or_one(operation.activation)
     if isinstance(operation, layers.ReLU):
@@ -124,11 +136,15 @@ def _gain_of(operation: Any) -> float:
         return gain_or_one("leaky_relu", negative_slope=float(operation.negative_slope))
     if isinstance(operation, layers.ELU):
         return gain_or_one("elu", alpha=float(operation.alpha))
-    if isinstance(operation, layers.PReLU):  # whose slopes start from zero
-        return gain_or_one("relu")
+    if isinstance(operation, layers.PReLU):  # whose slopes start from one number, zero by default
+        return gain_or_one("leaky_relu", negative_slope=float(getattr(operation.alpha_initializer, "value", 0.0)))
     if isinstance(operation, keras.Layer):
         return 1.0
-    return gain_or_one(_BY_CLASS.get(type(operation).__name__.lower()))  # of `keras.ops` and `keras.activations`
+    # Of `keras.ops` and `keras.activations`. A parameter that it has by default leaves the constant as it is.
+    function = _BY_CLASS.get(type(operation).__name__.lower())
+    names = ("negative_slope", "max_value", "alpha", "threshold")
+    parameters = {name: getattr(operation, name) for name in names if isinstance(getattr(operation, name, None), float)}
+    return gain_or_one(function, **parameters) if function is not None else 1.0
 
 
 _BY_CLASS = {function.__name__.replace("_", ""): function for function in GAINS}
@@ -138,5 +154,5 @@ def gain_or_one(activation: Any, **parameters: float) -> float:
     """The gain of an activation, or 1 where it has none, because it mixes units."""
     try:
         return gain(activation, **parameters)
-    except ValueError:
+    except (TypeError, ValueError):
         return 1.0

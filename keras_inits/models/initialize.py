@@ -5,7 +5,7 @@ from typing import Any
 from keras_inits.initializers.seeds import Seed, check_seed
 from keras_inits.layer_tree import walk_layers
 from keras_inits.models.draw import draw
-from keras_inits.models.graph import Graph
+from keras_inits.models.graph import NORMALISATIONS, Graph
 from keras_inits.models.residual import scaled
 from keras_inits.models.rules import plan
 from keras_inits.models.table import InitializationTable
@@ -57,24 +57,37 @@ def initialize(
         Zhang, Dauphin & Ma (2019), Fixup initialization: residual learning without normalization.
     """
     weights, graph = weights_of(model), Graph(model)
-    planned = scaled(plan(weights, graph, rules), graph, residual)
+    planned = scaled(weights, plan(weights, graph, rules), graph, residual)
+    starts = _starts(model) if reset else []
     rows = draw(planned, check_seed(seed))
-    if reset:
-        _reset(model)
+    for variable, start in starts:
+        variable.assign(start)
     drawn = {one.weight.stream for one in planned}
     return InitializationTable(tuple(rows), tuple(weight.path for weight in weights if weight.stream not in drawn))
 
 
-def _reset(model: Any) -> None:
+def _starts(model: Any) -> list[tuple[Any, Any]]:
+    """The optimizers' variables, and the statistics of normalisation layers that are not frozen, with their starts."""
+    starts: list[tuple[Any, Any]] = []
     for _, layer in walk_layers(model):
-        for variable in layer._non_trainable_variables:
-            start = getattr(layer, f"{variable.name}_initializer", None)
-            if start is not None:
-                variable.assign(start(variable.shape, dtype=variable.dtype))
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is None or not optimizer.built:
-        return
-    fresh = type(optimizer).from_config(optimizer.get_config())
+        for variable in layer._non_trainable_variables if isinstance(layer, NORMALISATIONS) and layer.trainable else ():
+            initializer = getattr(layer, f"{variable.name}_initializer", None)
+            if initializer is not None:
+                starts.append((variable, initializer(variable.shape, dtype=variable.dtype)))
+        optimizer = getattr(layer, "optimizer", None)
+        if optimizer is not None and optimizer.built:
+            starts += zip(optimizer.variables, _fresh(optimizer).variables, strict=True)
+    return starts
+
+
+def _fresh(optimizer: Any) -> Any:
+    try:
+        fresh = type(optimizer).from_config(optimizer.get_config())
+    except Exception as error:
+        raise ValueError(
+            f"reset=True makes the optimizer again from its config. Received: {optimizer!r}, for which that fails: "
+            f"{error}. Expected one whose get_config has all arguments of its constructor. Correct it, or compile the "
+            "model again instead of reset=True. Nothing was drawn."
+        ) from error
     fresh.build(optimizer._trainable_variables)
-    for variable, start in zip(optimizer.variables, fresh.variables, strict=True):
-        variable.assign(start)
+    return fresh

@@ -15,7 +15,7 @@ from keras_inits.initializers.arguments import check_number, check_whole
 from keras_inits.initializers.layer_fans import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
 from keras_inits.initializers.orthogonal import Orthogonal
 from keras_inits.initializers.seeds import Seed, check_seed
-from keras_inits.models.draw import draw, row_of
+from keras_inits.models.draw import all_or_nothing, draw, row_of
 from keras_inits.models.graph import Graph
 from keras_inits.models.rules import plan
 from keras_inits.models.table import InitializationTable
@@ -32,8 +32,9 @@ def lsuv(
     `initialize` draws them, kernels as orthogonal matrices. The batch then goes through the model once. In each dense,
     einsum and convolutional layer that it reaches, :math:`W \leftarrow W / \sqrt{\operatorname{Var}(z)}` until
     :math:`|\operatorname{Var}(z) - 1|` is below the tolerance, z being what the layer puts out before its activation,
-    over the whole batch; then the batch goes on. Layers inside of an attention layer are scaled too, recurrent ones and
-    embeddings are not, nor are frozen weights.
+    over the whole batch; then the batch goes on. Layers inside of an attention layer are scaled too; recurrent ones and
+    embeddings are not, nor are frozen weights. Those that the batch does not reach, or only inside of a loop that the
+    backend compiles (a recurrent cell of one's own on JAX), are drawn and not scaled, as the table says.
 
     Args:
         model: A built model or layer, of any kind.
@@ -74,26 +75,24 @@ def lsuv(
         one._replace(initializer=Orthogonal()) if kernels.get(id(one.weight.layer)) is one.weight else one
         for one in plan(weights, graph, "auto")
     ]
-    before = [(one.weight.variable, keras.ops.convert_to_numpy(one.weight.variable)) for one in planned]
-    rows = draw(planned, check_seed(seed))
     scaling = _Scaling(tolerance, iterations, keras.utils.Progbar(len(kernels), verbose=verbose, unit_name="layer"))
     try:
-        with contextlib.ExitStack() as stack:
+        with all_or_nothing([one.weight.variable for one in planned]), contextlib.ExitStack() as stack:
+            rows = draw(planned, check_seed(seed))
             for weight in kernels.values():
                 operation = graph.operation_of(weight.layer)
                 stack.enter_context(swapped(operation, "call", scaling.of(weight, operation.call)))
             model(x, training=False)
-    except BaseException:
-        for variable, values in before:
-            variable.assign(values)
+    except Exception:
         if scaling.failure:
             raise ValueError(scaling.failure) from None
         raise
-    factors = scaling.factors
     for number, one in enumerate(planned):
-        if one.weight.stream in factors:
+        if one.weight.stream in scaling.factors:
             values = keras.ops.convert_to_numpy(one.weight.variable)
-            rows[number] = row_of(one._replace(factor=factors[one.weight.stream]), values)
+            rows[number] = row_of(one._replace(factor=scaling.factors[one.weight.stream]), values)
+        elif kernels.get(id(one.weight.layer)) is one.weight:
+            rows[number] = rows[number]._replace(law=f"{rows[number].law}, not scaled")
     drawn = {one.weight.stream for one in planned}
     return InitializationTable(tuple(rows), tuple(weight.path for weight in weights if weight.stream not in drawn))
 

@@ -10,91 +10,100 @@ from keras_inits.initializers.arguments import check_choice
 from keras_inits.layer_tree import walk_layers
 from keras_inits.models.graph import Graph, nodes_of
 from keras_inits.models.rules import Planned
+from keras_inits.models.weights import Weight
 
 RULES = ("none", "fixup")
 ATTENTION = (layers.MultiHeadAttention, layers.GroupQueryAttention)
 
-Kernels = dict[int, Planned]  # by the layer that owns it; of several, the last
+Kernels = dict[int, Weight]  # by the layer that owns it; of several, the last
 
 
-def scaled(planned: Sequence[Planned], graph: Graph, residual: str) -> list[Planned]:
+def scaled(weights: Sequence[Weight], planned: Sequence[Planned], graph: Graph, residual: str) -> list[Planned]:
     """Returns the plan with the residual rule applied.
 
     Raises:
-        ValueError: If there is no such rule, or no residual branch that it could scale.
+        ValueError: If there is no such rule, no residual branch that it could scale, or one whose last kernel is not to
+            be drawn.
     """
     check_choice("residual", residual, RULES, "The scaling of residual branches is that of Zhang et al. (2019).")
     if residual == "none":
         return list(planned)
-    kernels = {id(one.weight.layer): one for one in planned if one.weight.fans and "recurrent" not in one.weight.path}
-    branches = [found for functional in graph.functionals for found in _branches(functional, kernels)]
+    kernels = {id(one.layer): one for one in weights if one.fans and one.variable.name != "recurrent_kernel"}
+    functionals = graph.functionals if graph.whole is not None else []
+    branches = [found for functional in functionals for found in _branches(functional, kernels)]
     if not branches:
         raise ValueError(
             'residual="fixup" scales the residual branches of a functional model: what leads to one input of an `Add` '
-            "and starts where the other input comes from. Received a model without any. "
+            "and starts where the other input comes from. Received a model without any, or one that is not functional. "
             'Expected one built of such blocks. Pass residual="none".'
+        )
+    ends = [*(branch[-1] for branch in branches), *_last(graph.whole, kernels)]
+    drawn = {one.weight.stream for one in planned}
+    kept = [one.path for one in ends if one.stream not in drawn]
+    if kept:
+        raise ValueError(
+            'residual="fixup" sets the last kernel of each residual branch, and the one before the outputs, to zero. '
+            f"Received a model and `rules` that leave {kept} as they are, frozen or without a rule. Expected all of "
+            'them to be drawn. Unfreeze them, add a rule such as ("", "auto"), or pass residual="none".'
         )
     factors = {}
     for branch in branches:
-        factors.update({one.weight.stream: len(branches) ** (-1 / (2 * len(branch) - 2)) for one in branch[:-1]})
-    for last in (*(branch[-1] for branch in branches), *_last(graph.functionals[0], kernels)):
-        factors[last.weight.stream] = 0.0
+        factors.update({one.stream: len(branches) ** (-1 / (2 * len(branch) - 2)) for one in branch[:-1]})
+    factors.update(dict.fromkeys((one.stream for one in ends), 0.0))
     return [one._replace(factor=factors.get(one.weight.stream, 1.0)) for one in planned]
 
 
-def _branches(functional: Any, kernels: Kernels) -> list[list[Planned]]:
+def _branches(functional: Any, kernels: Kernels) -> list[list[Weight]]:
     """For each residual branch the kernels that multiply in it, first to last."""
     makers = {id(tensor): node for node in nodes_of(functional) for tensor in node.output_tensors}
     found = []
     for node in nodes_of(functional):
-        if not _is_sum(node.operation) or len(node.input_tensors) != 2:
+        if type(node.operation).__name__ != "Add" or len(node.input_tensors) < 2:  # the layer, or what `+` makes
             continue
-        left, right = (_before(tensor, makers) for tensor in node.input_tensors)
-        if not left.keys() & right.keys():  # two inputs of the model that are added, as tokens and positions are
+        befores = [_before(tensor, makers) for tensor in node.input_tensors]
+        common = set.intersection(*befores)
+        if not common:  # inputs of the model that are added, as tokens and places are
             continue
         paths = [
-            _longest(tensor, own.keys() - other.keys(), makers, kernels)
-            for tensor, own, other in zip(node.input_tensors, (left, right), (right, left), strict=True)
+            _heaviest(tensor, before - common, makers, kernels)
+            for tensor, before in zip(node.input_tensors, befores, strict=True)
         ]
-        shortcut, branch = sorted(paths, key=len)
-        if branch and len(shortcut) <= 1:
-            found.append(branch)
+        shortcut, *branches = sorted(paths, key=len)
+        if len(shortcut) <= 1:
+            found += [branch for branch in branches if branch]
     return found
 
 
-def _is_sum(operation: Any) -> bool:
-    return type(operation).__name__ == "Add"  # the layer, or what `+` makes of symbolic tensors
-
-
-def _before(tensor: Any, makers: dict[int, Any]) -> dict[int, Any]:
+def _before(tensor: Any, makers: dict[int, Any]) -> set[int]:
     """The nodes that this tensor depends on."""
-    found: dict[int, Any] = {}
+    found: set[int] = set()
     waiting = [tensor]
     while waiting:
         node = makers.get(id(waiting.pop()))
         if node is not None and id(node) not in found:
-            found[id(node)] = node
+            found.add(id(node))
             waiting += node.input_tensors
     return found
 
 
-def _longest(tensor: Any, within: Any, makers: dict[int, Any], kernels: Kernels) -> list[Planned]:
-    """The path to a tensor, through these nodes, on which most kernels multiply."""
-    known: dict[int, list[Planned]] = {}
+def _heaviest(tensor: Any, within: set[int], makers: dict[int, Any], kernels: Kernels) -> list[Weight]:
+    """The path to a tensor, through these nodes, on which most kernels multiply; where a gate multiplies, beside it."""
+    known: dict[int, list[Weight]] = {}
 
-    def path(tensor: Any) -> list[Planned]:
+    def path(tensor: Any) -> list[Weight]:
         node = makers.get(id(tensor))
         if node is None or id(node) not in within:
             return []
         if id(node) not in known:
-            before = max((path(source) for source in node.input_tensors), key=len, default=[])
+            choose = min if type(node.operation).__name__ == "Multiply" else max
+            before = choose((path(source) for source in node.input_tensors), key=len, default=[])
             known[id(node)] = before + _kernels(node.operation, kernels)
         return known[id(node)]
 
     return path(tensor)
 
 
-def _kernels(operation: Any, kernels: Kernels) -> list[Planned]:
+def _kernels(operation: Any, kernels: Kernels) -> list[Weight]:
     if isinstance(operation, ATTENTION):  # queries and keys only say where from
         parts = [operation._value_dense, operation._output_dense]
     else:
@@ -102,7 +111,7 @@ def _kernels(operation: Any, kernels: Kernels) -> list[Planned]:
     return [kernels[id(part)] for part in parts if id(part) in kernels]
 
 
-def _last(functional: Any, kernels: Kernels) -> list[Planned]:
+def _last(functional: Any, kernels: Kernels) -> list[Weight]:
     """The kernel nearest to each output of the model."""
     makers = {id(tensor): node for node in nodes_of(functional) for tensor in node.output_tensors}
     found = []

@@ -13,6 +13,8 @@ from keras_inits.models.auto import auto_law
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import Weight
 
+AUTO = "auto"
+
 
 class Planned(NamedTuple):
     """A weight that is to be drawn, and how: `factor` times what the initializer gives."""
@@ -29,11 +31,11 @@ def plan(weights: Sequence[Weight], graph: Graph, rules: Any) -> list[Planned]:
         TypeError: If `rules` is none of the three forms.
         ValueError: If a pattern matches no weight, or an initializer does not suit a weight that it is to draw.
     """
-    free = [weight for weight in weights if weight.variable.trainable and "float" in weight.variable.dtype]
+    free = [weight for weight in weights if _is_free(weight)]
     planned = [
         Planned(weight, initializer)
         for weight, rule in _ruled(free, rules)
-        if (initializer := auto_law(weight, graph) if rule == "auto" else rule) is not None
+        if (initializer := auto_law(weight, graph) if rule is AUTO else rule) is not None
     ]
     for weight, initializer, _ in planned:
         if isinstance(initializer, HostInitializer):
@@ -44,7 +46,7 @@ def plan(weights: Sequence[Weight], graph: Graph, rules: Any) -> list[Planned]:
 def _ruled(weights: list[Weight], rules: Any) -> list[tuple[Weight, Any]]:
     if not isinstance(rules, (list, tuple)):
         rule = _checked(rules)
-        return [(weight, rule) for weight in weights if rule == "auto" or weight.fans is not None]
+        return [(weight, rule) for weight in weights if rule is AUTO or weight.fans is not None]
     pairs = [_pair(rule) for rule in rules]
     ruled: list[tuple[Weight, Any]] = []
     used: set[int] = set()
@@ -77,8 +79,8 @@ def _pair(rule: Any) -> tuple[re.Pattern[str], Any]:
 
 
 def _checked(rule: Any) -> Any:
-    if rule == "auto":
-        return rule
+    if isinstance(rule, str) and rule == AUTO:
+        return AUTO
     if not isinstance(rule, (str, dict)) and not callable(rule):
         raise TypeError(
             'Argument `rules` must be "auto", an initializer, or a list of pairs of a pattern and one of these. '
@@ -89,11 +91,18 @@ def _checked(rule: Any) -> Any:
 
 def _with_given_fans(initializer: Any) -> Any:
     """For a law of Keras's that follows from the fans, which it reads from the shape, the same law of ours."""
-    if isinstance(initializer, HostInitializer) or not isinstance(initializer, keras.initializers.VarianceScaling):
+    keras_own = isinstance(initializer, keras.initializers.VarianceScaling)
+    if not keras_own or not type(initializer).__module__.startswith("keras."):
         return initializer
-    names = {"normal": "truncated_normal"}  # as Keras reads it
-    distribution = names.get(initializer.distribution, initializer.distribution)
-    return VarianceScaling(initializer.scale, initializer.mode, distribution)
+    distribution = {"normal": "truncated_normal"}.get(initializer.distribution, initializer.distribution)
+    axes = initializer.input_axes, initializer.output_axes
+    return VarianceScaling(initializer.scale, initializer.mode, distribution, initializer._init_seed, *axes)
+
+
+def _is_free(weight: Weight) -> bool:
+    """Whether the weight may change: not a frozen one, nor one of a layer whose kernel was quantized."""
+    quantized = getattr(weight.layer, "quantization_mode", None) is not None
+    return weight.variable.trainable and "float" in weight.variable.dtype and not quantized
 
 
 def _check_suits(weight: Weight, initializer: HostInitializer) -> None:

@@ -133,3 +133,23 @@ def test_classes_that_are_not_registered():
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3, kernel_initializer=ki.HeNormal()), Doubled()])
     x = np.ones((2, 4), "float32")
     assert np.array_equal(to_builtin(model).predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def half(x):
+    return 0.5 * x
+
+
+def test_objects_of_ones_own_are_handed_over_and_hidden_initializers_named():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation=half, kernel_initializer=ki.HeNormal())])
+    assert to_builtin(model, custom_objects={"half": half}).layers[0].activation is half
+
+    class Hidden(layers.Layer):
+        def __init__(self, **arguments):
+            super().__init__(**arguments)
+            self.initializer = ki.HeNormal()
+
+        def call(self, x):
+            return x
+
+    with pytest.raises(ValueError, match=r"whose code makes others of keras_inits, in the layers \['hidden'\]"):
+        to_builtin(keras.Sequential([keras.Input((4,)), Hidden(name="hidden")]))

@@ -307,8 +307,9 @@ def test_frozen_weights_are_left():
 def test_weights_of_unknown_parts_are_left():
     class Mine(layers.Layer):
         def build(self, shape):
-            self.mixing = self.add_weight(shape=(shape[-1], 3), name="mixing")
+            self.mixing = self.add_weight(shape=(shape[-1], 3), name="mixing_kernel")
             self.shift = self.add_weight(shape=(3,), name="shift", initializer="ones")
+            self.token = self.add_weight(shape=(1, 1, 3), name="token", initializer="zeros")
 
         def call(self, x):
             return x @ self.mixing + self.shift
@@ -316,7 +317,7 @@ def test_weights_of_unknown_parts_are_left():
     model = sequential(Mine())
     table = initialize(model)
     assert [row.fans for row in table] == [(16, 3)]
-    assert [path.split("/")[-1] for path in table.kept] == ["shift"]
+    assert [path.split("/")[-1] for path in table.kept] == ["shift", "token"]
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "adagrad"])
@@ -441,3 +442,118 @@ assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), alone.get_w
 @pytest.mark.backend("jax")
 def test_sharded_weights_stay_sharded_and_get_the_values_of_whole_ones():
     run_python(SHARDED, "jax")
+
+
+@pytest.mark.parametrize(
+    ("rule", "dtype"),
+    [
+        (keras.initializers.Identity(), "float32"),  # of a kernel of three axes
+        (keras_inits.Uniform(1e6), "float16"),
+        (lambda shape, dtype: np.zeros((8, 8)), "float32"),
+    ],
+)
+def test_an_initializer_that_fails_midway_changes_nothing(rule, dtype):
+    model = sequential(layers.Dense(8), layers.Conv1D(3, 2, name="second", dtype=dtype), shape=(5, 8))
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"could not make the values of the weight '.*second.*'.* Expected values of"):
+        initialize(model, rule)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_an_optimizer_that_cannot_be_made_again_is_an_error_before_anything_is_drawn():
+    class Mine(keras.optimizers.SGD):
+        def __init__(self, extra, **arguments):
+            super().__init__(**arguments)
+
+    model = sequential(layers.Dense(8))
+    model.compile(Mine(3), "mse")
+    model.optimizer.build(model.trainable_variables)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"reset=True makes the optimizer again from its config.* Nothing was drawn"):
+        initialize(model, reset=True)
+    assert np.array_equal(before[0], model.get_weights()[0])
+
+
+def test_the_same_code_gives_the_same_weights_in_layers_that_keras_names_inside():
+    class Unnamed(layers.Layer):
+        def build(self, shape):
+            self.first, self.second = self.add_weight(shape=(shape[-1], 3)), self.add_weight(shape=(3, 3))
+
+        def call(self, x):
+            return x @ self.first @ self.second
+
+    def build():
+        model = sequential(layers.Bidirectional(layers.LSTM(4)), Unnamed(), shape=(5, 8))
+        assert len(initialize(model, seed=1)) == 8
+        return model.get_weights()
+
+    assert all(np.array_equal(a, b) for a, b in zip(build(), build(), strict=True))
+
+
+@pytest.mark.parametrize("cls", [keras.initializers.HeNormal, keras.initializers.RandomNormal, keras_inits.Normal])
+def test_an_initializer_keeps_to_a_seed_of_its_own(cls):
+    model, drawn = sequential(layers.Dense(8)), []
+    for own, seed in ((3, 1), (3, 2), (None, 1), (None, 2)):
+        initialize(model, cls(seed=own), seed=seed)
+        drawn.append(model.get_weights()[0].tobytes())
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn)) == 3
+
+
+def test_explicit_axes_and_subclasses_of_keras_are_respected():
+    class Sevens(keras.initializers.VarianceScaling):
+        def __call__(self, shape, dtype=None):
+            return keras.ops.full(shape, 7.0, dtype)
+
+    model = sequential(layers.Dense(8))
+    initialize(model, Sevens())
+    assert (model.get_weights()[0] == 7).all()
+    row = initialize(model, keras_inits.HeNormal(input_axes=(1,), output_axes=(0,))).rows[0]
+    assert row.stddev == pytest.approx((2 / 8) ** 0.5)
+
+
+@pytest.mark.parametrize(
+    ("behind", "product"),
+    [
+        (lambda x: keras.activations.relu(x, negative_slope=1.0), 1.0),
+        (lambda x: keras.ops.leaky_relu(x, negative_slope=0.5), 1.6),
+        (lambda x: keras.ops.elu(x, alpha=0.5), gain("elu", alpha=0.5) ** 2),
+        (lambda x: layers.PReLU(alpha_initializer=keras.initializers.Constant(0.5))(x), 1.6),
+        (lambda x: layers.ReLU()(layers.Identity()(layers.Activation("linear")(x))), 2.0),
+        (lambda x: keras.ops.relu(keras.ops.reshape(x, (-1, 4, 2))), 2.0),
+        (lambda x: layers.TimeDistributed(layers.ReLU())(layers.Reshape((4, 2))(x)), 2.0),
+    ],
+)
+def test_operations_of_a_graph_are_read_with_their_arguments(behind, product):
+    x = keras.Input((16,))
+    assert laws(keras.Model(x, behind(layers.Dense(8)(x)))) == pytest.approx([product])
+
+
+def test_the_kernel_inside_of_a_wrapper_is_that_of_the_layer_inside():
+    assert laws(sequential(layers.SpectralNormalization(layers.Dense(8, activation="relu")))) == pytest.approx([2])
+
+
+def test_scales_of_normalisation_layers_are_set_back():
+    model = sequential(layers.RMSNormalization(), layers.LayerNormalization())
+    start = model.get_weights()
+    model.set_weights([values + 4 for values in start])
+    initialize(model)
+    assert all(np.array_equal(a, b) for a, b in zip(start, model.get_weights(), strict=True))
+
+
+def test_quantized_layers_and_frozen_statistics_are_left():
+    model = sequential(layers.Dense(8), layers.BatchNormalization())
+    model.layers[0].bias.assign(np.ones(8))
+    model.layers[0].quantize("int8")
+    model.layers[1].trainable = False
+    model.layers[1].moving_mean.assign(np.ones(8))
+    assert len(initialize(model, reset=True)) == 0
+    assert as_numpy(model.layers[0].bias).all()
+    assert as_numpy(model.layers[1].moving_mean).all()
+
+
+def test_what_is_no_model_and_no_rule_is_an_error():
+    with pytest.raises(TypeError, match=r"Argument `model` must be .* Received: 3 \(of type int\)"):
+        initialize(3)
+    with pytest.raises(TypeError, match=r"Received: array.* Pass one such as"):
+        initialize(sequential(layers.Dense(8)), [("kernel", np.ones(3))])

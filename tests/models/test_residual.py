@@ -88,6 +88,47 @@ def test_without_branches_it_is_an_error_and_nothing_changes(kind):
         model = Mine()
         model(np.zeros((1, 4)))
     before = model.get_weights()
-    with pytest.raises(ValueError, match=r'without any. Expected one built of such blocks. Pass residual="none"'):
+    with pytest.raises(ValueError, match=r'without any, .* Expected one built of .* Pass residual="none"'):
         initialize(model, residual="fixup")
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_gate_is_not_what_is_set_to_zero():
+    inputs = keras.Input((8, 8, 4))
+    y = layers.Conv2D(4, 3, padding="same", name="convolution")(inputs)
+    gate = layers.Conv2D(4, 1, activation="sigmoid", name="gate")(layers.GlobalAveragePooling2D(keepdims=True)(y))
+    model = keras.Model(inputs, layers.Add()([inputs, layers.Multiply()([y, gate])]))
+    laws = {row.path.split("/")[0]: row.law for row in initialize(model, residual="fixup") if row.fans}
+    assert laws["convolution"] == "zeros"
+    assert laws["gate"].startswith("N(")
+
+
+def test_of_three_inputs_two_are_branches():
+    inputs = keras.Input((8,))
+    model = keras.Model(inputs, layers.Add()([inputs, *(layers.Dense(8, name=name)(inputs) for name in "ab")]))
+    assert [row.law for row in initialize(model, residual="fixup") if row.fans] == ["zeros", "zeros"]
+
+
+def test_a_last_kernel_that_is_frozen_or_without_a_rule_is_an_error():
+    model = network()
+    with pytest.raises(ValueError, match=r"that leave \['a_1/kernel', .* Unfreeze them, add a rule"):
+        initialize(model, [("head", "zeros")], residual="fixup")
+    model.get_layer("a_1").trainable = False
+    with pytest.raises(ValueError, match=r"that leave \['a_1/kernel'\] as they are"):
+        initialize(model, residual="fixup")
+
+
+def test_a_functional_part_of_a_subclassed_model_is_not_the_whole():
+    class Mine(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = network()
+            self.head = layers.Dense(3)
+
+        def call(self, x):
+            return self.head(self.inner(x))
+
+    model = Mine()
+    model(np.zeros((1, 8)))
+    with pytest.raises(ValueError, match="or one that is not functional"):
+        initialize(model, residual="fixup")
