@@ -449,7 +449,7 @@ def test_sharded_weights_stay_sharded_and_get_the_values_of_whole_ones():
     [
         (keras.initializers.Identity(), "float32"),  # of a kernel of three axes
         (keras_inits.Uniform(1e6), "float16"),
-        (lambda shape, dtype: np.zeros((8, 8)), "float32"),
+        (lambda shape, dtype: np.zeros((8, 8), "float32"), "float32"),
     ],
 )
 def test_an_initializer_that_fails_midway_changes_nothing(rule, dtype):
