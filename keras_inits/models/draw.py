@@ -14,7 +14,8 @@ from keras_inits.initializers.base import HostInitializer
 from keras_inits.initializers.gates import PerGate
 from keras_inits.initializers.seeds import Seed, derive_entropy, draw_entropy
 from keras_inits.models.rules import Planned
-from keras_inits.models.table import DrawnWeight
+from keras_inits.models.table import DrawnWeight, InitializationTable
+from keras_inits.models.weights import Weight
 
 AT_A_TIME = 1 << 20  # how many values are measured at a time
 
@@ -23,21 +24,21 @@ def draw(plan: Sequence[Planned], seed: Seed) -> list[DrawnWeight]:
     """Gives each weight of the plan its new values, and returns the rows of the table.
 
     Raises:
-        ValueError: If an initializer cannot make the values of a weight. All weights are what they were, then.
+        ValueError: If an initializer cannot make the values of a weight.
     """
     entropy = draw_entropy(seed)
     rows = []
-    with all_or_nothing([planned.weight.variable for planned in plan]):
-        for planned in plan:
-            values = _values(planned, entropy)
-            planned.weight.variable.assign(backends.current().to_tensor(values))
-            rows.append(row_of(planned, values))
+    for planned in plan:
+        values = _values(planned, entropy)
+        planned.weight.variable.assign(backends.current().to_tensor(values))
+        rows.append(row_of(planned, values))
     return rows
 
 
 @contextlib.contextmanager
-def all_or_nothing(variables: Sequence[Any]) -> Iterator[None]:
-    """Gives the variables their former values again if the block fails, or is interrupted."""
+def all_or_nothing(plan: Sequence[Planned]) -> Iterator[None]:
+    """Gives the weights of the plan their former values again if the block fails, or is interrupted."""
+    variables = [planned.weight.variable for planned in plan]
     before = [keras.ops.convert_to_numpy(variable.value).copy() for variable in variables]
     try:
         yield
@@ -45,6 +46,12 @@ def all_or_nothing(variables: Sequence[Any]) -> Iterator[None]:
         for variable, values in zip(variables, before, strict=True):
             variable.assign(backends.current().to_tensor(values))
         raise
+
+
+def table_of(weights: Sequence[Weight], plan: Sequence[Planned], rows: Sequence[DrawnWeight]) -> InitializationTable:
+    """The table of the rows, and of the weights that the plan leaves as they are."""
+    drawn = {planned.weight.stream for planned in plan}
+    return InitializationTable(tuple(rows), tuple(weight.path for weight in weights if weight.stream not in drawn))
 
 
 def _values(planned: Planned, entropy: tuple[int, ...]) -> np.ndarray:

@@ -42,14 +42,15 @@ class Graph:
         self._readers: dict[int, list[Any]] = defaultdict(list)
         self._outputs: dict[int, list[Any]] = defaultdict(list)  # of an operation
         self._outer: dict[int, list[Any]] = defaultdict(list)  # of a tensor: what an inner model's output is outside
-        self.functionals = [found for _, layer in walk_layers(model) if (found := _functional(layer)) is not None]
+        every = [layer for _, layer in walk_layers(model)]
+        self.functionals = [found for layer in every if (found := _functional(layer)) is not None]
         for functional in self.functionals:
             for node in nodes_of(functional):
                 self._add(node)
         self.whole = _functional(model)  # None for one that is subclassed
         self._wrappers = {
             id(layer.layer): layer
-            for _, layer in walk_layers(model)
+            for layer in every
             if isinstance(layer, (layers.TimeDistributed, layers.SpectralNormalization))
         }
 
@@ -81,7 +82,9 @@ class Graph:
             for node in readers:
                 inner = _functional(node.operation)
                 if inner is not None:
-                    found |= self._gains([x for x, y in _paired(inner.inputs, node.input_tensors) if y is tensor])
+                    found |= self._gains(
+                        [x for x, y in zip(inner.inputs, node.input_tensors, strict=False) if y is tensor]
+                    )
                 elif _passes(node.operation):
                     found |= self._gains(node.output_tensors)
                 else:
@@ -94,7 +97,7 @@ class Graph:
         self._outputs[id(node.operation)] += node.output_tensors
         inner = _functional(node.operation)
         if inner is not None:
-            for inside, outside in _paired(inner.outputs, node.output_tensors):
+            for inside, outside in zip(inner.outputs, node.output_tensors, strict=False):
                 self._outer[id(inside)].append(outside)
 
 
@@ -110,10 +113,6 @@ def _functional(layer: Any) -> Any:
     if isinstance(layer, keras.Sequential):
         layer = layer._functional
     return layer if getattr(layer, "_nodes_by_depth", None) else None
-
-
-def _paired(inside: list[Any], outside: list[Any]) -> list[tuple[Any, Any]]:
-    return list(zip(inside, outside, strict=False))
 
 
 def _passes(operation: Any) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras_inits.initializers.seeds import Seed, check_seed
 from keras_inits.layer_tree import walk_layers
-from keras_inits.models.draw import draw
+from keras_inits.models.draw import all_or_nothing, draw, table_of
 from keras_inits.models.graph import NORMALISATIONS, Graph
 from keras_inits.models.residual import scaled
 from keras_inits.models.rules import plan
@@ -59,11 +59,11 @@ def initialize(
     weights, graph = weights_of(model), Graph(model)
     planned = scaled(weights, plan(weights, graph, rules), graph, residual)
     starts = _starts(model) if reset else []
-    rows = draw(planned, check_seed(seed))
+    with all_or_nothing(planned):
+        rows = draw(planned, check_seed(seed))
     for variable, start in starts:
         variable.assign(start)
-    drawn = {one.weight.stream for one in planned}
-    return InitializationTable(tuple(rows), tuple(weight.path for weight in weights if weight.stream not in drawn))
+    return table_of(weights, planned, rows)
 
 
 def _starts(model: Any) -> list[tuple[Any, Any]]:

@@ -15,7 +15,7 @@ from keras_inits.initializers.arguments import check_number, check_whole
 from keras_inits.initializers.layer_fans import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
 from keras_inits.initializers.orthogonal import Orthogonal
 from keras_inits.initializers.seeds import Seed, check_seed
-from keras_inits.models.draw import all_or_nothing, draw, row_of
+from keras_inits.models.draw import all_or_nothing, draw, row_of, table_of
 from keras_inits.models.graph import Graph
 from keras_inits.models.rules import plan
 from keras_inits.models.table import InitializationTable
@@ -70,16 +70,16 @@ def lsuv(
     check_number("tolerance", tolerance, above=0)
     check_whole("iterations", iterations, 1)
     weights, graph = weights_of(model), Graph(model)
-    kernels = {id(weight.layer): weight for weight in weights if _is_scaled(weight)}
+    kernels = [weight for weight in weights if _is_scaled(weight)]
     planned = [
-        one._replace(initializer=Orthogonal()) if kernels.get(id(one.weight.layer)) is one.weight else one
+        one._replace(initializer=Orthogonal()) if _is_scaled(one.weight) else one
         for one in plan(weights, graph, "auto")
     ]
     scaling = _Scaling(tolerance, iterations, keras.utils.Progbar(len(kernels), verbose=verbose, unit_name="layer"))
     try:
-        with all_or_nothing([one.weight.variable for one in planned]), contextlib.ExitStack() as stack:
+        with all_or_nothing(planned), contextlib.ExitStack() as stack:
             rows = draw(planned, check_seed(seed))
-            for weight in kernels.values():
+            for weight in kernels:
                 operation = graph.operation_of(weight.layer)
                 stack.enter_context(swapped(operation, "call", scaling.of(weight, operation.call)))
             model(x, training=False)
@@ -91,10 +91,9 @@ def lsuv(
         if one.weight.stream in scaling.factors:
             values = keras.ops.convert_to_numpy(one.weight.variable)
             rows[number] = row_of(one._replace(factor=scaling.factors[one.weight.stream]), values)
-        elif kernels.get(id(one.weight.layer)) is one.weight:
+        elif _is_scaled(one.weight):
             rows[number] = rows[number]._replace(law=f"{rows[number].law}, not scaled")
-    drawn = {one.weight.stream for one in planned}
-    return InitializationTable(tuple(rows), tuple(weight.path for weight in weights if weight.stream not in drawn))
+    return table_of(weights, planned, rows)
 
 
 def _is_scaled(weight: Weight) -> bool:

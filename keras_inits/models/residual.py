@@ -55,7 +55,7 @@ def scaled(weights: Sequence[Weight], planned: Sequence[Planned], graph: Graph, 
 
 def _branches(functional: Any, kernels: Kernels) -> list[list[Weight]]:
     """For each residual branch the kernels that multiply in it, first to last."""
-    makers = {id(tensor): node for node in nodes_of(functional) for tensor in node.output_tensors}
+    makers = _makers(functional)
     found = []
     for node in nodes_of(functional):
         if type(node.operation).__name__ != "Add" or len(node.input_tensors) < 2:  # the layer, or what `+` makes
@@ -72,6 +72,11 @@ def _branches(functional: Any, kernels: Kernels) -> list[list[Weight]]:
         if len(shortcut) <= 1:
             found += [branch for branch in branches if branch]
     return found
+
+
+def _makers(functional: Any) -> dict[int, Any]:
+    """By tensor, the node that it comes from."""
+    return {id(tensor): node for node in nodes_of(functional) for tensor in node.output_tensors}
 
 
 def _before(tensor: Any, makers: dict[int, Any]) -> set[int]:
@@ -113,7 +118,7 @@ def _kernels(operation: Any, kernels: Kernels) -> list[Weight]:
 
 def _last(functional: Any, kernels: Kernels) -> list[Weight]:
     """The kernel nearest to each output of the model."""
-    makers = {id(tensor): node for node in nodes_of(functional) for tensor in node.output_tensors}
+    makers = _makers(functional)
     found = []
     for tensor in functional.outputs:
         node = makers.get(id(tensor))

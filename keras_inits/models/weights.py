@@ -41,9 +41,9 @@ def weights_of(model: Any) -> list[Weight]:
     for path, layer in walk_layers(model, stable_names):
         _check_built(model, layer)
         # A wrapper, such as SpectralNormalization, may hold a weight of the layer inside of it too.
-        seen_inside = {id(variable) for child in layer._layers for variable in child._trainable_variables}
+        inside = {id(variable) for child in layer._layers for variable in child._trainable_variables}
         for variable in layer._trainable_variables:
-            if id(variable) not in seen | seen_inside:
+            if id(variable) not in seen and id(variable) not in inside:
                 seen.add(id(variable))
                 name = "variable" if re.fullmatch(r"variable(_\d+)?", variable.name) else variable.name
                 streams.append(unique(f"{path}/{name}", streams))
