@@ -100,8 +100,10 @@ class GradientNormLogger(keras.callbacks.Callback):
         self._fetch()
         if logs is None or self.log is None or self._recorder.gave_up or not self._rows.blocks:
             return
-        means = self._rows.means(self._epoch_start)
-        logs.update(means if self.log == "layers" else {"grad_norm": means["grad_norm"]})
+        logs["grad_norm"] = self._rows.mean_global_norm(self._epoch_start)
+        if self.log == "layers":
+            means = self._rows.mean_norms(self._epoch_start)
+            logs.update({f"grad_norm/{name}": mean for name, mean in means.items()})
 
     def _fetch(self) -> None:
         block = self._recorder.fetch(self._rows.next_step)

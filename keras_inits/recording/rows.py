@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_inits.recording.trace import GradientTrace
+from keras_inits.recording.trace import GradientTrace, global_norms
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,14 @@ class Rows:
         steps = np.concatenate([block.steps for block in blocks]) if blocks else np.empty(0, np.int64)
         return GradientTrace(steps, names, norms)
 
-    def means(self, first_block: int) -> dict[str, float]:
-        """Means over the rows from this block on, under the keys of Keras's logs; NaN where there is nothing."""
+    def mean_global_norm(self, first_block: int) -> float:
+        """The mean over the rows from this block on of the norm of all columns together; NaN where there is nothing."""
+        return _mean(np.concatenate([global_norms(block.norms) for block in self.blocks[first_block:]] or [[]]))
+
+    def mean_norms(self, first_block: int) -> dict[str, float]:
+        """The mean of each name's norms over the rows from this block on; NaN where there is nothing."""
         trace = self.trace(first_block)
-        means = {"grad_norm": _mean(trace.global_norm)}
-        for name, norms in zip(trace.layers, trace.norms.T, strict=True):
-            means[f"grad_norm/{name}"] = _mean(norms.compressed())
-        return means
+        return {name: _mean(norms.compressed()) for name, norms in zip(trace.layers, trace.norms.T, strict=True)}
 
 
 def _mean(values: np.ndarray) -> float:

@@ -64,7 +64,7 @@ class GradientTrace:
     @cached_property
     def global_norm(self) -> np.ndarray:
         """The norm of all layers' gradients together, for each step; float64, so no square leaves its range."""
-        totals = np.asarray(np.sqrt(np.sum(self.norms.filled(0.0) ** 2, axis=1)))
+        totals = global_norms(self.norms)
         totals.flags.writeable = False
         return totals
 
@@ -146,6 +146,11 @@ class GradientTrace:
         from keras_inits.recording.plot import plot_trace
 
         plot_trace(self.steps, self.layers, self.norms, path)
+
+
+def global_norms(norms: np.ma.MaskedArray) -> np.ndarray:
+    """The norm of each row."""
+    return np.asarray(np.sqrt(np.sum(norms.filled(0.0) ** 2, axis=1)))
 
 
 def _line(name: str, norms: np.ma.MaskedArray, width: int) -> str:
