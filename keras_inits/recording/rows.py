@@ -42,7 +42,7 @@ class Rows:
 
     def mean_global_norm(self, first_block: int) -> float:
         """The mean over the rows from this block on of the norm of all columns together; NaN where there is nothing."""
-        return _mean(np.concatenate([global_norms(block.norms) for block in self.blocks[first_block:]] or [[]]))
+        return _mean(np.array([norm for block in self.blocks[first_block:] for norm in global_norms(block.norms)]))
 
     def mean_norms(self, first_block: int) -> dict[str, float]:
         """The mean of each name's norms over the rows from this block on; NaN where there is nothing."""
