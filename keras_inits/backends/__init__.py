@@ -10,6 +10,7 @@
 """
 
 import contextlib
+import functools
 import importlib
 from collections.abc import Iterator
 from types import ModuleType
@@ -23,7 +24,11 @@ __all__ = ["current", "is_symbolic"]
 
 SUPPORTED = ("tensorflow", "jax", "torch")
 
+ALIGNMENT = 64
+"""Bytes. TensorFlow and JAX take memory over without a copy only if it begins at a multiple of this."""
 
+
+@functools.cache
 def current() -> ModuleType:
     """Returns the file of this room for the backend that Keras runs on.
 

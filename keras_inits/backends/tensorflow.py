@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_inits.backends import (
     ABSENT,
+    ALIGNMENT,
     LEAST_SAFE_SQUARE,
     RESCALING,
     ROWS_WAITING,
@@ -24,8 +25,13 @@ Tensor = Any
 
 
 def to_tensor(values: np.ndarray) -> Tensor:
-    """Copies a host array to the current device."""
-    return tf.convert_to_tensor(values)
+    """Hands a host array to the current device, without a copy where that is the host and the array is aligned."""
+    # TensorFlow ends the process if it meets memory that is not aligned; in a graph an array becomes a constant.
+    if values.ctypes.data % ALIGNMENT or not values.flags.c_contiguous or not tf.executing_eagerly():
+        return tf.convert_to_tensor(values)
+    if values.dtype == "bfloat16":  # which NumPy does not hand out
+        return tf.bitcast(tf.experimental.dlpack.from_dlpack(values.view(np.uint16).__dlpack__()), tf.bfloat16)
+    return tf.identity(tf.experimental.dlpack.from_dlpack(values.__dlpack__()))  # which puts it on the device
 
 
 def to_sharded(shape: tuple[int, ...], part_of: Callable[[Any], np.ndarray], layout: Any) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import torch
+from keras.src.backend.torch.core import get_device
 
 from keras_inits.backends import (
     ABSENT,
@@ -41,7 +42,7 @@ def to_sharded(shape: tuple[int, ...], part_of: Callable[[Any], np.ndarray], lay
 
 def widest_float() -> str:
     """The most precise dtype that Keras's current device computes in; that of Apple has no float64."""
-    return "float32" if keras.ops.convert_to_tensor(torch.empty(0)).device.type == "mps" else "float64"
+    return "float32" if torch.device(get_device()).type == "mps" else "float64"
 
 
 def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,7 +57,7 @@ def is_tracing() -> bool:
 
 def on_meta_device() -> bool:
     """Whether Keras's current device is the one that has shapes and no values."""
-    return bool(keras.ops.convert_to_tensor(torch.empty(0)).is_meta)
+    return bool(torch.device(get_device()).type == "meta")
 
 
 LONGEST_SUM = 2**16

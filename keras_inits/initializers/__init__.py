@@ -10,6 +10,8 @@
     layer_fans  layer, weight -> (fan_in, fan_out)
     base        what they share: the call, the config       arguments   checks
     seeds       seed -> entropy                             sampling    entropy, shape -> array on the host
+    quantiles   word -> normal value                        threads     chunks of an array -> cores
+    buffers     shape -> memory that a backend takes over
 
 A new law goes into the file that its line describes, into the list in `lookup`, and below.
 """

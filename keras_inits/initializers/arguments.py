@@ -11,6 +11,7 @@ import numpy as np
 
 # Each with its largest number.
 FLOATS = {"float16": 65504.0, "bfloat16": 3.3895e38, "float32": 3.4028e38, "float64": 1.7976e308}
+_LARGEST = {np.dtype(name): largest for name, largest in FLOATS.items()}  # a dtype is slow to tell its name
 
 
 def check_number(
@@ -110,7 +111,7 @@ def check_dtype(dtype: Any) -> np.dtype:
 
 def check_range(largest: float, dtype: np.dtype) -> None:
     """Raises an error if values as large as `largest` do not fit into `dtype`."""
-    if not largest <= FLOATS[dtype.name]:
+    if not largest <= _LARGEST[dtype]:
         raise ValueError(
             f"The law reaches values of {largest:.3g}, which are infinite in the dtype of the weight. Received: "
             f"dtype={dtype.name!r}. Expected a law that stays below its largest number, {FLOATS[dtype.name]:.3g}. "

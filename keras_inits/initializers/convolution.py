@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_inits.initializers.arguments import check_number, check_range, check_whole
 from keras_inits.initializers.base import Config, HostInitializer, RandomInitializer
+from keras_inits.initializers.buffers import aligned
 from keras_inits.initializers.fans import Fans
 from keras_inits.initializers.orthogonal import orthogonal_matrix
 from keras_inits.initializers.seeds import Seed
@@ -22,7 +23,7 @@ def _check_kernel(name: str, shape: tuple[int, ...]) -> None:
 
 def _centred(shape: tuple[int, ...], matrix: np.ndarray) -> np.ndarray:
     """The matrix at the entry of the window that `padding="same"` lays on the input's own place."""
-    kernel = np.zeros(shape, matrix.dtype)
+    kernel = aligned(shape, matrix.dtype, np.zeros)
     if 0 not in shape:
         kernel[tuple((size - 1) // 2 for size in shape[:-2])] = matrix
     return kernel

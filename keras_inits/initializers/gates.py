@@ -5,6 +5,7 @@ import numpy as np
 
 from keras_inits.initializers.arguments import check_whole
 from keras_inits.initializers.base import Config, HostInitializer, RandomInitializer
+from keras_inits.initializers.buffers import aligned
 from keras_inits.initializers.fans import Fans
 from keras_inits.initializers.seeds import derive_entropy, draw_entropy
 
@@ -64,9 +65,10 @@ class PerGate(HostInitializer):
     def _draw_stream(
         self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], fans: Fans | None
     ) -> np.ndarray:
-        block, law = self._block(shape), self.initializer
-        blocks = [law._draw_stream(block, dtype, derive_entropy(entropy, gate), fans) for gate in range(self.gates)]
-        return np.concatenate(blocks, axis=-1)
+        block, values = self._block(shape), aligned(shape, dtype)
+        for gate, kernel in enumerate(np.split(values, self.gates, axis=-1)):
+            kernel[...] = self.initializer._draw_stream(block, dtype, derive_entropy(entropy, gate), fans)
+        return values
 
     def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float | None:
         return self.initializer._stddev(self._block(shape), fans)

@@ -11,30 +11,34 @@ Mezzadri, How to generate random matrices from the classical compact groups (200
 
 import numpy as np
 
-PANEL = 256  # reflections multiplied out at a time
+PANEL = 192  # reflections multiplied out at a time
+LEAF = 24  # the panel halved three times: what NumPy inverts
+ROWS = 512  # of the result updated at a time, which is what is held beside it
 
 
-def orthonormal_columns(gaussian: np.ndarray) -> np.ndarray:
-    """Returns a Haar-distributed matrix with orthonormal columns.
+def make_columns_orthonormal(gaussian: np.ndarray) -> None:
+    """Turns standard normal values into a Haar-distributed matrix with orthonormal columns, in their place.
 
     Args:
-        gaussian: Standard normal values, of shape (m, n) with m >= n; overwritten.
+        gaussian: Of shape (m, n) with m >= n.
     """
-    rows, columns = gaussian.shape
-    result = np.zeros((rows, columns), gaussian.dtype)
+    columns = gaussian.shape[1]
     for start in reversed(range(0, columns, PANEL)):
+        # What is to the right of this panel's rows and below belongs to the result already; that beside them is R's.
+        tail = gaussian[start:, start:]
         width = min(PANEL, columns - start)
-        vectors, signs = _reflection_vectors(gaussian[start:, start : start + width])
-        tail = result[start:, start:]
-        # The panel's own columns of `tail` are still zero: they stand for those of the identity, added at the end.
+        vectors, signs = _reflection_vectors(tail[:, :width].copy())
         projected = np.empty((width, columns - start), gaussian.dtype)
         projected[:, :width] = vectors[:width].T
         np.matmul(vectors[width:].T, tail[width:, width:], out=projected[:, width:])
-        tail -= vectors @ (_triangular_factor(vectors) @ projected)
+        weights = -_triangular_factor(vectors) @ projected
+        np.matmul(vectors[:width], weights, out=tail[:width])
+        np.matmul(vectors[width:], weights[:, :width], out=tail[width:, :width])
+        for first in range(width, len(tail), ROWS):
+            tail[first : first + ROWS, width:] += vectors[first : first + ROWS] @ weights[:, width:]
         diagonal = np.arange(width)
         tail[diagonal, diagonal] += 1
         tail[:, :width] *= -signs
-    return result
 
 
 def _reflection_vectors(panel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -59,12 +63,31 @@ def _triangular_factor(vectors: np.ndarray) -> np.ndarray:
 
 
 def _inverse_of_triangular(matrix: np.ndarray) -> np.ndarray:
-    size = len(matrix)
-    if size <= 32:
-        return np.linalg.inv(matrix)
-    half = size // 2
-    inverse = np.zeros_like(matrix)
-    inverse[:half, :half] = _inverse_of_triangular(matrix[:half, :half])
-    inverse[half:, half:] = _inverse_of_triangular(matrix[half:, half:])
-    inverse[:half, half:] = -(inverse[:half, :half] @ matrix[:half, half:]) @ inverse[half:, half:]
-    return inverse
+    """Inverts the blocks on the diagonal, all at once, then twice as large ones out of two each, and so on."""
+    size = LEAF
+    while size < len(matrix):
+        size *= 2
+    inverse = np.eye(size, dtype=matrix.dtype)  # what is beyond the matrix stays as it is
+    inverse[: len(matrix), : len(matrix)] = matrix
+    blocks = _diagonal_blocks(inverse, LEAF)
+    blocks[...] = np.linalg.inv(blocks)
+    half = LEAF
+    while half < size:
+        upper, corner, lower = (
+            _diagonal_blocks(inverse, 2 * half)[:, rows, columns] for rows, columns in _quarters(half)
+        )
+        corner[...] = -(upper @ corner) @ lower
+        half *= 2
+    return inverse[: len(matrix), : len(matrix)]
+
+
+def _quarters(half: int) -> tuple[tuple[slice, slice], ...]:
+    first, second = slice(half), slice(half, None)
+    return (first, first), (first, second), (second, second)
+
+
+def _diagonal_blocks(matrix: np.ndarray, size: int) -> np.ndarray:
+    """A view of shape (n / size, size, size)."""
+    step, (row, column) = size, matrix.strides
+    shape = (len(matrix) // size, size, size)
+    return np.lib.stride_tricks.as_strided(matrix, shape, (step * (row + column), row, column))

@@ -8,8 +8,9 @@ import numpy as np
 from keras_inits.initializers import sampling
 from keras_inits.initializers.arguments import check_number, check_range, check_two_sizes
 from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, HostInitializer, RandomInitializer
+from keras_inits.initializers.buffers import aligned
 from keras_inits.initializers.fans import Fans
-from keras_inits.initializers.haar import orthonormal_columns
+from keras_inits.initializers.haar import make_columns_orthonormal
 from keras_inits.initializers.seeds import Seed
 
 
@@ -19,10 +20,14 @@ def orthogonal_matrix(
     """Draws `gain` times a matrix with orthonormal columns, or rows if these are fewer, uniformly from all of them."""
     check_range(abs(gain), dtype)
     working = np.dtype("float64" if dtype == np.float64 else "float32")
-    gaussian = sampling.normal((max(rows, columns), min(rows, columns)), working, entropy)
-    matrix = orthonormal_columns(gaussian)
+    matrix = sampling.normal((max(rows, columns), min(rows, columns)), working, entropy)
+    make_columns_orthonormal(matrix)
     matrix *= working.type(gain)
-    return np.ascontiguousarray(matrix if rows >= columns else matrix.T, dtype)
+    if rows >= columns and dtype == working:
+        return matrix
+    result = aligned((rows, columns), dtype)
+    result[...] = matrix if rows >= columns else matrix.T
+    return result
 
 
 @keras.saving.register_keras_serializable(package="keras_inits")
@@ -106,7 +111,7 @@ class Identity(HostInitializer):
 
     def _draw(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         check_range(abs(self.gain), dtype)
-        matrix = np.zeros(shape, dtype)
+        matrix = aligned(shape, dtype, np.zeros)
         np.fill_diagonal(matrix, self.gain)
         return matrix
 

@@ -174,9 +174,13 @@ class Sparse(RandomInitializer):
         values = sampling.normal(shape, dtype, entropy, self.scale)
         ranks = sampling.uniform(shape, np.dtype("float64"), derive_entropy(entropy, 0), 1.0)
         columns = values.reshape(math.prod(shape[:-1]), shape[-1])
+        ranks = ranks.reshape(columns.shape)
         zeros = math.ceil(self.sparsity * len(columns))
-        chosen = np.argsort(ranks.reshape(columns.shape), axis=0, kind="stable")[:zeros]
-        np.put_along_axis(columns, chosen, 0, axis=0)
+        width = max(1, sampling.CHUNK // max(1, len(columns)))
+        for first in range(0, shape[-1], width):  # a few columns at a time, or their order would take the most memory
+            some = slice(first, first + width)
+            chosen = np.argsort(ranks[:, some], axis=0, kind="stable")[:zeros]
+            np.put_along_axis(columns[:, some], chosen, 0, axis=0)
         return values
 
     def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float:

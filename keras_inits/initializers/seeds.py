@@ -1,6 +1,7 @@
 """Seeds: an integer repeats itself, `None` is new at each call, a `SeedGenerator` advances at each call."""
 
 import numbers
+import os
 import random
 import threading
 from typing import Any, TypeAlias
@@ -12,6 +13,16 @@ from keras_inits import backends
 Seed: TypeAlias = int | keras.random.SeedGenerator | None
 
 _generators = threading.Lock()  # a SeedGenerator reads its state and writes the next one in two steps
+
+
+def _renew_lock() -> None:
+    """In a process that was forked while another thread held the lock, nobody is left to let go of it."""
+    global _generators
+    _generators = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def check_seed(seed: Any) -> Seed:

@@ -9,10 +9,10 @@ import sys
 import numpy as np
 from scipy.special import ndtri
 
-from keras_inits.initializers import sampling
+from keras_inits.initializers.quantiles import FLOAT32, FLOAT64, Precision
 
 
-def make_table(precision: sampling.Precision, degree: int) -> np.ndarray:
+def make_table(precision: Precision, degree: int) -> np.ndarray:
     """Fits a polynomial to the quantile on each segment, at Chebyshev nodes, in units of the mantissa's last bit."""
     shift = precision.mantissa - precision.segment_bits
     ends = np.array([0.5, 2.0 ** (precision.bits - 1)], precision.floating).view(precision.signed) >> shift
@@ -27,7 +27,7 @@ def make_table(precision: sampling.Precision, degree: int) -> np.ndarray:
     return np.ascontiguousarray((np.array(rows) * units).T.astype(precision.floating))
 
 
-DEGREES = {sampling.FLOAT32: 1, sampling.FLOAT64: 5}
+DEGREES = {FLOAT32: 1, FLOAT64: 5}
 
 if __name__ == "__main__":
     tables = {f"float{precision.bits}": make_table(precision, degree) for precision, degree in DEGREES.items()}

@@ -47,8 +47,8 @@ def test_a_part_of_several_chunks(dtype, part):
 
 def test_a_part_along_the_first_axis_draws_its_own_chunks_alone(monkeypatch):
     drawn = []
-    stream = np.random.SFC64
-    monkeypatch.setattr(np.random, "SFC64", lambda seed: drawn.append(seed.spawn_key[0]) or stream(seed))
+    stream_of = sampling.stream_of
+    monkeypatch.setattr(sampling, "stream_of", lambda entropy, key: drawn.append(key[0]) or stream_of(entropy, key))
     ki.Normal(seed=5)._parts((64, 2**14), np.dtype("float32"))((slice(16, 32), slice(0, 2**14)))
     assert drawn == [1]
 

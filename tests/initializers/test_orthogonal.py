@@ -37,7 +37,9 @@ def test_the_panels_are_the_reflections_one_by_one(shape, monkeypatch):
     gaussian = np.random.default_rng(1).standard_normal(shape)
     if shape[0] <= 40:
         monkeypatch.setattr(haar, "PANEL", 3)  # several panels, the last one narrower
-    fast = haar.orthonormal_columns(gaussian.copy())
+        monkeypatch.setattr(haar, "ROWS", 7)
+    fast = gaussian.copy()
+    haar.make_columns_orthonormal(fast)
     np.testing.assert_allclose(fast, slow_twin(gaussian), rtol=0, atol=1e-12)
 
 
@@ -125,9 +127,9 @@ def test_a_qr_without_the_signs_fails_these_tests():
 
 
 def test_a_column_of_zeros_is_no_division_by_zero():
-    gaussian = np.random.default_rng(1).standard_normal((5, 5)).astype("float32")
-    gaussian[4, 4] = 0
-    matrix = haar.orthonormal_columns(gaussian)
+    matrix = np.random.default_rng(1).standard_normal((5, 5)).astype("float32")
+    matrix[4, 4] = 0
+    haar.make_columns_orthonormal(matrix)
     assert np.abs(matrix.T @ matrix - np.eye(5)).max() < 1e-5
 
 

@@ -14,7 +14,8 @@ from scipy.special import ndtri
 from support import BACKENDS, run_python
 
 import keras_inits
-from keras_inits.initializers import sampling
+from keras_inits.initializers import quantiles, sampling
+from keras_inits.initializers.quantiles import FLOAT32
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_values.json").read_text())
 
@@ -124,6 +125,22 @@ def test_values_are_a_function_of_seed_and_shape(shape, seed, law):
     assert np.array_equal(keras.ops.convert_to_numpy(law(seed=seed)(shape)), first)
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    entropy=st.lists(st.integers(0, 2**130), min_size=1, max_size=6).map(tuple),
+    key=st.lists(st.integers(0, 2**40), min_size=1, max_size=5).map(tuple),
+)
+def test_the_streams_are_those_of_numpys_own_seeding(entropy, key):
+    twin = np.random.SFC64(np.random.SeedSequence(entropy, spawn_key=key))
+    assert np.array_equal(sampling.stream_of(entropy, key).random_raw(3), twin.random_raw(3))
+
+
+def normal_quantiles(words, precision):
+    values = np.empty(words.shape, precision.floating)
+    quantiles.Workspace(words.size, precision).normal_quantile(words.copy(), 1.0, 0.5, values)
+    return values
+
+
 def test_a_chunk_can_be_drawn_on_its_own():
     """The slow twin: each chunk from its own stream, all at once, without blocks."""
     shape, entropy = (3, sampling.CHUNK - 7), (0, 9)
@@ -131,8 +148,7 @@ def test_a_chunk_can_be_drawn_on_its_own():
     for index in range(-(-whole.size // sampling.CHUNK)):
         part = whole[index * sampling.CHUNK :][: sampling.CHUNK]
         stream = np.random.SFC64(np.random.SeedSequence(entropy, spawn_key=(index, *shape)))
-        words = sampling.FLOAT32.raw_words(stream, part.size)
-        assert np.array_equal(sampling._normal_quantile(words, sampling.FLOAT32, 1.0, 0.5), part)
+        assert np.array_equal(normal_quantiles(FLOAT32.raw_words(stream, part.size), FLOAT32), part)
 
 
 @pytest.mark.parametrize("precision", quantile_table.DEGREES, ids=lambda precision: f"float{precision.bits}")
@@ -142,14 +158,14 @@ def test_the_quantiles_are_those_of_scipy(precision):
     words = rng.integers(0, 2 ** (precision.bits - 1) - 1, 200_000, dtype=precision.signed)
     words >>= rng.integers(0, precision.bits - 2, words.size, dtype=precision.signed)
     exact = -ndtri((words + 0.5) * 2.0**-precision.bits)
-    values = sampling._normal_quantile(words, precision, slope=1.0, offset=0.5)
+    values = normal_quantiles(words, precision)
     tolerance = {32: 2.5e-7, 64: 5e-14}[precision.bits]  # two and a half rounding steps; the fit of degree 5
     assert (np.abs(values - exact) / np.maximum(exact, 1)).max() < tolerance
 
 
 @pytest.mark.parametrize("precision", quantile_table.DEGREES, ids=lambda precision: f"float{precision.bits}")
 def test_the_shipped_table_is_the_one_that_the_fit_makes(precision):
-    shipped = sampling._normal_table(precision)[1]
+    shipped = quantiles._table(precision)[:, quantiles.first_segment(precision) :]
     made = quantile_table.make_table(precision, quantile_table.DEGREES[precision])
     assert shipped.shape == made.shape
     scale = np.abs(made).max(axis=1, keepdims=True)
