@@ -10,6 +10,8 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 COMMANDS = {
+    "memory.py": ["--backend", keras.backend.backend(), "--size", "256", "--law", "Normal", "--processes", "2"],
+    "initializers.py": ["--backend", keras.backend.backend(), "--turns", "2", "--tiny"],
     "import_time.py": ["--processes", "2"],
     "recording.py": ["--backend", keras.backend.backend(), "--epochs", "2", "--steps", "2"],
 }
