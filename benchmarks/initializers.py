@@ -293,32 +293,35 @@ def main() -> None:
         return serve(arguments.serve)
 
     servers = {backend: Server(backend) for backend in arguments.backend or BACKENDS}
-    columns = [(backend, who) for backend in servers for who in ("keras_inits", *PEERS[backend])]
-    heads = [f"{who} on {backend}" if who in ("keras_inits", "Keras") else who for backend, who in columns]
-    lines = [" | ".join(["", "law", "shape", *heads, ""]).strip(), "|".join(["", *["---"] * (2 + len(heads)), ""])]
+    rows: dict[str, list[list[str]]] = {backend: [] for backend in servers}
     print("median (quartiles) of times: keras_inits in milliseconds, the others over keras_inits on the same backend")
     for law, name, shapes in works(arguments.tiny):
         if arguments.only and law not in arguments.only:
             continue
         print(f"{law} {name}", flush=True)
         ratios = compare(servers, law, shapes, arguments.turns)
-        for key in columns:
-            if key in ratios:
-                ours = key[1] == "keras_inits"
-                values = [1e3 * value for value in ratios[key]] if ours else ratios[key]
-                ratios[key] = cell(values, " ms" if ours else "")
-                print(f"  {key[1]} on {key[0]}: {ratios[key]}", flush=True)
-        lines.append(" | ".join(["", law, name, *(ratios.get(key, "") for key in columns), ""]).strip())
+        for backend in servers:
+            ours = cell([1e3 * seconds for seconds in ratios[backend, "keras_inits"]], " ms")
+            cells = {"keras_inits": ours, **{who: cell(ratios.get((backend, who))) for who in PEERS[backend]}}
+            print(*(f"  {backend}: {who} {found}" for who, found in cells.items() if found), sep="\n", flush=True)
+            rows[backend].append([law, name, *cells.values()])
     if arguments.write:
-        arguments.write.write_text("\n".join([*lines, "", machine(), ""]))
+        arguments.write.write_text(
+            "\n".join([*(table(backend, rows[backend]) for backend in servers), machine([*servers]), ""])
+        )
 
 
-def machine() -> str:
+def table(backend: str, rows: list[list[str]]) -> str:
+    """A table in Markdown."""
+    head = ["law", "shape", f"keras_inits on {backend}", *PEERS[backend]]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows]) + "\n"
+
+
+def machine(backends: list[str]) -> str:
     """What it was measured on, and with what."""
     from importlib.metadata import version
 
-    names = ("keras", "numpy", "tensorflow", "jax", "torch")
-    versions = ", ".join(f"{name} {version(name)}" for name in names)
+    versions = ", ".join(f"{name} {version(name)}" for name in ("keras", "numpy", *backends))
     return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}."
 
 

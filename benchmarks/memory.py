@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--backend", choices=BACKENDS, action="append", help="this one alone; may be repeated")
     parser.add_argument("--law", choices=LAWS, action="append", help="this one alone; may be repeated")
     parser.add_argument("--size", type=int, default=4096, help="the tensor is size x size")
-    parser.add_argument("--processes", type=int, default=3)
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--write", type=Path, help="a Markdown file for the table")
     arguments = parser.parse_args()
     if not Path("/proc/self/clear_refs").exists():
@@ -83,16 +83,18 @@ def main() -> None:
     columns = [(backend, who) for backend in arguments.backend or BACKENDS for who in ("keras_inits", "Keras")]
     heads = [f"{who} on {backend}" for backend, who in columns]
     lines = [" | ".join(["", "law", "dtype", *heads, ""]).strip(), "|".join(["", *["---"] * (2 + len(heads)), ""])]
-    print("peak over the size of the tensor: median (quartiles)")
+    print("peak over the size of the tensor: median and quartiles")
     for law in arguments.law or LAWS:
         for dtype in DTYPES:
             cells = []
             for backend, who in columns:
                 found = peaks(backend, who, law, dtype, arguments.size, arguments.processes)
                 low, middle, high = statistics.quantiles(found) if len(found) > 1 else (found or [float("nan")]) * 3
-                cells.append(f"{middle:.2f} ({low:.2f} {high:.2f})" if found else "")
+                cells.append(f"{middle:.2f}" if found else "")
                 if found:
-                    print(f"{law} {dtype} {who} on {backend}: {cells[-1]}", flush=True)
+                    print(
+                        f"{law} {dtype} {who} on {backend}: {middle:.2f} (quartiles {low:.2f} {high:.2f})", flush=True
+                    )
             lines.append(" | ".join(["", law, dtype, *cells, ""]).strip())
     if arguments.write:
         arguments.write.write_text("\n".join([*lines, ""]))

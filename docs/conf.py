@@ -27,7 +27,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "gallery/*.py", "gallery/*.ipynb", "gallery/*.zip"]
+exclude_patterns = ["_build", "explanation/*-table.md", "gallery/*.py", "gallery/*.ipynb", "gallery/*.zip"]
 suppress_warnings = ["config.cache"]  # of the function below
 
 html_theme = "furo"

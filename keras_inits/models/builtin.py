@@ -27,7 +27,7 @@ def to_builtin(model: Any, replace: Any = None, custom_objects: dict[str, Any] |
             Classes of layers need not be named.
 
     Raises:
-        ValueError: If an initializer has no twin and there is no `replace`, that is not one of Keras's, or an
+        ValueError: If an initializer has no twin and there is no `replace`, `replace` is not one of Keras's, or an
             initializer of this package is made in the code of a layer or a subclassed model, and not in its config.
 
     Example:
@@ -39,7 +39,13 @@ def to_builtin(model: Any, replace: Any = None, custom_objects: dict[str, Any] |
         'untruncated_normal'
     """
     if replace is not None:
-        replace = keras.initializers.get(replace)
+        try:
+            replace = keras.initializers.get(replace)
+        except ValueError as error:
+            raise ValueError(
+                "Argument `replace` must be an initializer of Keras's, or the name of one. "
+                f"Received: replace={replace!r}. Pass one such as 'glorot_uniform'."
+            ) from error
         if _is_ours(keras.initializers.serialize(replace)):
             raise ValueError(
                 "Argument `replace` stands for initializers that Keras does not have. "

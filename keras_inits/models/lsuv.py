@@ -49,8 +49,8 @@ def lsuv(
 
     Raises:
         TypeError: If an argument is of a wrong type.
-        ValueError: If a layer's variance is zero, not finite, or not within the tolerance after so many iterations, or
-            the model is not built. The model has the weights that it had, then.
+        ValueError: If a layer's variance is zero, not finite, or not within the tolerance after so many iterations, the
+            model does not take the batch, or it is not built. The model has the weights that it had, then.
 
     Example:
         >>> import keras
@@ -76,17 +76,12 @@ def lsuv(
         for one in plan(weights, graph, "auto")
     ]
     scaling = _Scaling(tolerance, iterations, keras.utils.Progbar(len(kernels), verbose=verbose, unit_name="layer"))
-    try:
-        with all_or_nothing(planned), contextlib.ExitStack() as stack:
-            rows = draw(planned, check_seed(seed))
-            for weight in kernels:
-                operation = graph.operation_of(weight.layer)
-                stack.enter_context(swapped(operation, "call", scaling.of(weight, operation.call)))
-            model(x, training=False)
-    except Exception:
-        if scaling.failure:
-            raise ValueError(scaling.failure) from None
-        raise
+    with all_or_nothing(planned), contextlib.ExitStack() as stack:
+        rows = draw(planned, check_seed(seed))
+        for weight in kernels:
+            operation = graph.operation_of(weight.layer)
+            stack.enter_context(swapped(operation, "call", scaling.of(weight, operation.call)))
+        scaling.run(model, x)
     for number, one in enumerate(planned):
         if one.weight.stream in scaling.factors:
             values = keras.ops.convert_to_numpy(one.weight.variable)
@@ -109,6 +104,20 @@ class _Scaling:
         self.failure = ""
         self.factors: dict[str, float] = {}
         self._tolerance, self._iterations, self._progress = tolerance, iterations, progress
+
+    def run(self, model: Any, x: Any) -> None:
+        """Sends the batch through the model, whose layers call what `of` returned."""
+        try:
+            model(x, training=False)
+        except Exception as error:
+            if self.failure:
+                raise ValueError(self.failure) from None
+            shapes = keras.tree.map_structure(lambda leaf: getattr(leaf, "shape", type(leaf).__name__), x)
+            raise ValueError(
+                f"lsuv calls the model on the batch, and that ended with the {type(error).__name__} above. "
+                f"Received: x of the shapes {shapes}. Expected a batch that the model takes, as `model.predict` would. "
+                "The model has its former weights again. Call model(x) alone to see where it fails."
+            ) from error
 
     def of(self, weight: Weight, call: Callable[..., Any]) -> Callable[..., Any]:
         """The layer's `call`, which scales the kernel first when it runs for the first time."""

@@ -116,6 +116,34 @@ def test_on_eight_devices():
     run_python(EIGHT_DEVICES, "jax")
 
 
+REPLICAS = """
+import os
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+import jax, keras, numpy as np
+import keras_inits as ki
+
+def trained():
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(64, kernel_initializer=ki.HeNormal(seed=3))])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.fit(np.ones((64, 64)), np.zeros((64, 64)), batch_size=16, shuffle=False, verbose=0)
+    return model.layers[0].kernel.value
+
+alone = np.asarray(trained())
+mesh = keras.distribution.DeviceMesh((8,), ["batch"], jax.devices())
+with keras.distribution.DataParallel(device_mesh=mesh).scope():
+    value = trained()
+assert len(value.addressable_shards) == 8
+for shard in value.addressable_shards:
+    assert np.allclose(np.asarray(shard.data), alone, rtol=0, atol=1e-6)
+"""
+
+
+@pytest.mark.backend("jax")
+def test_replicas_that_begin_in_one_memory_are_trained_each_on_its_own():
+    """Their devices are handed one array; steps that write their results over it must not meet there."""
+    run_python(REPLICAS, "jax")
+
+
 @pytest.mark.backend("jax")
 def test_in_two_processes_unseeded_initializers_agree():
     with socket.socket() as free:

@@ -76,6 +76,8 @@ def test_replace_is_one_of_keras():
     model = keras.Sequential([keras.Input((4,)), layers.Dense(4)])
     with pytest.raises(ValueError, match=r"of this package. Pass one of keras.initializers"):
         to_builtin(model, replace=ki.HeNormal())
+    with pytest.raises(ValueError, match=r"`replace` must be .* Received: replace='he_norml'\. Pass one such as"):
+        to_builtin(model, replace="he_norml")
 
 
 def test_orthogonal_in_low_precision_has_none():

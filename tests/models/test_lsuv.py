@@ -113,8 +113,14 @@ def test_a_layer_that_does_not_converge_is_named_and_nothing_is_lost():
         lsuv(model, np.full((8, 16), np.nan), verbose=0)
     with pytest.raises(ValueError, match=r"after 1 of 1 iterations, and tolerance=1e-12 was asked for"):
         lsuv(model, batch(8, 16), tolerance=1e-12, iterations=1, verbose=0)
-    with pytest.raises(Exception, match="incompatible"):
+    unfit = (
+        r"with the ValueError above\. Received: x of the shapes \(8, 5\)\. Expected a batch .* Call model\(x\) alone"
+    )
+    with pytest.raises(ValueError, match=unfit) as raised:
         lsuv(model, batch(8, 5), verbose=0)
+    assert "incompatible" in str(raised.value.__cause__)
+    with pytest.raises(ValueError, match=r"x of the shapes str\. Expected a batch"):
+        lsuv(model, "batch", verbose=0)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
     assert [layer.call for layer in model.layers] == calls
     model.fit(batch(8, 16), batch(8, 16), verbose=0)
