@@ -312,7 +312,8 @@ def main() -> None:
 
 
 def table(backend: str, rows: list[list[str]]) -> str:
-    """A table in Markdown."""
+    """A table in Markdown, whose cells are not broken into lines."""
+    rows = [[text.replace(" ", "\N{NO-BREAK SPACE}") for text in row] for row in rows]
     head = ["law", "shape", f"keras_inits on {backend}", *PEERS[backend]]
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows]) + "\n"
 
