@@ -31,6 +31,7 @@ BLOCK = [(768, 2304), (768, 768), (768, 3072), (3072, 768)]
 GPT2 = [(50257, 768), (1024, 768), *BLOCK * 12]
 LAWS = ("uniform", "normal", "truncated_normal", "orthogonal")
 SCALE = 0.02
+CHUNK = 1 << 18  # what keras_inits draws at a time
 PAUSE = 0.1  # seconds before each draw: the threads of BLAS and OpenMP go on turning for a while when they are done
 LONGEST = 100.0  # seconds that all turns of one work may take, once there were three
 
@@ -169,7 +170,10 @@ def flaw(law: str, tensor: Any) -> str | None:
             matrix = values.reshape(len(values), -1).T
         vectors = np.random.default_rng(0).standard_normal((matrix.shape[1], 4))
         error = np.abs(np.linalg.norm(matrix @ vectors, axis=0) / np.linalg.norm(vectors, axis=0) - 1).max()
-        return None if error < 1e-5 else f"norms change by {error:.0e}"
+        if error > 1e-5:
+            return f"norms change by {error:.0e}"
+        largest = np.abs(matrix).max() * len(matrix) ** 0.5  # about normal entries: 5.5 in 16 million
+        return None if largest < 7 or len(matrix) < 64 else f"an entry of {largest:.0f} standard deviations"
     values = values.ravel() / SCALE
     variance, kurtosis, bound = {
         "uniform": (1 / 3, 1.8, 1.0),
@@ -182,6 +186,8 @@ def flaw(law: str, tensor: Any) -> str | None:
         return f"mean {values.mean():.1e}"
     if abs(values.var() / variance - 1) > 5 * ((kurtosis - 1) / values.size) ** 0.5:
         return f"variance {values.var() / variance:.4f} times what it should be"
+    if values.size > 2 * CHUNK and np.array_equal(values[:CHUNK], values[CHUNK : 2 * CHUNK]):
+        return "the second chunk repeats the first"
     if law == "normal":
         count, expected = np.count_nonzero(np.abs(values) > 3.5), 4.6526e-4 * values.size
         if abs(count - expected) > 5 * max(expected, 1) ** 0.5:
@@ -235,7 +241,10 @@ class Server:
         assert self._process.stdout is not None
         time.sleep(PAUSE)
         print(json.dumps([who, law, shapes, check]), file=self._process.stdin, flush=True)
-        return json.loads(self._process.stdout.readline() or "null")
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise SystemExit(f"the process that draws ended at {who}, {law}; run it alone: {self._process.args}")
+        return json.loads(answer)
 
 
 PEERS = {

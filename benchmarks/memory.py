@@ -4,8 +4,9 @@ Run: python benchmarks/memory.py [--backend tensorflow] [--law Normal] [--write 
 
 Each draw has a process of its own. It draws a small tensor of the same law first, so that all code is loaded, then
 resets the system's mark of the most memory that the process ever held, draws, and reads the mark: what the process
-held more than before, over the size of the tensor, is the peak. Keras's initializer of the same law stands beside it.
-This reads /proc, which Linux has, and counts the host's memory alone.
+held more than before, over the size of the tensor, is the peak. Then the tensor is checked: its shape, its dtype and
+how large its values are. Keras's initializer of the same law stands beside it. This reads /proc, which Linux has, and
+counts the host's memory alone.
 """
 
 import argparse
@@ -49,7 +50,16 @@ ready(draw((64, 64), dtype=dtype))
 Path("/proc/self/clear_refs").write_text("5")
 before = held("VmRSS")
 tensor = ready(draw((size, size), dtype=dtype))
-print((held("VmHWM") - before) / (size * size * (4 if dtype == "float32" else 2)))
+peak = held("VmHWM") - before
+root_mean_square = {
+    "Uniform": 0.05 / 3**0.5, "Normal": 0.05, "TruncatedNormal": 0.05 * 0.87963, "HeNormal": (2 / size) ** 0.5,
+    "Orthogonal": size**-0.5, "Sparse": 0.01 * 0.5**0.5, "PerGate": 0.05, "Identity": size**-0.5,
+}
+values = keras.ops.convert_to_numpy(tensor)
+assert values.shape == (size, size) and values.dtype.name == dtype, (values.shape, values.dtype)
+found = np.mean(np.square(values, dtype=np.float64)) ** 0.5 / root_mean_square[law]
+assert 0.95 < found < 1.05, f"{law}: {found:.3f} times as large as its law says"
+print(peak / (size * size * (4 if dtype == "float32" else 2)))
 """
 
 
@@ -89,7 +99,9 @@ def main() -> None:
             cells = []
             for backend, who in columns:
                 found = peaks(backend, who, law, dtype, arguments.size, arguments.processes)
-                low, middle, high = statistics.quantiles(found) if len(found) > 1 else (found or [float("nan")]) * 3
+                low, middle, high = (
+                    statistics.quantiles(found, method="inclusive") if len(found) > 1 else (found or [float("nan")]) * 3
+                )
                 cells.append(f"{middle:.2f}" if found else "")
                 if found:
                     print(

@@ -27,7 +27,8 @@ Tensor = Any
 def to_tensor(values: np.ndarray) -> Tensor:
     """Hands a host array to the current device, without a copy where that is the host and the array is aligned."""
     # TensorFlow ends the process if it meets memory that is not aligned; in a graph an array becomes a constant.
-    if values.ctypes.data % ALIGNMENT or not values.flags.c_contiguous or not tf.executing_eagerly():
+    shared = values.flags.c_contiguous and values.flags.writeable and values.dtype.isnative
+    if values.ctypes.data % ALIGNMENT or not shared or not tf.executing_eagerly():
         return tf.convert_to_tensor(values)
     if values.dtype == "bfloat16":  # which NumPy does not hand out
         return tf.bitcast(tf.experimental.dlpack.from_dlpack(values.view(np.uint16).__dlpack__()), tf.bfloat16)

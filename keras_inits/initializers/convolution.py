@@ -21,12 +21,10 @@ def _check_kernel(name: str, shape: tuple[int, ...]) -> None:
         )
 
 
-def _centred(shape: tuple[int, ...], matrix: np.ndarray) -> np.ndarray:
+def _centre(kernel: np.ndarray) -> np.ndarray:
     """The matrix at the entry of the window that `padding="same"` lays on the input's own place."""
-    kernel = aligned(shape, matrix.dtype, np.zeros)
-    if 0 not in shape:
-        kernel[tuple((size - 1) // 2 for size in shape[:-2])] = matrix
-    return kernel
+    matrix: np.ndarray = kernel[tuple((size - 1) // 2 for size in kernel.shape[:-2])]
+    return matrix
 
 
 @keras.saving.register_keras_serializable(package="keras_inits")
@@ -65,7 +63,11 @@ class DeltaOrthogonal(RandomInitializer):
         _check_kernel("DeltaOrthogonal", shape)
 
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
-        return _centred(shape, orthogonal_matrix(shape[-2], shape[-1], dtype, entropy, self.gain))
+        kernel = aligned(shape, dtype, np.zeros)
+        matrix = orthogonal_matrix(shape[-2], shape[-1], dtype, entropy, self.gain)
+        if kernel.size:
+            _centre(kernel)[...] = matrix
+        return kernel
 
     def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float:
         return abs(self.gain) / math.sqrt(max(shape[-2:]) * math.prod(shape[:-2]))
@@ -117,8 +119,11 @@ class Dirac(HostInitializer):
 
     def _draw(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         check_range(abs(self.gain), dtype)
-        group = self.gain * np.eye(shape[-2], shape[-1] // self.groups, dtype=np.float32)
-        return _centred(shape, np.tile(group, self.groups).astype(dtype))
+        kernel = aligned(shape, dtype, np.zeros)
+        if kernel.size:
+            for group in np.split(_centre(kernel), self.groups, axis=1):
+                np.fill_diagonal(group, self.gain)
+        return kernel
 
     def _law(self) -> str:
         return f"{self.gain:g} times the identity of a convolution"

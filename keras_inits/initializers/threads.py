@@ -5,7 +5,9 @@ are there when a process forks, and importing this starts none.
 """
 
 import collections
+import contextlib
 import os
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,7 +28,7 @@ def thread_count() -> int:
     wanted = os.environ.get(VARIABLE)
     if wanted is None:
         return min(MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    if not (wanted.isascii() and wanted.isdigit() and int(wanted) >= 1):
+    if not re.fullmatch("0*[1-9][0-9]{0,5}", wanted):
         raise ValueError(
             f"The environment variable {VARIABLE} says how many threads draw initial values. Received: "
             f"{VARIABLE}={wanted!r}. Expected a whole number of at least 1. Set it to one, or remove it for one thread "
@@ -45,20 +47,27 @@ def share(count: int, worker: Callable[[], Task]) -> None:
     todo = collections.deque(range(count))
 
     def work() -> None:
-        task = worker()
-        while True:
-            try:
-                number = todo.popleft()
-            except IndexError:
-                return
-            task(number)
-
-    threads = min(count, thread_count())
-    if threads <= 1:
-        return work()
-    with ThreadPoolExecutor(threads, thread_name_prefix="keras_inits") as pool:
         try:
-            for thread in [pool.submit(work) for _ in range(threads)]:
-                thread.result()
-        finally:
-            todo.clear()  # an error or an interrupt is not to wait for the rest
+            task = worker()
+            while True:
+                try:
+                    number = todo.popleft()
+                except IndexError:
+                    return
+                task(number)
+        except BaseException:
+            todo.clear()  # nobody is to go on with what will be thrown away
+            raise
+
+    helpers = min(count, thread_count()) - 1
+    if helpers < 1:
+        return work()
+    with ThreadPoolExecutor(helpers, thread_name_prefix="keras_inits") as pool:
+        helping = []
+        # Where a process ends, or may not start more threads, this one does it all.
+        with contextlib.suppress(RuntimeError):
+            for _ in range(helpers):
+                helping.append(pool.submit(work))
+        work()
+        for helper in helping:
+            helper.result()

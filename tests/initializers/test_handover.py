@@ -1,5 +1,7 @@
 """From the host's array to the backend's tensor: without a copy where that is possible, and right where it is not."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -58,6 +60,15 @@ def test_memory_at_any_address_is_taken(offset):
     values[...] = np.arange(100)
     tensor = BACKEND.to_tensor(values)
     assert float(keras.ops.sum(tensor[1:] * 2)) == 9900
+
+
+def test_an_array_that_is_read_only_is_taken():
+    values = aligned((64, 64), np.dtype("float32"))
+    values[...] = 7
+    values.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns that it cannot tell
+        assert (keras.ops.convert_to_numpy(BACKEND.to_tensor(values)) == 7).all()
 
 
 def test_a_view_whose_values_do_not_follow_each_other_is_taken():
