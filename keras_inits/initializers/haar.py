@@ -73,21 +73,15 @@ def _inverse_of_triangular(matrix: np.ndarray) -> np.ndarray:
     blocks[...] = np.linalg.inv(blocks)
     half = LEAF
     while half < size:
-        upper, corner, lower = (
-            _diagonal_blocks(inverse, 2 * half)[:, rows, columns] for rows, columns in _quarters(half)
-        )
-        corner[...] = -(upper @ corner) @ lower
+        blocks = _diagonal_blocks(inverse, 2 * half)
+        upper, lower = blocks[:, :half, :half], blocks[:, half:, half:]
+        blocks[:, :half, half:] = -(upper @ blocks[:, :half, half:]) @ lower
         half *= 2
     return inverse[: len(matrix), : len(matrix)]
 
 
-def _quarters(half: int) -> tuple[tuple[slice, slice], ...]:
-    first, second = slice(half), slice(half, None)
-    return (first, first), (first, second), (second, second)
-
-
 def _diagonal_blocks(matrix: np.ndarray, size: int) -> np.ndarray:
     """A view of shape (n / size, size, size)."""
-    step, (row, column) = size, matrix.strides
+    row, column = matrix.strides
     shape = (len(matrix) // size, size, size)
-    return np.lib.stride_tricks.as_strided(matrix, shape, (step * (row + column), row, column))
+    return np.lib.stride_tricks.as_strided(matrix, shape, (size * (row + column), row, column))
