@@ -65,8 +65,8 @@ SHORT_SUM = 2**12
 by 4e-6 at the most, 2**13 by 8e-6."""
 
 LONG_SUM = 2**13
-"""NumPy adds up a product in more strands: 2**13 equal entries have a norm that is wrong by 1e-6 at the most. Longer sums
-are made of pieces of this size."""
+"""NumPy adds up a product in more strands: 2**13 equal entries have a norm that is wrong by 1e-6 at the most. Longer
+sums are made of pieces of this size."""
 
 
 class RecordingStep:
