@@ -147,7 +147,7 @@ def _norms(gradients: list[Tensor]) -> list[float]:
     if unsafe:
         factors = [RESCALING if norms[place] < 1.0 else 1.0 / RESCALING for place in unsafe]
         scaled = torch._foreach_mul([gradients[place].float() for place in unsafe], factors)
-        for place, norm, factor in zip(unsafe, _plain_norms(scaled), factors, strict=True):
+        for place, norm, factor in zip(unsafe, _plain_norms(list(scaled)), factors, strict=True):
             norms[place] = norm / factor
     return norms
 
