@@ -1,19 +1,23 @@
 """The table of gradient norms that a training left."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from keras_inits.recording import files
+from keras_inits.recording.quantities import OUTCOMES, QUANTITIES, UPDATE
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped,unused-ignore]
 
 MOST_LINES = 24
 """How many layers `print(trace)` shows: a terminal's height."""
+
+_OUTCOME_TYPE = f"U{max(map(len, OUTCOMES))}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -26,12 +30,17 @@ class GradientTrace:
     gradient is 0.0, and NaN and infinity are themselves.
 
     Args:
-        steps: The numbers of the recorded steps, rising.
+        steps: The numbers of the recorded steps, rising; twice the same where a step called the optimizer twice.
         layers: The layers' names in depth order; variables' paths if the logger recorded `per="variable"`.
         norms: steps x layers; masked where a layer had no gradient.
+        tracked: What else was recorded, by its name: `"weight"`, `"update"`, `"largest"`, `"zeros"`, `"nonfinite"`,
+            `"accumulated"`; each steps x layers, masked where there was nothing.
+        outcomes: For each step what the optimizer did with its gradient: `"update"`, `"accumulate"` (a micro-step whose
+            gradient waits for others) or `"skip"` (it overflowed under a dynamic loss scale).
+        clipped: For each step whether the gradient that the update used was clipped; masked where nothing is known.
 
     Raises:
-        ValueError: If the shapes do not fit together.
+        ValueError: If the shapes do not fit together, or a name is none of these.
 
     Example:
         >>> import numpy as np
@@ -43,23 +52,28 @@ class GradientTrace:
     steps: np.ndarray
     layers: tuple[str, ...]
     norms: np.ma.MaskedArray
+    tracked: Mapping[str, np.ma.MaskedArray] = field(default_factory=dict)
+    outcomes: np.ndarray = None  # type: ignore[assignment]  # of every step: it updated
+    clipped: np.ma.MaskedArray = None  # type: ignore[assignment]  # nothing is known
 
     def __post_init__(self) -> None:
         """Keeps copies, which nobody can write to."""
         steps, layers = np.array(self.steps, np.int64), tuple(self.layers)
-        values, mask = np.array(np.ma.getdata(self.norms), np.float64), np.array(np.ma.getmaskarray(self.norms))
-        if values.shape != (*steps.shape, len(layers)) or steps.ndim != 1 or len(set(layers)) != len(layers):
+        shape = (*steps.shape, len(layers))
+        if np.shape(self.norms) != shape or steps.ndim != 1 or len(set(layers)) != len(layers):
             raise ValueError(
                 f"GradientTrace received steps of shape {steps.shape}, {len(layers)} layers with {len(set(layers))} "
-                f"different names, and norms of shape {values.shape}. It expects n steps, m different names, and n x m "
-                "norms. Pass one row of norms for each step and one column for each layer."
+                f"different names, and norms of shape {np.shape(self.norms)}. It expects n steps, m different names, "
+                "and n x m norms. Pass one row of norms for each step and one column for each layer."
             )
-        values[mask] = 0.0
-        for array in (steps, values, mask):
-            array.flags.writeable = False
-        norms = np.ma.MaskedArray(values, mask=mask, copy=False, hard_mask=True)
-        for name, value in (("steps", steps), ("layers", layers), ("norms", norms)):
-            object.__setattr__(self, name, value)
+        outcomes = np.array([UPDATE] * len(steps) if self.outcomes is None else self.outcomes, _OUTCOME_TYPE)
+        clipped = np.ma.MaskedArray(np.zeros(len(steps), bool), mask=True) if self.clipped is None else self.clipped
+        _check_tracked(self.tracked, outcomes, clipped, shape)
+        tracked = {name: _frozen(self.tracked[name]) for name in QUANTITIES if name in self.tracked}
+        steps.flags.writeable = outcomes.flags.writeable = False
+        values = (steps, layers, _frozen(self.norms), tracked, outcomes, _frozen(clipped, bool))
+        for one, value in zip(fields(self), values, strict=True):
+            object.__setattr__(self, one.name, value)
 
     @cached_property
     def global_norm(self) -> np.ndarray:
@@ -67,6 +81,12 @@ class GradientTrace:
         totals = global_norms(self.norms)
         totals.flags.writeable = False
         return totals
+
+    @property
+    def clipped_share(self) -> float:
+        """The share of updates whose gradient was clipped; NaN if the optimizer does not clip."""
+        known = self.clipped[self.outcomes == UPDATE].compressed()
+        return float(np.mean(known)) if len(known) else float("nan")
 
     def __len__(self) -> int:
         """The number of recorded steps."""
@@ -146,6 +166,33 @@ class GradientTrace:
         from keras_inits.recording.plot import plot_trace
 
         plot_trace(self.steps, self.layers, self.norms, path)
+
+
+def _frozen(table: np.ma.MaskedArray, kind: type = np.float64) -> np.ma.MaskedArray:
+    values: np.ndarray = np.array(np.ma.getdata(table), kind)
+    mask = np.array(np.ma.getmaskarray(table))
+    values[mask] = 0
+    values.flags.writeable = mask.flags.writeable = False
+    return np.ma.MaskedArray(values, mask=mask, copy=False, hard_mask=True)
+
+
+def _check_tracked(
+    tracked: Mapping[str, np.ma.MaskedArray], outcomes: np.ndarray, clipped: np.ma.MaskedArray, shape: tuple[int, ...]
+) -> None:
+    names = [name for name in QUANTITIES if name != "gradient"]
+    wrong = [name for name, table in tracked.items() if name not in names or np.shape(table) != shape]
+    if wrong:
+        raise ValueError(
+            f"GradientTrace received tracked={{{wrong[0]!r}: ...}} of shape {np.shape(tracked[wrong[0]])}. It expects "
+            f"tables of shape {shape} with names among {', '.join(map(repr, names))}. Pass one row for each step and "
+            "one column for each layer."
+        )
+    if outcomes.shape != shape[:1] or np.shape(clipped) != shape[:1] or not np.isin(outcomes, OUTCOMES).all():
+        raise ValueError(
+            f"GradientTrace received outcomes {sorted(set(outcomes.ravel().tolist()))} of shape {outcomes.shape}, and "
+            f"clipped of shape {np.shape(clipped)}. It expects one of {', '.join(map(repr, OUTCOMES))}, and True or "
+            f"False, for each of {shape[0]} steps. Pass one of each for each step, or leave both out."
+        )
 
 
 def global_norms(norms: np.ma.MaskedArray) -> np.ndarray:
