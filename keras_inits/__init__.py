@@ -3,11 +3,13 @@
 from keras_inits.initializers import *  # noqa: F403 - the public list stands there, once
 from keras_inits.initializers import __all__ as _initializers
 from keras_inits.models import DrawnWeight, InitializationTable, initialize, lsuv, to_builtin
-from keras_inits.recording import GradientNormLogger, GradientTrace
+from keras_inits.recording import Alerts, GradientError, GradientNormLogger, GradientTrace
 
 __version__ = "0.1.0"
 __all__ = [
+    "Alerts",
     "DrawnWeight",
+    "GradientError",
     "GradientNormLogger",
     "GradientTrace",
     "InitializationTable",

@@ -4,9 +4,10 @@
     parts, layout     -> to_sharded       -> the backend's tensor, each part on its devices
     host's code       -> untraced         -> the same, as it is, where the backend would translate it
     nothing           -> widest_float     -> the name of the most precise dtype
-    model's step      -> RecordingStep    -> the same step, which also hands out a row of gradient norms
+    nothing           -> is_first_process -> whether this process writes the files of a distributed job
 
-`current()` is the module of the backend that Keras runs on. The other two are never imported.
+Its folders have a file for each of them too: `measures` of tensors on the device, and `recording` of a training step.
+`current()` is the module of the backend that Keras runs on; the other two are never imported.
 """
 
 import contextlib
@@ -14,10 +15,8 @@ import functools
 import importlib
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
 
 import keras
-import numpy as np
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
 __all__ = ["current", "is_symbolic"]
@@ -30,7 +29,12 @@ ALIGNMENT = 64
 
 @functools.cache
 def current() -> ModuleType:
-    """Returns the file of this room for the backend that Keras runs on.
+    """Returns the file of this room for the backend that Keras runs on."""
+    return of_backend(__name__)
+
+
+def of_backend(package: str) -> ModuleType:
+    """Returns the module of this package that has the name of the backend that Keras runs on.
 
     Raises:
         ImportError: If Keras runs on a backend without such a file.
@@ -41,7 +45,7 @@ def current() -> ModuleType:
             f"Keras runs on the backend {name!r}. keras_inits expects one of {', '.join(SUPPORTED)}. "
             "Set the environment variable KERAS_BACKEND to one of them before Keras is imported."
         )
-    return importlib.import_module(f"{__name__}.{name}")
+    return importlib.import_module(f"{package}.{name}")
 
 
 def is_symbolic() -> bool:
@@ -56,22 +60,6 @@ def no_layouts(layout: object) -> ValueError:
         f"{keras.backend.backend()}. Expected None. Leave it out, or set KERAS_BACKEND=jax."
     )
 
-
-# What follows is shared by the three recording steps.
-
-ROWS_WAITING = 128
-"""How many rows may wait on the device before they are fetched: 128 rows of 1,000 variables take 1 MB."""
-
-LEAST_SAFE_SQUARE = 1e-20
-"""From here to the largest float32 a sum of squares is right as it is. Below it, squares may have been lost: each lost
-one was under 2**-126, so a sum of n of them that still reaches 1e-20 is wrong by n * 1.2e-18 of itself at the most."""
-
-RESCALING = 2.0**90
-"""Unsafe gradients are multiplied (or divided) by this before they are squared, which is exact. The smallest normal
-float32 then has the square 2**-72; the largest, 2**76, and 2**51 of those can still be added up."""
-
-ABSENT = -1.0
-"""What stands in a row where a variable had no gradient. No norm is negative, and NaN is a norm that users must see."""
 
 _NOTHING = object()
 
@@ -88,30 +76,3 @@ def swapped(owner: object, name: str, value: object) -> Iterator[None]:
             object.__delattr__(owner, name)
         else:
             object.__setattr__(owner, name, before)
-
-
-def made_by_keras(model: Any) -> Any:
-    """A training function of its own, as `fit` would make it now; the model keeps the one that it has."""
-    with swapped(model, "train_function", None):
-        model.make_train_function(force=True)
-        return model.train_function
-
-
-def loss_scale(optimizer: Any) -> Any:
-    """By what the gradients that this optimizer is handed are too large: a Keras variable, a number, or None."""
-    if hasattr(optimizer, "initial_scale"):  # a LossScaleOptimizer, which has its variable once it is built
-        return optimizer.dynamic_scale if optimizer.built else optimizer.initial_scale
-    return optimizer.loss_scale_factor
-
-
-def ring_steps(since: int, count: int, every: int, capacity: int) -> np.ndarray:
-    """The recorded steps, from `since` and before `count`, that a ring still holds; each in slot `step // every`."""
-    first = -(-since // every) * every
-    return np.arange(first, count, every, dtype=np.int64)[-capacity:]
-
-
-def norms_of(squares: np.ndarray, factors: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """Rows of norms in float64, from sums of squares of gradients that were multiplied by a factor and a loss scale."""
-    present = squares != ABSENT
-    norms = np.sqrt(np.where(present, squares, 0.0).astype(np.float64)) / factors / scales[:, None]
-    return np.where(present, norms, ABSENT)

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from keras_inits.comparison.run import Run
-from keras_inits.comparison.verdict import EXPLODING, HEALTHY, NON_FINITE, VANISHING, ZERO
+from keras_inits.recording.health import EXPLODING, HEALTHY, NON_FINITE, VANISHING, ZERO
 
 HEADERS = (
     "start",

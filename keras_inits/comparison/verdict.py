@@ -1,14 +1,12 @@
 """The verdict: one word for a trace of gradient norms, and for nothing else."""
 
 import math
-from typing import Any
 
 import numpy as np
 
 from keras_inits import thresholds
 from keras_inits.recording import GradientTrace
-
-HEALTHY, VANISHING, EXPLODING, ZERO, NON_FINITE = "healthy", "vanishing", "exploding", "zero", "non-finite"
+from keras_inits.recording.health import EXPLODING, HEALTHY, NON_FINITE, VANISHING, ZERO, health
 
 MEANINGS = {
     HEALTHY: "When training ends, the gradient reaches every layer, in sizes that one learning rate can serve. This "
@@ -41,7 +39,7 @@ def verdict(trace: GradientTrace) -> str:
         >>> verdict(GradientTrace([0], ("first", "middle", "last"), np.array([[1e-12, 1e-6, 1.0]])))
         'vanishing'
     """
-    words = [verdict_of_step(row) for row in np.ma.asarray(trace.norms)]
+    words = [health(row) for row in np.ma.asarray(trace.norms)]
     if not words:
         raise ValueError(
             "The trace has no steps. A verdict expects at least one recorded step. "
@@ -51,28 +49,3 @@ def verdict(trace: GradientTrace) -> str:
     if 2 * ending.count(HEALTHY) > len(ending):
         return HEALTHY
     return next(word for word in words if word != HEALTHY)
-
-
-def verdict_of_step(norms: Any) -> str:
-    """Returns one word for a single step, from its norms in depth order.
-
-    Layers without a gradient (masked) are left out. Zeros at the end of a decay are the decay's: float32 has no smaller
-    number for them.
-
-    Args:
-        norms: One norm per layer, the layer nearest to the input first; masked where there is no gradient.
-    """
-    known = np.ma.compressed(norms).astype("float64")
-    if not np.isfinite(known).all():
-        return NON_FINITE
-    positive = known[known > 0]
-    if positive.size == 0:
-        return ZERO
-    largest, smallest = positive.argmax(), positive.argmin()
-    if positive[largest] > thresholds.EXPLODING_NORM:
-        return EXPLODING
-    if positive[largest] < thresholds.VANISHING_NORM:
-        return VANISHING
-    if positive[smallest] < thresholds.VANISHING_RATIO * positive[largest]:
-        return VANISHING if smallest < largest else EXPLODING
-    return ZERO if positive.size < known.size else HEALTHY

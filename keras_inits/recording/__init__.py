@@ -11,7 +11,8 @@ Nothing stays patched: the optimizer's method is swapped only while the step run
 only from the moment that a step is announced to the moment that it starts.
 """
 
+from keras_inits.recording.alerts import Alerts, GradientError
 from keras_inits.recording.logger import GradientNormLogger
 from keras_inits.recording.trace import GradientTrace
 
-__all__ = ["GradientNormLogger", "GradientTrace"]
+__all__ = ["Alerts", "GradientError", "GradientNormLogger", "GradientTrace"]

@@ -5,10 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_inits.backends import ABSENT
+from keras_inits.backends.measures import ABSENT
 from keras_inits.layer_tree import unique, walk_layers
-
-Tensor = Any
 
 
 class Columns:
@@ -21,43 +19,68 @@ class Columns:
 
     def __init__(self, model: Any, per: str) -> None:
         self.names: tuple[str, ...] = ()
+        self.sizes = np.zeros(0)  # of the variable in each column
         self._model, self._per = model, per
         self._columns: dict[Any, int] = {}
         self._owners = np.zeros(0, np.int64)
+        self._places: dict[tuple[int, ...], tuple[list[Any], list[int | None]]] = {}
 
-    def arrange(self, gradients: Sequence[Tensor], variables: Sequence[Any]) -> list[Tensor]:
-        """Returns, for each column, the gradient of its variable, or None where it has none."""
-        key = self._model.optimizer._var_key
+    def arrange(self, values: Sequence[Any], variables: Sequence[Any]) -> list[Any]:
+        """Returns, for each column, the value of its variable, or None where it has none."""
         if not self._columns:
-            self._build(list(owned_variables(self._model)), key)
-        arranged: list[Tensor] = [None] * len(self._columns)
-        for gradient, variable in zip(gradients, variables, strict=True):
-            if key(variable) not in self._columns:
-                name = getattr(variable, "path", variable.name)
-                raise ValueError(f"the optimizer was handed the gradient of {name!r}, which no layer of the model owns")
-            # What float8 layers hand over as "gradients" are new values, with which Keras overwrites the variable.
-            if not getattr(variable, "overwrite_with_gradient", False):
-                arranged[self._columns[key(variable)]] = gradient
+            self._build(list(owned_variables(self._model)), self._model.optimizer._var_key)
+        key = tuple(map(id, variables))
+        if key not in self._places:  # optimizers are handed the same variables at every step
+            self._places[key] = list(variables), [self._place(variable) for variable in variables]
+        arranged: list[Any] = [None] * len(self._columns)
+        for value, place in zip(values, self._places[key][1], strict=True):
+            if place is not None:
+                arranged[place] = value
         return arranged
 
-    def by_name(self, norms: np.ndarray) -> np.ma.MaskedArray:
+    def norms(self, norms: np.ndarray) -> np.ma.MaskedArray:
         """Puts the variables' norms (rows x columns) together to the norms of what is named (rows x names)."""
-        present = norms != ABSENT
-        squares = np.zeros((len(norms), len(self.names)))
-        seen = np.zeros(squares.shape, bool)
-        for column, owner in enumerate(self._owners):  # no matrix product: it would spread NaN over all layers
-            squares[:, owner] += np.where(present[:, column], norms[:, column], 0.0) ** 2
+        squares = self.sums(np.where(norms == ABSENT, ABSENT, norms**2))
+        return np.ma.MaskedArray(np.sqrt(squares.data), mask=squares.mask)
+
+    def sums(self, numbers: np.ndarray) -> np.ma.MaskedArray:
+        """Adds up the numbers of the variables of each name."""
+        # No matrix product: it would spread NaN over all layers.
+        return self._joined(np.add, numbers)
+
+    def largest(self, numbers: np.ndarray) -> np.ma.MaskedArray:
+        """The largest number of the variables of each name; NaN if one is."""
+        return self._joined(np.maximum, numbers)
+
+    def _joined(self, join: np.ufunc, numbers: np.ndarray) -> np.ma.MaskedArray:
+        present = numbers != ABSENT
+        table = np.zeros((len(numbers), len(self.names)))
+        seen = np.zeros(table.shape, bool)
+        for column, owner in enumerate(self._owners):
+            table[:, owner] = join(table[:, owner], np.where(present[:, column], numbers[:, column], 0.0))
             seen[:, owner] |= present[:, column]
-        return np.ma.MaskedArray(np.sqrt(squares), mask=~seen)
+        return np.ma.MaskedArray(table, mask=~seen)
+
+    def _place(self, variable: Any) -> int | None:
+        # What float8 layers hand over as "gradients" are new values, with which Keras overwrites the variable.
+        if getattr(variable, "overwrite_with_gradient", False):
+            return None
+        key = self._model.optimizer._var_key
+        if key(variable) not in self._columns:
+            name = getattr(variable, "path", variable.name)
+            raise ValueError(f"the optimizer was handed the gradient of {name!r}, which no layer of the model owns")
+        return self._columns[key(variable)]
 
     def _build(self, owned: list[tuple[str, Any]], key: Any) -> None:
         names: list[str] = []
         of_layer: dict[str, int] = {}
         owners: list[int] = []
+        sizes: list[int] = []
         for layer, variable in owned:
             if key(variable) in self._columns:  # a variable that two layers share is the first one's
                 continue
             self._columns[key(variable)] = len(owners)
+            sizes.append(int(np.prod(variable.shape)))
             if self._per == "variable":
                 names.append(unique(variable.path, names))
                 owners.append(len(names) - 1)
@@ -66,7 +89,7 @@ class Columns:
                     of_layer[layer] = len(names)
                     names.append(layer)
                 owners.append(of_layer[layer])
-        self._owners, self.names = np.array(owners), tuple(names)
+        self._owners, self.sizes, self.names = np.array(owners), np.array(sizes, float), tuple(names)
 
 
 def owned_variables(model: Any) -> Iterator[tuple[str, Any]]:

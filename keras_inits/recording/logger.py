@@ -2,14 +2,18 @@
 
 import operator
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from keras_inits import backends
 from keras_inits.recording import files
+from keras_inits.recording.alerts import Alerts, Watch
+from keras_inits.recording.quantities import TRACKED
 from keras_inits.recording.recorder import Recorder
-from keras_inits.recording.rows import Block, Rows
+from keras_inits.recording.rows import Rows
 from keras_inits.recording.trace import GradientTrace
 
 
@@ -30,6 +34,12 @@ class GradientNormLogger(keras.callbacks.Callback):
         log: What goes to the logs: `"global"`, `"layers"` (`grad_norm`, and `grad_norm/<layer>` for each), or None.
         filename: A file ending in `.csv` or `.jsonl` to which rows are appended as training goes, whole lines only. The
             logger's first rows replace a file that is there already.
+        track: What else is recorded of each layer: `"weight"` (the norm of its weights before the step), `"update"`
+            (the norm of what the step changed in them, over that), `"largest"` (absolute entry of the gradient),
+            `"zeros"` (share of the entries), `"nonfinite"` (how many entries).
+        alerts: What to do when gradients vanish, explode or are no numbers; see `Alerts`.
+        optimizer: The attribute or attributes of the model that hold the optimizers to record, such as
+            `"generator_optimizer"`; by default all that the model and its layers hold.
 
     Raises:
         TypeError: If an argument is of a wrong type.
@@ -56,15 +66,21 @@ class GradientNormLogger(keras.callbacks.Callback):
         per: str = "layer",
         log: str | None = "global",
         filename: str | os.PathLike[str] | None = None,
+        track: str | Sequence[str] = ("gradient",),
+        alerts: Alerts | None = None,
+        optimizer: str | Sequence[str] | None = None,
     ) -> None:
         super().__init__()
         self.every = _step_count(every)
         self.per = _one_of("per", per, ("layer", "variable"))
         self.log = _one_of("log", log, ("global", "layers", None))
         self.filename = None if filename is None else Path(filename) if files.check_suffix(filename, _NAME) else None
+        self.track = tuple(dict.fromkeys(("gradient", *_names("track", track, TRACKED))))
+        self.alerts = _alerts(alerts)
+        self.optimizer = None if optimizer is None else _names("optimizer", optimizer, None)
         self._rows = Rows()
-        self._recorder = Recorder(self.per, self.every)
-        self._epoch_start = 0  # how many blocks there were when the epoch began
+        self._watch = Watch(self.alerts)
+        self._recorder = Recorder(self.per, self.every, self.track, self.optimizer)
         self._written: tuple[str, ...] | None = None  # the columns of the file, once there is one
 
     @property
@@ -74,53 +90,59 @@ class GradientNormLogger(keras.callbacks.Callback):
         return self._rows.trace()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Fetches what an earlier, interrupted fit may have left, and looks whether the file can be written.
+        """Fetches what an earlier, interrupted fit may have left, and looks whether this one can be recorded.
 
         Raises:
             FileNotFoundError: If `filename` is in a folder that does not exist.
+            ValueError: If the model has no optimizer of the name that was given.
         """
         if self.filename is not None:
             files.check_folder(self.filename, _NAME)
         self._fetch()
-        self._recorder.begin_fit()
+        self._recorder.begin_fit(self._model)
+        self._watch.begin_fit()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Begins the epoch's mean."""
-        self._epoch_start = len(self._rows.blocks)
+        """Begins the epoch's means."""
+        self._rows.begin_epoch()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Has the coming step recorded."""
         model = self._model  # not `self.model`, which on JAX copies the whole state back to the model
         if self._recorder.must_fetch(model):
-            self._fetch()
+            self._watch.look(self._fetch(), model)
         self._recorder.announce(model)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Fetches the epoch's rows, and adds their mean to the logs."""
-        self._fetch()
-        if logs is None or self.log is None or self._recorder.gave_up or not self._rows.blocks:
-            return
-        logs["grad_norm"] = self._rows.mean_global_norm(self._epoch_start)
-        if self.log == "layers":
-            means = self._rows.mean_norms(self._epoch_start)
-            logs.update({f"grad_norm/{name}": mean for name, mean in means.items()})
+        """Fetches the epoch's rows, and adds their means to the logs.
 
-    def _fetch(self) -> None:
-        block = self._recorder.fetch(self._rows.next_step)
-        if block is not None:
-            self._rows.blocks.append(block)
-            if self.filename is not None:
+        Raises:
+            GradientError: If `alerts` says so.
+        """
+        blocks = self._fetch()
+        if logs is not None and self.log is not None and not self._recorder.gave_up and self._rows.blocks:
+            logs["grad_norm"] = self._rows.mean_global_norm()
+            if self.log == "layers":
+                logs.update({f"grad_norm/{name}": mean for name, mean in self._rows.mean_norms().items()})
+        self._watch.look(blocks, self._model)
+
+    def _fetch(self) -> list[GradientTrace]:
+        blocks = self._recorder.fetch()
+        for block in blocks:
+            self._rows.append(block)
+            if self.filename is not None and backends.current().is_first_process():
                 self._write(block)
+        return blocks
 
-    def _write(self, block: Block) -> None:
+    def _write(self, block: GradientTrace) -> None:
         assert self.filename is not None
-        if self._written != block.names:
+        if self._written != block.layers:
             # The first rows, or those of another model, for whose layers the file has no columns yet.
             trace = self._rows.trace()
             trace.save(self.filename)
             self._written = trace.layers
         else:
-            files.append(self.filename, files.lines(self.filename.suffix, block.steps, block.names, block.norms))
+            files.append(self.filename, files.lines(self.filename.suffix, block.steps, block.layers, block.norms))
 
 
 _NAME = "GradientNormLogger(filename=...)"
@@ -156,3 +178,30 @@ def _one_of(name: str, value: Any, allowed: tuple[str | None, ...]) -> Any:
             f"GradientNormLogger received {name}={value!r}. It expects one of {names}. Pass {name}={allowed[0]!r}."
         )
     return value
+
+
+def _names(argument: str, value: Any, allowed: tuple[str, ...] | None) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else value
+    expected = "names of attributes of the model" if allowed is None else f"any of {', '.join(map(repr, allowed))}"
+    example = "generator_optimizer" if allowed is None else "update"
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise TypeError(
+            f"GradientNormLogger received {argument}={value!r}, of type {type(value).__name__}. It expects {expected}. "
+            f'Pass one, such as {argument}="{example}", or a tuple of them.'
+        )
+    wrong = [name for name in names if allowed is not None and name not in allowed]
+    if wrong or not names:
+        raise ValueError(
+            f"GradientNormLogger received {argument}={value!r}{f', with {wrong[0]!r} in it' if wrong else ''}. It "
+            f'expects {expected}. Pass one, such as {argument}="{example}", or a tuple of them.'
+        )
+    return tuple(names)
+
+
+def _alerts(alerts: Any) -> Alerts | None:
+    if alerts is not None and not isinstance(alerts, Alerts):
+        raise TypeError(
+            f"GradientNormLogger received alerts={alerts!r}, of type {type(alerts).__name__}. It expects an Alerts. "
+            'Pass keras_inits.Alerts(nonfinite="raise"), or leave it out.'
+        )
+    return alerts

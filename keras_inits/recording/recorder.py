@@ -1,136 +1,199 @@
 """Gives a model, for one step at a time, a training function that also records, and keeps it for later fits."""
 
-import sys
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
-from keras_inits import backends
+import numpy as np
+
+from keras_inits.backends import recording
+from keras_inits.recording.announced import Announced, announced_of, own_function
 from keras_inits.recording.columns import Columns
-from keras_inits.recording.rows import Block
+from keras_inits.recording.optimizers import optimizers_of
+from keras_inits.recording.reading import measures_for, read
+from keras_inits.recording.trace import GradientTrace
 
-
-class Announced:
-    """Stands in `model.train_function` for one step: the first thing it does is to put Keras's own back."""
-
-    def __init__(self, model: Any, step: Callable[..., Any]) -> None:
-        self.own = _own_function(model)
-        self.began = self.ended = False
-        self.fit = getattr(model, "history", None)  # each `fit` gives its model another History
-        self._model, self._step = model, step
-
-    def __call__(self, *arguments: Any) -> Any:
-        """Runs the announced step, recording; anything else as Keras would."""
-        self.withdraw()
-        # A step that was announced, but interrupted before it began, leaves this here for whoever trains next.
-        if self.fit is not getattr(self._model, "history", None) or sys._getframe(1).f_code.co_name == "train_on_batch":
-            return self.own(*arguments)
-        self.began = True
-        logs = self._step(*arguments)
-        self.ended = True
-        return logs
-
-    def withdraw(self) -> None:
-        """Puts Keras's own training function back, if this is still in its place."""
-        if self._model.train_function is self:
-            _set_train_function(self._model, self.own)
+SECONDS_WAITING = 5.0
+"""How long rows may wait on the device at the most, from one step to the next."""
 
 
 class Recorder:
     """Keeps one recording step, for the model and the settings it was made for, and counts steps over its whole life.
 
+    Two recorders of one fit share a step: the second is the guest of the first, which hands it what its step left.
+
     Args:
         per: "layer" or "variable".
         every: The steps 0, every, 2 * every, ... are recorded.
+        quantities: What is recorded of each.
+        optimizers: The names of attributes of the model; None for all optimizers that it has.
     """
 
-    def __init__(self, per: str, every: int) -> None:
-        self.gave_up = False
-        self._per, self._every = per, every
+    def __init__(self, per: str, every: int, quantities: Sequence[str], optimizers: Sequence[str] | None) -> None:
+        self.steps = 0  # how many were trained, when rows were last fetched
+        self.quantities, self.every, self.optimizers = tuple(quantities), every, optimizers
+        self._per = per
+        self._gave_up = False
         self._made_for: tuple[Any, ...] = ()
         self._step: Any = None
+        self._plan: Any = None
+        self._model: Any = None
         self._columns = Columns(None, per)
         self._announced: Announced | None = None
-        self._count = 0  # how many steps there were when rows were last fetched
-        self._pending = 0  # how many may have run since
-        self._calls = 0  # of the optimizer in a step; 0 until the first step was looked at
+        self._row = 0  # of the step: the first that was not fetched
+        self._pending = 0  # how many steps may have run since rows were last fetched
+        self._calls = 0  # rows of a step; 0 until the first step was looked at
+        self._fetched_at = time.monotonic()
+        self._inbox: list[GradientTrace] = []
+        self._guests: list[tuple[Recorder, int]] = []  # each with how far its count of steps is ahead
+        self._host: Recorder | None = None
 
-    def begin_fit(self) -> None:
-        """Forgets what was announced in a fit that was interrupted."""
-        self._announced = None
+    @property
+    def gave_up(self) -> bool:
+        """Whether this fit is not recorded any more."""
+        return self._host.gave_up if self._host is not None else self._gave_up
+
+    def begin_fit(self, model: Any) -> None:
+        """Forgets what was announced in a fit that was interrupted, and looks which optimizers the model has now."""
+        self._announced, self._host, self._guests = None, None, []
+        if self._plan is not None and self._plan.optimizers != optimizers_of(model, self.optimizers):
+            self._made_for = ()
 
     def announce(self, model: Any) -> None:
         """Has the next step, or group of steps, that `fit` takes recorded."""
-        if _own_function(model) is None:  # a loop of the user's own, that has not made one
+        if own_function(model) is None:  # a loop of the user's own, that has not made one
             return
+        other = announced_of(model)
+        if other is not None and other.recorder is not self:
+            self._join(other, model)
+            return
+        self._host = None
         if _settings(model) != self._made_for:
             self._make(model)
         elif self._announced is not None and not self._announced.began:
             self._give_up(
-                "another callback, such as a second GradientNormLogger, put its training function in the way, or "
-                "train_on_batch was called, which is not recorded"
+                "another callback put its training function in the way, or train_on_batch was called, which is not "
+                "recorded"
             )
-        if not self.gave_up:
+        if not self._gave_up:
             self._pending += model.steps_per_execution
-            self._announced = Announced(model, self._step)
-            _set_train_function(model, self._announced)
+            self._announced = Announced(model, self, self._step)
 
     def must_fetch(self, model: Any) -> bool:
-        """Whether the next step may find no room for its row, or a new function's first step is to be looked at."""
+        """Whether rows are here already, or waited for long, or the next step may find no room for its own."""
+        if self._inbox:
+            return True
         if not self._pending:
             return False
         if not self._calls or _settings(model) != self._made_for:
             return True
-        rows = (self._pending + model.steps_per_execution) * self._calls // self._every + 1
-        return bool(rows > max(backends.ROWS_WAITING, model.steps_per_execution))
+        if time.monotonic() - self._fetched_at > SECONDS_WAITING:
+            return True
+        rows = (self._pending + model.steps_per_execution) * self._calls // self.every + 1
+        return bool(rows > max(recording.ROWS_WAITING, model.steps_per_execution))
 
-    def fetch(self, since: int) -> Block | None:
-        """The rows from this step on that are held on the device, if there are any."""
+    def fetch(self) -> list[GradientTrace]:
+        """The rows that were not fetched before, in blocks."""
+        (self._host or self)._collect()
+        blocks, self._inbox = self._inbox, []
+        return blocks
+
+    def _collect(self) -> None:
+        """Takes the rows from the device, for this recorder and its guests."""
+        self._fetched_at = time.monotonic()
         if self._step is None or not self._pending:
-            return None
-        steps, norms = self._step.fetch(since)
-        self._look(self._step.count)
-        self._count_lost(len(range(-(-since // self._every) * self._every, self._count, self._every)) - len(steps))
-        return Block(steps, self._columns.names, self._columns.by_name(norms)) if len(steps) else None
+            return
+        count, rows = self._step.fetch(self._row)
+        self._look(count - self._row)
+        self._warn_of_lost(count - self._row - len(rows))
+        self._row = count
+        for reader, ahead in [(self, 0), *self._guests]:
+            reader.steps = self._step.steps + ahead
+            reader._receive(rows, ahead, self._plan, self._step)
 
-    def _look(self, count: int) -> None:
+    def _receive(self, rows: recording.FetchedRows, ahead: int, plan: Any, step: Any) -> None:
+        own = [plan.optimizers.index(optimizer) for optimizer in optimizers_of(self._model, self.optimizers)]
+        rows = rows.where(((rows.steps + ahead) % self.every == 0) & np.isin(rows.optimizers, own), ahead)
+        if len(rows):
+            self._columns.arrange((), ())
+            self._inbox.append(read(rows, self._columns, plan.optimizers, self.quantities, not step.clips_before))
+
+    def _look(self, rows: int) -> None:
         """Learns whether the steps since the last look left rows, and how many each."""
         if self._announced is not None and self._announced.ended and self._pending:
+            every, steps = self._plan.every, self._step.steps
+            due = len(range(-(-self.steps // every) * every, steps, every))
             if self._step.failure is not None:
                 self._give_up(f"{self._step.failure}")
-            elif count == self._count and not self._step.may_skip_steps:
-                self._give_up("the model's train_step does not hand its gradients to model.optimizer")
-            self._calls = max(self._calls, -(-(count - self._count) // self._pending), 1)
-        self._count, self._pending = count, 0
+            elif steps == self.steps and not self._step.may_skip_steps:
+                self._give_up("the model's train_step does not hand its gradients to an optimizer that the model holds")
+            self._calls = max(self._calls, -(-rows // due) if due else 0, 1)
+        self._pending = 0
 
-    def _count_lost(self, lost: int) -> None:
+    def _warn_of_lost(self, lost: int) -> None:
         if lost > 0:
             warnings.warn(
                 f"GradientNormLogger lost {lost} rows: the model's train_step called the optimizer more often than "
-                f"once a step, and more than {backends.ROWS_WAITING} rows came between two looks at the device. It "
+                f"once a step, and more than {recording.ROWS_WAITING} rows came between two looks at the device. It "
                 "expects to have room for them. Compile the model with a smaller steps_per_execution.",
                 stacklevel=2,
             )
 
+    def _join(self, other: Announced, model: Any) -> None:
+        """Has another recorder of this fit record for this one too."""
+        host = other.recorder
+        if self._host is not host:
+            self._collect()
+            host._collect()
+            self._host, self._model, self._columns = host, model, Columns(model, self._per)
+            host._guests.append((self, self.steps - host.steps))
+            host._make(model)
+            other.step = host._step
+
     def _make(self, model: Any) -> None:
-        self._made_for, self._columns = _settings(model), Columns(model, self._per)
-        self.gave_up, self._announced, self._calls = False, None, 0
+        """Makes a recording step, unless the one that there is records all that is wanted."""
+        if _settings(model) != self._made_for:
+            self._made_for, self._columns, self._step = _settings(model), Columns(model, self._per), None
+            self._model, self._gave_up, self._announced = model, False, None
         try:
-            self._step = backends.current().RecordingStep(model, self._columns.arrange, self._every)
-            self._step.start(self._count)
+            plan = self._wanted(model)
+            if self._step is None or not _covers(self._plan, plan):
+                self._plan, self._row, self._calls = plan, 0, 0
+                self._step = recording.current().RecordingStep(model, plan)
+                self._step.start(self.steps)
         except Exception as error:  # a model that trains without the logger must train with it
             self._step = None
             self._give_up(f"{error}")
 
+    def _wanted(self, model: Any) -> recording.Plan:
+        readers = [self, *(guest for guest, _ in self._guests)]
+        optimizers = [one for reader in readers for one in optimizers_of(model, reader.optimizers)]
+        optimizers = list({id(optimizer): optimizer for optimizer in optimizers}.values())
+        quantities = [quantity for reader in readers for quantity in reader.quantities]
+        in_step = all(guest.every == self.every and ahead % self.every == 0 for guest, ahead in self._guests)
+        measures = measures_for(quantities, optimizers)
+        return recording.Plan(self._columns.arrange, measures, self.every if in_step else 1, tuple(optimizers))
+
     def _give_up(self, reason: str) -> None:
-        if not self.gave_up:
+        if not self._gave_up:
             warnings.warn(
                 f"GradientNormLogger stops recording: {reason}. It expects a train_step that hands its gradients to "
-                "model.optimizer, as that of keras.Model does, and to be the only GradientNormLogger in `fit`. "
+                "model.optimizer, as that of keras.Model does, or to an optimizer in another attribute of the model. "
                 "Training goes on, without further rows. Change what is named here to have them.",
                 stacklevel=2,
             )
-        self.gave_up = True
+        self._gave_up = True
+
+
+def _covers(plan: recording.Plan | None, wanted: recording.Plan) -> bool:
+    """Whether what one plan records is all that another wants."""
+    return (
+        plan is not None
+        and set(plan.measures) >= set(wanted.measures)
+        and wanted.every % plan.every == 0
+        and set(map(id, plan.optimizers)) >= set(map(id, wanted.optimizers))
+    )
 
 
 def _settings(model: Any) -> tuple[Any, ...]:
@@ -139,18 +202,8 @@ def _settings(model: Any) -> tuple[Any, ...]:
         model,
         model.optimizer,
         model._loss_tracker,
-        _own_function(model),
+        own_function(model),
         model.run_eagerly,
         model.jit_compile,
         model.steps_per_execution,
     )
-
-
-def _own_function(model: Any) -> Any:
-    """Keras's; what a logger announced and nothing ever ran, because `fit` was interrupted, is looked through."""
-    found = model.train_function
-    return found.own if isinstance(found, Announced) else found
-
-
-def _set_train_function(model: Any, function: Any) -> None:
-    object.__setattr__(model, "train_function", function)  # plain assignment would have Keras look for layers in it

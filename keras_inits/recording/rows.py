@@ -1,54 +1,90 @@
-"""The rows that were fetched so far, of one fit or of many."""
-
-from dataclasses import dataclass
+"""What was recorded so far, of one fit or of many, and the means of the running epoch."""
 
 import numpy as np
 
+from keras_inits.recording.quantities import QUANTITIES
 from keras_inits.recording.trace import GradientTrace, global_norms
 
-
-@dataclass(frozen=True)
-class Block:
-    """Rows that were fetched together, and so have the same columns."""
-
-    steps: np.ndarray
-    names: tuple[str, ...]
-    norms: np.ma.MaskedArray
+MOST_NUMBERS = 2**23
+"""How many numbers are kept in memory, at 9 bytes each 75 MB; beyond, every second step is let go."""
 
 
 class Rows:
     """Blocks in the order of their steps; what they have to say is put together when it is asked for."""
 
     def __init__(self) -> None:
-        self.blocks: list[Block] = []
+        self.blocks: list[GradientTrace] = []
+        self._global = _Mean()
+        self._by_layer: dict[str, _Mean] = {}
 
-    @property
-    def next_step(self) -> int:
-        """The first step that is not among them."""
-        return int(self.blocks[-1].steps[-1]) + 1 if self.blocks else 0
+    def append(self, block: GradientTrace) -> None:
+        """Adds the rows of the latest steps."""
+        self.blocks.append(block)
+        self._global.add(global_norms(block.norms))
+        for name, norms in zip(block.layers, block.norms.T, strict=True):
+            self._by_layer.setdefault(name, _Mean()).add(norms.compressed())
+        if sum(block.norms.size * (1 + len(block.tracked)) for block in self.blocks) > MOST_NUMBERS:
+            self.blocks = [thinned(joined(self.blocks))]
 
-    def trace(self, first_block: int = 0) -> GradientTrace:
-        """A table of the blocks from this one on. A name that a block does not have is masked in its rows."""
-        blocks = self.blocks[first_block:]
-        names = tuple(dict.fromkeys(name for block in blocks or self.blocks[-1:] for name in block.names))
-        place = {name: column for column, name in enumerate(names)}
-        norms = np.ma.MaskedArray(np.zeros((sum(len(block.steps) for block in blocks), len(names))), mask=True)
-        row = 0
-        for block in blocks:
-            norms[row : row + len(block.steps), [place[name] for name in block.names]] = block.norms
-            row += len(block.steps)
-        steps = np.concatenate([block.steps for block in blocks]) if blocks else np.empty(0, np.int64)
-        return GradientTrace(steps, names, norms)
+    def begin_epoch(self) -> None:
+        """Begins the means anew."""
+        self._global, self._by_layer = _Mean(), {}
 
-    def mean_global_norm(self, first_block: int) -> float:
-        """The mean over the rows from this block on of the norm of all columns together; NaN where there is nothing."""
-        return _mean(np.array([norm for block in self.blocks[first_block:] for norm in global_norms(block.norms)]))
+    def mean_global_norm(self) -> float:
+        """The mean over the epoch's rows of the norm of all layers together; NaN where there is nothing."""
+        return self._global.value()
 
-    def mean_norms(self, first_block: int) -> dict[str, float]:
-        """The mean of each name's norms over the rows from this block on; NaN where there is nothing."""
-        trace = self.trace(first_block)
-        return {name: _mean(norms.compressed()) for name, norms in zip(trace.layers, trace.norms.T, strict=True)}
+    def mean_norms(self) -> dict[str, float]:
+        """The mean over the epoch's rows of each layer's norm; NaN where there is nothing."""
+        layers = self.blocks[-1].layers if self.blocks else ()
+        return {name: self._by_layer.get(name, _Mean()).value() for name in dict.fromkeys([*self._by_layer, *layers])}
+
+    def trace(self) -> GradientTrace:
+        """All that is kept."""
+        return joined(self.blocks)
 
 
-def _mean(values: np.ndarray) -> float:
-    return float(np.mean(values)) if len(values) else float("nan")
+class _Mean:
+    def __init__(self) -> None:
+        self._sum, self._count = 0.0, 0
+
+    def add(self, values: np.ndarray) -> None:
+        with np.errstate(invalid="ignore"):  # an infinity less another is no number, and is to be seen
+            self._sum += float(np.sum(values))
+        self._count += len(values)
+
+    def value(self) -> float:
+        return self._sum / self._count if self._count else float("nan")
+
+
+def joined(blocks: list[GradientTrace]) -> GradientTrace:
+    """One table of them all. A layer or a quantity that a block does not have is masked in its rows."""
+    if len(blocks) == 1:
+        return blocks[0]
+    if not blocks:
+        return GradientTrace(np.zeros(0, np.int64), (), np.ma.MaskedArray(np.zeros((0, 0))))
+    layers = tuple(dict.fromkeys(name for block in blocks for name in block.layers))
+    place = {name: column for column, name in enumerate(layers)}
+    steps = np.concatenate([block.steps for block in blocks])
+    names = [name for name in QUANTITIES if any(name in block.tracked for block in blocks)]
+    shape = (len(steps), len(layers))
+    tables = {name: np.ma.MaskedArray(np.zeros(shape), mask=True) for name in ("gradient", *names)}
+    row = 0
+    for block in blocks:
+        columns = [place[name] for name in block.layers]
+        for name, table in {"gradient": block.norms, **block.tracked}.items():
+            tables[name][row : row + len(block), columns] = table
+        row += len(block)
+    norms = tables.pop("gradient")
+    outcomes = np.concatenate([block.outcomes for block in blocks])
+    clipped = np.ma.concatenate([block.clipped for block in blocks])  # type: ignore[no-untyped-call]
+    return GradientTrace(steps, layers, norms, tables, outcomes, clipped)
+
+
+def thinned(trace: GradientTrace) -> GradientTrace:
+    """Every second step."""
+    kept = np.isin(trace.steps, np.unique(trace.steps)[::2])
+    tracked = {name: table[kept] for name, table in trace.tracked.items()}
+    return GradientTrace(
+        trace.steps[kept], trace.layers, trace.norms[kept], tracked, trace.outcomes[kept], trace.clipped[kept]
+    )

@@ -9,7 +9,8 @@ from traces import PROFILES, run_of, trace_of
 from keras_inits import thresholds
 from keras_inits.comparison import STARTS, Settings, train, verdict
 from keras_inits.comparison.digits import load_digits
-from keras_inits.comparison.verdict import MEANINGS, verdict_of_step
+from keras_inits.comparison.verdict import MEANINGS
+from keras_inits.recording.health import health
 
 HEALTHY = PROFILES["healthy"]
 
@@ -26,25 +27,25 @@ def test_every_word_is_explained():
 
 @pytest.mark.parametrize(("factor", "word"), [(1.01, "healthy"), (0.99, "vanishing")])
 def test_the_threshold_of_vanishing(factor, word):
-    assert verdict_of_step(np.array([thresholds.VANISHING_RATIO * factor, 1.0])) == word
+    assert health(np.array([thresholds.VANISHING_RATIO * factor, 1.0])) == word
 
 
 @pytest.mark.parametrize(("factor", "word"), [(0.99, "healthy"), (1.01, "exploding")])
 def test_the_threshold_of_exploding(factor, word):
-    assert verdict_of_step(np.array([thresholds.EXPLODING_RATIO * factor, 1.0])) == word
+    assert health(np.array([thresholds.EXPLODING_RATIO * factor, 1.0])) == word
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
 @pytest.mark.parametrize("word", PROFILES)
 def test_the_scale_of_the_loss_does_not_matter(word, scale):
-    assert verdict_of_step(PROFILES[word] * scale) == word
+    assert health(PROFILES[word] * scale) == word
 
 
 def test_bounds_of_float32():
     level = np.ones(3)
-    assert verdict_of_step(level * 1e35) == "exploding"
-    assert verdict_of_step(level * 1e-25) == "vanishing"
-    assert verdict_of_step(level * np.inf) == "non-finite"
+    assert health(level * 1e35) == "exploding"
+    assert health(level * 1e-25) == "vanishing"
+    assert health(level * np.inf) == "non-finite"
     assert float(np.finfo("float32").max) < (thresholds.EXPLODING_NORM * 1.01) ** 2
     assert np.float32(thresholds.VANISHING_NORM * 0.99) ** 2 < np.finfo("float32").smallest_normal
 
@@ -65,12 +66,12 @@ def test_an_update_below_the_threshold_is_rounded_away():
 
 
 def test_zeros_below_a_decay_belong_to_the_decay():
-    assert verdict_of_step(np.array([0.0, 0.0, 1e-37, 1e-18, 1.0])) == "vanishing"
+    assert health(np.array([0.0, 0.0, 1e-37, 1e-18, 1.0])) == "vanishing"
 
 
 def test_layers_without_a_gradient_are_left_out():
     frozen = np.ma.array([1e-30, 1.0, 1.0], mask=[True, False, False])
-    assert verdict_of_step(frozen) == "healthy"
+    assert health(frozen) == "healthy"
     assert verdict(trace_of(frozen, frozen)) == "healthy"
 
 

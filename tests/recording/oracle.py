@@ -19,13 +19,41 @@ def step(model, loss, x, y, rate):
     return {id(v): None if gradient is None else gradient.astype(np.float64) for v, gradient in pairs}
 
 
+def follow(model, loss, optimizer, batches):
+    """Trains the model with an optimizer; returns, for each batch, gradients, and weights before and after, by id."""
+    steps = []
+    for x, y in batches:
+        variables = model.trainable_variables
+        gradients = GRADIENTS[keras.backend.backend()](model, loss, x, y, variables)
+        before = by_id(variables)
+        present = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
+        tensors = [keras.ops.convert_to_tensor(gradient) for gradient, _ in present]
+        optimizer.apply(tensors, [variable for _, variable in present])
+        wide = {
+            id(v): None if gradient is None else gradient.astype(np.float64)
+            for v, gradient in zip(variables, gradients, strict=True)
+        }
+        steps.append((wide, before, by_id(variables)))
+    return steps
+
+
+def by_id(variables):
+    return {id(v): keras.ops.convert_to_numpy(keras.ops.cast(v, "float32")).astype(np.float64) for v in variables}
+
+
+def ratios(steps, layers):
+    """steps x layers: the norm of what a step changed over that of what was there before."""
+    changes = [{key: after[key] - before[key] for key in before} for _, before, after in steps]
+    return norms(changes, layers) / norms([before for _, before, _ in steps], layers)
+
+
 def _tensorflow(model, loss, x, y, variables):
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
-        value = loss(y, model(x))
+        value = loss(y, model(x, training=True))
     gradients = tape.gradient(value, [variable.value for variable in variables])
-    return [None if gradient is None else tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
+    return [None if gradient is None else keras.ops.convert_to_numpy(gradient) for gradient in gradients]
 
 
 def _jax(model, loss, x, y, variables):
@@ -34,16 +62,21 @@ def _jax(model, loss, x, y, variables):
     fixed = [variable.value for variable in model.non_trainable_variables]
 
     def of(values):
-        return loss(y, model.stateless_call(values, fixed, x)[0])
+        predicted, updated = model.stateless_call(values, fixed, x, training=True)
+        return loss(y, predicted), updated
 
-    return [np.asarray(gradient) for gradient in jax.grad(of)([variable.value for variable in variables])]
+    gradients, updated = jax.grad(of, has_aux=True)([variable.value for variable in variables])
+    for variable, value in zip(model.non_trainable_variables, updated, strict=True):
+        variable.assign(value)
+    return [np.asarray(gradient) for gradient in gradients]
 
 
 def _torch(model, loss, x, y, variables):
-    model.zero_grad()
-    loss(keras.ops.convert_to_tensor(y), model(x)).backward()
+    for variable in variables:  # model.zero_grad() does not know those that LoRA added
+        variable.value.grad = None
+    loss(keras.tree.map_structure(keras.ops.convert_to_tensor, y), model(x, training=True)).backward()
     gradients = [variable.value.grad for variable in variables]
-    return [None if gradient is None else gradient.numpy(force=True).copy() for gradient in gradients]
+    return [None if gradient is None else keras.ops.convert_to_numpy(gradient).copy() for gradient in gradients]
 
 
 GRADIENTS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}

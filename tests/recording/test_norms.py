@@ -1,9 +1,5 @@
 """Each recorded norm is that of a training loop by hand."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import keras
 import models
 import numpy as np
@@ -176,11 +172,3 @@ def test_more_steps_than_wait_on_the_device(group):
     model.fit(x, x, batch_size=1, shuffle=False, verbose=0, callbacks=[logger])
     np.testing.assert_array_equal(logger.trace.steps, np.arange(300))
     np.testing.assert_allclose(logger.trace.global_norm, x[:, 0], rtol=1e-6)
-
-
-@pytest.mark.backend("tensorflow")
-@pytest.mark.parametrize("arguments", [["1"], ["3"], ["1", "0.1"], ["overflow"]])
-def test_two_replicas(arguments):
-    script = Path(__file__).with_name("two_replicas.py")
-    result = subprocess.run([sys.executable, str(script), *arguments], capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr

@@ -1,0 +1,43 @@
+"""Measures of tensors, computed on the device: one file for each backend, with the same table `MEASURES`.
+
+    name, columns (a tensor, or None where there is none) -> one number for each column, `ABSENT` where there is none
+
+A norm is right wherever the entries are normal, finite numbers of float32: no square under- or overflows.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+NORMS = ("gradient", "accumulated", "weight", "change")
+"""Norms: of the gradient of this step; of what accumulated, with this step's, divided by the number of steps; of the
+weights before the step; of what the step changed in them."""
+
+NUMBERS = ("largest", "peak", "nonzeros", "nonfinite")
+"""The largest absolute entry of the gradient, and of that which an update uses; how many entries are not zero, or not
+finite."""
+
+LEAST_SAFE_SQUARE = 1e-20
+"""From here to the largest float32 a sum of squares is right as it is. Below it, squares may have been lost: each lost
+one was under 2**-126, so a sum of n of them that still reaches 1e-20 is wrong by n * 1.2e-18 of itself at the most."""
+
+RESCALING = 2.0**90
+"""Unsafe numbers are multiplied (or divided) by this before they are squared, which is exact. The smallest normal
+float32 then has the square 2**-72; the largest, 2**76, and 2**51 of those can still be added up."""
+
+ABSENT = -1.0
+"""What stands in a row where a variable had no gradient. No measure is negative, and NaN is one that users must see."""
+
+
+def norms_of(squares: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Norms in float64, from sums of squares of what was multiplied by a factor."""
+    present = squares != ABSENT
+    norms = np.sqrt(np.where(present, squares, 0.0).astype(np.float64)) / factors
+    return np.where(present, norms, ABSENT)
+
+
+def with_absent(values: list[Any], arranged: Sequence[Any], absent: Any) -> list[Any]:
+    """Puts the values of what is present in its places, and this one in all others."""
+    present = iter(values)
+    return [absent if one is None else next(present) for one in arranged]

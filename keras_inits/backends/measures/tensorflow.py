@@ -1,0 +1,106 @@
+"""TensorFlow's measures, in a graph or not."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_inits.backends.measures import ABSENT, LEAST_SAFE_SQUARE, NORMS, RESCALING, with_absent
+
+Tensor = Any
+
+LONGEST_SUM = 2**18
+"""XLA adds up long or many-dimensional sums nearly one after the other on a processor, in float32: 1e7 equal squares
+come out wrong by 2e-4, a 3 x 3 x 512 x 512 kernel by 1e-4. Up to this size they are right to 3e-6, whatever their
+shape; longer ones, flat and in pieces of it, to 1e-6."""
+
+
+def _norms(arranged: list[Tensor]) -> Tensor:
+    """For all columns the sums of squares, then for all the factors that the numbers had when they were squared."""
+    present = [one for one in arranged if one is not None]
+    plain = _sums_of_squares(present)
+    squares, factors = _branch(tf.reduce_all(_is_safe(plain)), _as_they_are, _rescaled, [plain, *present])
+    return tf.concat([_with_absent(squares, arranged, ABSENT), _with_absent(factors, arranged, 1.0)], 0)
+
+
+def _numbers(number: Callable[[Tensor], Tensor]) -> Callable[[list[Tensor]], Tensor]:
+    def numbers(arranged: list[Tensor]) -> Tensor:
+        return tf.stack(with_absent([number(one) for one in arranged if one is not None], arranged, ABSENT))
+
+    return numbers
+
+
+def _largest(tensor: Tensor) -> Tensor:
+    # An empty one has no largest, and a maximum may lose a NaN.
+    largest = tf.maximum(tf.reduce_max(tf.abs(tensor)), 0.0)
+    return tf.where(tf.reduce_any(tf.math.is_nan(tensor)), np.nan, largest)
+
+
+def _count(tensor: Tensor) -> Tensor:
+    return tf.reduce_sum(tf.cast(tensor, tf.float32))
+
+
+MEASURES: dict[str, Callable[[list[Tensor]], Tensor]] = {
+    **dict.fromkeys(NORMS, _norms),
+    **dict.fromkeys(("largest", "peak"), _numbers(_largest)),
+    "nonzeros": _numbers(lambda tensor: _count(tf.not_equal(tensor, 0.0))),
+    "nonfinite": _numbers(lambda tensor: _count(~tf.math.is_finite(tensor))),
+}
+
+
+def _with_absent(values: Tensor, arranged: list[Tensor], absent: float) -> Tensor:
+    if all(one is not None for one in arranged):
+        return values
+    numbers = iter(range(len(arranged)))
+    places = with_absent(list(numbers), arranged, sum(one is not None for one in arranged))
+    return tf.gather(tf.concat([values, [absent]], 0), places)
+
+
+def _is_safe(squares: Tensor) -> Tensor:
+    return (squares >= LEAST_SAFE_SQUARE) & (squares < np.inf)
+
+
+def _as_they_are(plain: Tensor, *_: Tensor) -> tuple[Tensor, Tensor]:
+    return plain, tf.ones_like(plain)
+
+
+def _rescaled(plain: Tensor, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+    factors = tf.where(_is_safe(plain), 1.0, tf.where(plain < LEAST_SAFE_SQUARE, RESCALING, 1.0 / RESCALING))
+    pairs = zip(gradients, tf.unstack(factors), strict=True)
+    return _sums_of_squares([gradient * factor for gradient, factor in pairs]), factors
+
+
+def _branch(condition: Tensor, then: Callable[..., Any], otherwise: Callable[..., Any], operands: list[Tensor]) -> Any:
+    """`tf.cond`, which would slow the whole step down: its graph would be run by the executor for graphs that loop."""
+    if tf.executing_eagerly():
+        return (then if condition else otherwise)(*operands)
+    shapes = [tf.TensorSpec(x.shape, x.dtype, name=f"operand_{i}") for i, x in enumerate(operands)]
+    functions = [tf.function(f, autograph=False).get_concrete_function(*shapes) for f in (then, otherwise)]
+    types = [output.dtype for output in functions[0].outputs]
+    return tf.raw_ops.StatelessIf(
+        cond=condition, input=operands, Tout=types, then_branch=functions[0], else_branch=functions[1]
+    )
+
+
+def _sums_of_squares(gradients: Iterable[Tensor]) -> Tensor:
+    return 2.0 * tf.stack([_half_sum_of_squares(gradient) for gradient in gradients])
+
+
+def _half_sum_of_squares(gradient: Tensor) -> Tensor:
+    pieces, rest = divmod(gradient.shape.num_elements() or 0, LONGEST_SUM)
+    if not pieces:
+        return tf.nn.l2_loss(gradient)
+    split = tf.split(tf.reshape(gradient, [-1]), [LONGEST_SUM] * pieces + [rest])
+    return tf.add_n([tf.nn.l2_loss(piece) for piece in split])
+
+
+def dense(gradient: Tensor) -> Tensor:
+    """The gradient in float32, or of an embedding the rows that it touches, each added up over its repetitions."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return tf.cast(gradient, tf.float32)
+    order = tf.argsort(gradient.indices)
+    indices = tf.gather(gradient.indices, order)
+    values = tf.gather(tf.cast(gradient.values, tf.float32), order)
+    runs = tf.cumsum(tf.cast(indices[1:] != indices[:-1], tf.int32))
+    return tf.math.unsorted_segment_sum(values, tf.concat([[0], runs], 0), tf.size(indices))

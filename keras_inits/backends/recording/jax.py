@@ -1,0 +1,189 @@
+"""JAX's recording step: the compiled step also returns a row for each call of an optimizer."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+from jax.extend.core import get_opaque_trace_state
+
+from keras_inits.backends import swapped
+from keras_inits.backends.measures import NORMS, norms_of
+from keras_inits.backends.measures.jax import MEASURES
+from keras_inits.backends.recording import (
+    NO_ROWS,
+    FetchedRows,
+    Plan,
+    accumulators,
+    innermost,
+    loss_scale,
+    made_by_keras,
+    unscaled,
+)
+
+Tensor = Any
+Row = dict[str, Tensor]
+
+
+class RecordingStep:
+    """A training function made by Keras whose optimizers also leave rows.
+
+    Args:
+        model: The compiled model.
+        plan: What a row holds, and of which steps and optimizers.
+    """
+
+    def __init__(self, model: Any, plan: Plan) -> None:
+        if keras.config.is_nnx_enabled():
+            raise NotImplementedError("Keras calls the class's train_step in NNX mode, which leaves no room for a row")
+        self.failure: Exception | None = None
+        self.may_skip_steps = self.clips_before = False
+        self.steps = 0
+        self._plan = plan
+        self._rows: list[tuple[int, Row]] = []
+        self._released = 0  # how many rows were let go, having been fetched
+        self._function = self._made(model)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Runs the step or steps that Keras's own training function would run."""
+        return self._function(*arguments)
+
+    def start(self, step: int) -> None:
+        """Goes on counting steps from here."""
+        self.steps = step
+
+    def fetch(self, since: int) -> tuple[int, FetchedRows]:
+        """How many rows there were so far, and those from row `since` on; what came before them is let go."""
+        del self._rows[: since - self._released]
+        self._released = since
+        steps = np.array([step for step, _ in self._rows], np.int64)
+        if not len(steps):
+            return since, NO_ROWS
+        fetched = jax.device_get([row for _, row in self._rows])
+        rows = {name: np.array([row[name] for row in fetched]) for name in fetched[0]}
+        measures = {
+            name: norms_of(rows[name][:, 0], rows[name][:, 1]) if name in NORMS else rows[name].astype(np.float64)
+            for name in self._plan.measures
+        }
+        optimizers, accumulated = (rows[name].astype(np.int64) for name in ("optimizer", "accumulated calls"))
+        return since + len(steps), FetchedRows(steps, optimizers, accumulated, unscaled(measures, rows["scale"]))
+
+    def _made(self, model: Any) -> Callable[..., Any]:
+        recording, plain = self._jitted(model, self._recording(model.train_step)), None
+        if self._plan.every > 1:  # two compiled steps: a branch inside of one would cost as much as the rows do
+            plain = self._jitted(model, model.train_step)
+
+        def step(state: Any, data: Any) -> Any:
+            if plain is not None and self.steps % self._plan.every:
+                logs, state = plain(state, data)
+                self.steps += 1
+                return logs, state
+            (logs, rows), state = recording(state, data)
+            self._rows += [(self.steps, row) for row in rows]
+            self.steps += 1 if rows else 0
+            return logs, state
+
+        return model._make_function(step)  # type: ignore[no-any-return]
+
+    def _jitted(self, model: Any, train_step: Callable[..., Any]) -> Callable[..., Any]:
+        """The step as Keras compiles it, before it is wrapped in the loop over `steps_per_execution`."""
+        steps: list[Callable[..., Any]] = []
+        with swapped(model, "_make_function", steps.append):
+            made_by_keras(model, train_step)
+        if len(steps) != 1:
+            raise NotImplementedError("The model's make_train_function does not call Keras's _make_function")
+        return steps[0]
+
+    def _recording(self, train_step: Callable[..., Any]) -> Callable[..., Any]:
+        def recording_step(state: Any, data: Any) -> Any:
+            rows: list[Row] = []
+            with contextlib.ExitStack() as stack:
+                for index, optimizer in enumerate(self._plan.optimizers):
+                    seam = self._recording_apply(index, optimizer, rows)
+                    stack.enter_context(swapped(optimizer, "stateless_apply", seam))
+                logs, state = train_step(state, data)
+            return (logs, tuple(rows)), state
+
+        return recording_step
+
+    def _recording_apply(self, index: int, optimizer: Any, rows: list[Row]) -> Callable[..., Any]:
+        apply, here = optimizer.stateless_apply, get_opaque_trace_state()  # type: ignore[no-untyped-call]
+
+        def recording_apply(optimizer_variables: Any, grads: Any, trainable_variables: Any) -> Any:
+            result = apply(optimizer_variables, grads, trainable_variables)
+            try:
+                if get_opaque_trace_state() != here:  # type: ignore[no-untyped-call]
+                    raise NotImplementedError("The optimizer is called inside of a loop or branch of JAX")
+                operands = self._operands(optimizer, optimizer_variables, grads, trainable_variables, result[0])
+                rows.append(_on_all_devices(_row(self._plan.measures, index, operands)))
+            except Exception as error:  # whatever goes wrong with a record, training goes on
+                self.failure = error
+            return result
+
+        return recording_apply
+
+    def _operands(
+        self, optimizer: Any, optimizer_variables: Any, gradients: Any, before: Any, after: Any
+    ) -> dict[str, Any]:
+        """What is measured, and the numbers of a row; a value of the optimizer is among its variables."""
+        variables = optimizer._trainable_variables
+        inner, arrange = innermost(optimizer), self._plan.arrange
+        values = {id(variable): value for variable, value in zip(optimizer.variables, optimizer_variables, strict=True)}
+        arranged = arrange(gradients, variables)
+        if all(gradient is None for gradient in arranged):
+            raise ValueError("no layer of the model has a gradient")
+        number = inner.gradient_accumulation_steps or 1
+        waiting: Sequence[Any] = accumulators(optimizer, variables) if number > 1 else ()
+        scale = loss_scale(optimizer)
+        operands = {
+            "gradient": arranged,
+            "waiting": arrange([values[id(one)] for one in waiting], variables) if waiting else None,
+            "number": number,
+            "scale": 1.0 if scale is None else values[id(scale)] if isinstance(scale, keras.Variable) else scale,
+            "accumulated calls": values[id(inner._iterations)] % number,
+        }
+        if "weight" in self._plan.measures or "change" in self._plan.measures:
+            operands |= {"before": arrange(before, variables), "after": arrange(after, variables)}
+        return operands
+
+
+def _on_all_devices(row: Row) -> Row:
+    """Has each process of a distributed job hold the whole row."""
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return row
+    sharding = jax.sharding.NamedSharding(distribution.device_mesh.backend_mesh, jax.sharding.PartitionSpec())
+    return jax.lax.with_sharding_constraint(row, sharding)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _row(measures: tuple[str, ...], optimizer: int, operands: dict[str, Any]) -> Row:
+    # Fenced, or XLA fuses the sums into the backward pass and computes parts of that twice.
+    operands = jax.lax.optimization_barrier(operands)  # type: ignore[no-untyped-call]
+    gradients, scale = _float32(operands["gradient"]), jnp.asarray(operands["scale"], jnp.float32)
+    waiting = operands["waiting"] or [0.0] * len(gradients)
+    used = [
+        None if gradient is None else (gradient / scale + wait) / operands["number"]
+        for gradient, wait in zip(gradients, waiting, strict=True)
+    ]
+    tensors = dict.fromkeys(("gradient", "largest", "nonzeros", "nonfinite"), gradients)
+    tensors |= dict.fromkeys(("accumulated", "peak"), used)
+    if "before" in operands:
+        before, after = (_where(gradients, _float32(operands[name])) for name in ("before", "after"))
+        changes = [None if old is None else new - old for old, new in zip(before, after, strict=True)]
+        tensors |= {"weight": before, "change": changes}
+    row = {name: MEASURES[name](tensors[name]) for name in measures}
+    numbers = {"scale": scale, "accumulated calls": operands["accumulated calls"], "optimizer": optimizer}
+    return row | {name: jnp.asarray(number, jnp.float32) for name, number in numbers.items()}
+
+
+def _float32(tensors: list[Tensor]) -> list[Tensor]:
+    return [None if one is None else one.astype(jnp.float32) for one in tensors]
+
+
+def _where(gradients: list[Tensor], tensors: list[Tensor]) -> list[Tensor]:
+    return [None if gradient is None else one for gradient, one in zip(gradients, tensors, strict=True)]

@@ -1,0 +1,268 @@
+"""TensorFlow's recording step: in the trace of the step, each call of an optimizer also writes a row into a ring."""
+
+import contextlib
+import functools
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_inits.backends import swapped
+from keras_inits.backends.measures import NORMS, norms_of
+from keras_inits.backends.measures.tensorflow import MEASURES, dense
+from keras_inits.backends.recording import (
+    NO_ROWS,
+    ROWS_WAITING,
+    FetchedRows,
+    Plan,
+    accumulators,
+    innermost,
+    loss_scale,
+    made_by_keras,
+    unscaled,
+)
+
+Tensor = Any
+
+STEP_BASE = 2**20
+"""A row is float32, which holds whole numbers up to 2**24: the number of a step stands in two places."""
+
+
+@dataclass
+class Call:
+    """What is known of one call of an optimizer before it runs."""
+
+    optimizer: int
+    variables: Sequence[Any]
+    gradients: Sequence[Tensor]
+    scale: Tensor
+    accumulated: Tensor
+    waiting: list[Tensor]  # what accumulated in calls before
+    weights: list[Tensor]
+
+
+class RecordingStep:
+    """A training function made by Keras whose optimizers also leave rows.
+
+    Args:
+        model: The compiled model.
+        plan: What a row holds, and of which steps and optimizers.
+    """
+
+    def __init__(self, model: Any, plan: Plan) -> None:
+        self.failure: Exception | None = None
+        self._model, self._plan, self._strategy = model, plan, model.distribute_strategy
+        self._replicated = self._strategy.num_replicas_in_sync > 1
+        self.clips_before = self._replicated and any(_clips(innermost(one)) for one in plan.optimizers)
+        if self.clips_before:
+            warnings.warn(
+                "GradientNormLogger records gradients after clipping here: under a strategy of several replicas Keras "
+                "clips each replica's gradient, and adds them up then. It expects an optimizer that does not clip to "
+                "record what was there before. Leave out clipnorm, clipvalue and global_clipnorm to see it.",
+                stacklevel=2,
+            )
+        # A step that overflows is then skipped before anything is added up, and leaves no row.
+        self.may_skip_steps = self._replicated and any(hasattr(one, "initial_scale") for one in plan.optimizers)
+        self._capacity = max(ROWS_WAITING, model.steps_per_execution)
+        self._numbers = self._variable(np.zeros(2, np.int64))  # of steps, and of rows
+        self._ring: tf.Variable | None = None
+        self._thread = threading.local()  # replicas are traced in threads of their own
+        self._function = self._made(model)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Runs the step or steps that Keras's own training function would run."""
+        if self._ring is None:
+            self._prepare()
+        with contextlib.ExitStack() as stack:
+            for index, outermost in enumerate(self._plan.optimizers):
+                optimizer = innermost(outermost) if self._replicated else outermost
+                stack.enter_context(swapped(optimizer, "apply", self._recording_apply(index, optimizer)))
+                if self._replicated:
+                    name = "_all_reduce_sum_gradients"
+                    stack.enter_context(swapped(optimizer, name, self._after_reduction(getattr(optimizer, name))))
+            return self._function(*arguments)
+
+    @property
+    def steps(self) -> int:
+        """How many steps were trained, recorded or not."""
+        return int(self._numbers.numpy()[0])
+
+    def start(self, step: int) -> None:
+        """Goes on counting steps from here."""
+        self._numbers.assign(np.array([step, self._numbers.numpy()[1]]))
+
+    def fetch(self, since: int) -> tuple[int, FetchedRows]:
+        """How many rows were written so far, and those from row `since` on that are still held."""
+        count = int(self._numbers.numpy()[1])
+        held = np.arange(max(since, count - self._capacity), count)
+        if self._ring is None or not len(held):
+            return count, NO_ROWS
+        rows = self._ring.numpy()[held % self._capacity]
+        scales, accumulated, optimizers, high, low = rows[:, -5:].T
+        steps = high.astype(np.int64) * STEP_BASE + low.astype(np.int64)
+        parts = iter(np.split(rows[:, :-5], self._width(), axis=1))
+        measures = {
+            name: norms_of(next(parts), next(parts)) if name in NORMS else next(parts).astype(np.float64)
+            for name in self._plan.measures
+        }
+        return count, FetchedRows(
+            steps, optimizers.astype(np.int64), accumulated.astype(np.int64), unscaled(measures, scales)
+        )
+
+    def _made(self, model: Any) -> Callable[..., Any]:
+        train_step = model.train_step
+
+        @functools.wraps(train_step)
+        def step(*arguments: Any) -> Any:
+            self._thread.is_first = True  # the next call of an optimizer is the first of this step
+            return train_step(*arguments)
+
+        return made_by_keras(model, step)  # type: ignore[no-any-return]
+
+    def _prepare(self) -> None:
+        # A variable that is made in a trace has TensorFlow trace again, so the ring is made here if its width is known.
+        try:
+            if all(layer.built for layer in self._model._flatten_layers()):
+                self._make_ring(len(self._plan.arrange((), ())))
+        except Exception as error:
+            self.failure = error
+
+    def _width(self) -> int:
+        """How many numbers a row has for each column."""
+        return sum(2 if name in NORMS else 1 for name in self._plan.measures)
+
+    def _make_ring(self, columns: int) -> None:
+        self._ring = self._variable(np.zeros((self._capacity, self._width() * columns + 5), np.float32))
+
+    def _variable(self, value: Any) -> tf.Variable:
+        # The first trace may be what creates the model's variables, and so the first to know how wide a row is.
+        with tf.init_scope(), self._strategy.scope():
+            first = tf.VariableAggregation.ONLY_FIRST_REPLICA
+            return tf.Variable(value, trainable=False, aggregation=first, name="keras_inits_recording")
+
+    def _recording_apply(self, index: int, optimizer: Any) -> Callable[..., Any]:
+        apply = optimizer.apply
+
+        def recording_apply(grads: Any, trainable_variables: Any = None) -> Any:
+            grads = list(grads)
+            if trainable_variables is not None:
+                trainable_variables = list(trainable_variables)
+            call = self._attempt(self._before, index, optimizer, grads, trainable_variables)
+            result = apply(grads, trainable_variables)
+            if call is not None:
+                self._attempt(self._after, call)
+            return result
+
+        return recording_apply
+
+    def _after_reduction(self, reduce: Callable[..., Any]) -> Callable[..., Any]:
+        def recording_reduction(grads_and_vars: Any) -> Any:
+            self._thread.reduced = list(reduce(grads_and_vars))
+            return self._thread.reduced
+
+        return recording_reduction
+
+    def _attempt(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except Exception as error:  # whatever goes wrong with a record, training goes on
+            self.failure = error
+            return None
+
+    def _before(self, index: int, optimizer: Any, gradients: list[Tensor], variables: Any) -> Call:
+        variables = optimizer._trainable_variables if variables is None else variables
+        inner, measures = innermost(optimizer), self._plan.measures
+        number = inner.gradient_accumulation_steps or 1
+        scale = loss_scale(optimizer)
+        self._thread.reduced = None
+        waiting = accumulators(optimizer, variables) if number > 1 else []
+        needs_weights = "weight" in measures or "change" in measures
+        return Call(
+            index,
+            variables,
+            gradients,
+            tf.identity(tf.cast(1.0 if scale is None else scale, tf.float32)),
+            tf.cast(inner._iterations % number, tf.float32),
+            [None if one is None else tf.convert_to_tensor(one) for one in waiting],
+            _values(variables) if needs_weights else [],
+        )
+
+    def _after(self, call: Call) -> None:
+        gradients, variables = call.gradients, call.variables
+        if self._replicated:
+            if self._thread.reduced is None:  # the optimizer found nothing to apply
+                return
+            gradients, variables = zip(*self._thread.reduced, strict=True)
+        arranged = self._plan.arrange(gradients, variables)
+        if self._ring is None:
+            self._make_ring(len(arranged))
+        numbers, first = self._numbers, int(getattr(self._thread, "is_first", True))
+        self._thread.is_first = False
+        step = numbers[0] - (1 - first)
+        due = tf.equal(step % self._plan.every, 0)
+        row = functools.partial(self._row, call, arranged, step)
+        if self._replicated:  # where neither a branch nor an indexed write may hold a variable
+            slots = tf.range(self._capacity, dtype=tf.int64)
+            here = due & tf.equal(slots, numbers[1] % self._capacity)
+            self._ring.assign(tf.where(here[:, None], row()[None], self._ring))  # type: ignore[union-attr]
+        elif self._plan.every == 1:
+            self._write(row)
+        else:
+            tf.cond(due, lambda: self._write(row), lambda: due)
+        # Nothing else holds the count back from going up for a step whose data were at their end.
+        with tf.control_dependencies([getattr(g, "values", g) for g in arranged if g is not None]):
+            numbers.assign_add(tf.stack([tf.constant(first, tf.int64), tf.cast(due, tf.int64)]))
+
+    def _write(self, row: Callable[[], Tensor]) -> Tensor:
+        self._ring.scatter_nd_update([[self._numbers[1] % self._capacity]], [row()])  # type: ignore[union-attr]
+        return tf.constant(True)
+
+    def _row(self, call: Call, arranged: list[Tensor], step: Tensor) -> Tensor:
+        """The measures, then the loss scale, how many calls had accumulated, which optimizer, and the step."""
+        measures = self._plan.measures
+        gradients = [None if gradient is None else dense(gradient) for gradient in arranged]
+        tensors = dict.fromkeys(("gradient", "largest", "nonzeros", "nonfinite"), gradients)
+        if "accumulated" in measures or "peak" in measures:
+            tensors |= dict.fromkeys(("accumulated", "peak"), self._used(call, arranged, gradients))
+        if call.weights:
+            before, after = (
+                [
+                    None if gradient is None else tf.cast(weight, tf.float32)
+                    for weight, gradient in zip(self._plan.arrange(weights, call.variables), arranged, strict=True)
+                ]
+                for weights in (call.weights, _values(call.variables))
+            )
+            changes = [None if old is None else new - old for old, new in zip(before, after, strict=True)]
+            tensors |= {"weight": before, "change": changes}
+        parts = [MEASURES[name](tensors[name]) for name in measures]
+        extras = [call.scale, call.accumulated, float(call.optimizer), step // STEP_BASE, step % STEP_BASE]
+        return tf.concat([*parts, [tf.cast(extra, tf.float32) for extra in extras]], 0)
+
+    def _used(self, call: Call, arranged: list[Tensor], gradients: list[Tensor]) -> list[Tensor]:
+        """What an update at this call would use, before it is clipped."""
+        if not call.waiting:
+            return [None if gradient is None else gradient / call.scale for gradient in gradients]
+        number = innermost(self._plan.optimizers[call.optimizer]).gradient_accumulation_steps
+        waiting = self._plan.arrange(call.waiting, call.variables)
+        return [
+            None if gradient is None else _mean(gradient, wait, call.scale, number)
+            for gradient, wait in zip(arranged, waiting, strict=True)
+        ]
+
+
+def _values(variables: Sequence[Any]) -> list[Tensor]:
+    return [tf.convert_to_tensor(getattr(variable, "value", variable)) for variable in variables]
+
+
+def _clips(optimizer: Any) -> bool:
+    return any(getattr(optimizer, name) is not None for name in ("clipnorm", "clipvalue", "global_clipnorm"))
+
+
+def _mean(gradient: Tensor, waiting: Tensor, scale: Tensor, number: int) -> Tensor:
+    """What accumulated, with this gradient: as Keras has it at an update."""
+    total = tf.cast(tf.convert_to_tensor(gradient), tf.float32) / scale
+    return (total if waiting is None else total + tf.cast(waiting, tf.float32)) / number

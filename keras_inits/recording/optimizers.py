@@ -1,0 +1,53 @@
+"""The optimizers that train a model: the one it was compiled with, and those that it holds under other names."""
+
+import operator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import keras
+
+
+def optimizers_of(model: Any, names: Sequence[str] | None) -> tuple[Any, ...]:
+    """Returns the named optimizers, or all that are found in the model and its layers, each once.
+
+    Args:
+        model: A compiled model.
+        names: Attributes of the model, such as `"generator_optimizer"` or `"generator.optimizer"`; None for all.
+
+    Raises:
+        ValueError: If an attribute is missing, or is no optimizer.
+    """
+    found = _found(model) if names is None else (_named(model, name) for name in names)
+    return tuple({id(optimizer): optimizer for optimizer in found}.values())
+
+
+def _found(model: Any) -> Iterator[Any]:
+    yield model.optimizer
+    for layer in model._flatten_layers():
+        for value in vars(layer).values():
+            held = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else (value,)
+            yield from _optimizers_in(held)
+
+
+def _optimizers_in(values: Iterable[Any]) -> Iterator[Any]:
+    return (value for value in values if isinstance(value, keras.optimizers.Optimizer))
+
+
+def _named(model: Any, name: str) -> Any:
+    optimizer = operator.attrgetter(name)(model) if _has(model, name) else None
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        names = [key for key, value in vars(model).items() if isinstance(value, keras.optimizers.Optimizer)]
+        raise ValueError(
+            f"GradientNormLogger received optimizer={name!r}, and the model {model.name!r} has "
+            f"{'no such attribute' if optimizer is None else f'{optimizer!r} there'}. It expects the name of an "
+            f"attribute that holds a Keras optimizer. Pass one of {', '.join(map(repr, sorted(names)))}."
+        )
+    return optimizer
+
+
+def _has(model: Any, name: str) -> bool:
+    try:
+        operator.attrgetter(name)(model)
+    except AttributeError:
+        return False
+    return True

@@ -1,0 +1,134 @@
+"""From rows as the device leaves them to a trace: measures of variables become quantities of layers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_inits.backends.measures import ABSENT
+from keras_inits.backends.recording import FetchedRows, innermost
+from keras_inits.recording.columns import Columns
+from keras_inits.recording.quantities import ACCUMULATE, SKIP, UPDATE
+from keras_inits.recording.trace import GradientTrace
+
+MEASURES = {
+    "gradient": ("gradient",),
+    "weight": ("weight",),
+    "update": ("weight", "change"),
+    "largest": ("largest",),
+    "zeros": ("nonzeros",),
+    "nonfinite": ("nonfinite",),
+}
+"""What has to be measured for each quantity."""
+
+
+def measures_for(quantities: Sequence[str], optimizers: Sequence[Any]) -> tuple[str, ...]:
+    """What is to be measured, with what these optimizers' clipping and accumulating call for."""
+    wanted = [measure for quantity in quantities for measure in MEASURES[quantity]]
+    inner = [innermost(optimizer) for optimizer in optimizers]
+    if any(optimizer.gradient_accumulation_steps for optimizer in inner):
+        wanted.append("accumulated")
+    if any(optimizer.clipvalue for optimizer in inner):
+        wanted.append("peak")
+    return tuple(dict.fromkeys(wanted))
+
+
+def read(
+    rows: FetchedRows, columns: Columns, optimizers: Sequence[Any], quantities: Sequence[str], sees_clipping: bool
+) -> GradientTrace:
+    """Returns what the rows say.
+
+    Args:
+        rows: At least one.
+        columns: Which variable a column is.
+        optimizers: Those that the rows are of, in the order of their numbers.
+        quantities: Those that are wanted.
+        sees_clipping: Whether the gradients were seen before they were clipped.
+    """
+    outcomes = np.array([_outcome(rows, row, optimizers) for row in range(len(rows))])
+    clipped = np.ma.MaskedArray(np.zeros(len(rows), bool), mask=True)
+    for row in np.flatnonzero(outcomes == UPDATE).tolist() if sees_clipping else ():
+        clipped[row] = _is_clipped(rows, row, optimizers)
+    groups = _groups(rows)
+    if len(groups) < len(rows):
+        rows, outcomes, clipped = _merged(rows, groups, outcomes, clipped)
+    tracked = {
+        name: table
+        for name, table in _tracked(rows, columns, outcomes).items()
+        if name in quantities or name == "accumulated"
+    }
+    norms = columns.norms(rows.measures["gradient"])
+    return GradientTrace(rows.steps, columns.names, norms, tracked, outcomes, clipped)
+
+
+def _tracked(rows: FetchedRows, columns: Columns, outcomes: np.ndarray) -> dict[str, np.ma.MaskedArray]:
+    measures, tracked = rows.measures, {}
+    if "accumulated" in measures:
+        tracked["accumulated"] = columns.norms(measures["accumulated"])
+        tracked["accumulated"][outcomes != UPDATE] = np.ma.masked
+    if "weight" in measures:
+        tracked["weight"] = columns.norms(measures["weight"])
+    if "change" in measures:
+        change = columns.norms(measures["change"])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = change.data / tracked["weight"].data
+        tracked["update"] = np.ma.MaskedArray(np.where(change.data == 0, 0.0, ratio), mask=change.mask)
+    if "largest" in measures:
+        tracked["largest"] = columns.largest(measures["largest"])
+    if "nonzeros" in measures:
+        present = measures["nonzeros"] != ABSENT
+        counts = columns.sums(measures["nonzeros"])
+        sizes = columns.sums(np.where(present, columns.sizes, ABSENT))
+        tracked["zeros"] = np.ma.MaskedArray(1.0 - counts.data / np.maximum(sizes.data, 1.0), mask=counts.mask)
+    if "nonfinite" in measures:
+        tracked["nonfinite"] = columns.sums(measures["nonfinite"])
+    return tracked
+
+
+def _outcome(rows: FetchedRows, row: int, optimizers: Sequence[Any]) -> str:
+    optimizer = optimizers[rows.optimizers[row]]
+    if hasattr(optimizer, "initial_scale") and not np.isfinite(rows.measures["gradient"][row]).all():
+        return SKIP
+    number = innermost(optimizer).gradient_accumulation_steps or 1
+    return UPDATE if rows.accumulated[row] == number - 1 else ACCUMULATE
+
+
+def _is_clipped(rows: FetchedRows, row: int, optimizers: Sequence[Any]) -> Any:
+    """Whether Keras clips the gradient of this row; masked if it never does."""
+    optimizer = innermost(optimizers[rows.optimizers[row]])
+    used = "accumulated" if optimizer.gradient_accumulation_steps else "gradient"
+    norms = np.where(rows.measures[used][row] == ABSENT, 0.0, rows.measures[used][row])
+    if optimizer.clipnorm:
+        return bool((norms > optimizer.clipnorm).any())
+    if optimizer.global_clipnorm:
+        return bool(np.sqrt(np.sum(norms**2)) > optimizer.global_clipnorm)
+    if optimizer.clipvalue:
+        return bool((rows.measures["peak"][row] > optimizer.clipvalue).any())
+    return np.ma.masked
+
+
+def _groups(rows: FetchedRows) -> list[list[int]]:
+    """Rows that belong together: calls of one step that touch different variables, as a GAN's two optimizers do."""
+    groups: list[list[int]] = []
+    taken = np.zeros(0, bool)
+    for row, present in enumerate(rows.measures["gradient"] != ABSENT):
+        if groups and rows.steps[groups[-1][0]] == rows.steps[row] and not (taken & present).any():
+            groups[-1].append(row)
+            taken = taken | present
+        else:
+            groups.append([row])
+            taken = present
+    return groups
+
+
+def _merged(
+    rows: FetchedRows, groups: list[list[int]], outcomes: np.ndarray, clipped: np.ma.MaskedArray
+) -> tuple[FetchedRows, np.ndarray, np.ma.MaskedArray]:
+    """One row for each group: of its outcomes one that is no update, if there is one; clipped if any was."""
+    first = [group[0] for group in groups]
+    measures = {
+        name: np.array([np.max(values[group], axis=0) for group in groups]) for name, values in rows.measures.items()
+    }
+    merged = FetchedRows(rows.steps[first], rows.optimizers[first], rows.accumulated[first], measures)
+    results = [min(outcomes[group], key=(SKIP, ACCUMULATE, UPDATE).index) for group in groups]
+    return merged, np.array(results), np.ma.array([clipped[group].any() for group in groups])

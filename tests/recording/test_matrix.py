@@ -1,0 +1,319 @@
+"""Where `fit` runs, and what it trains: in each cell every recorded row is that of a loop by hand."""
+
+import keras
+import models
+import numpy as np
+import oracle
+import pytest
+from keras import layers, ops
+
+from keras_inits.recording import GradientNormLogger
+
+BACKEND = keras.backend.backend()
+MODES = {
+    "graph": {},
+    "eager": {"run_eagerly": True},
+    "xla": {"jit_compile": True},
+    "groups": {"steps_per_execution": 4},
+}
+if BACKEND == "torch":  # where Keras refuses groups of steps; torch.compile is in test_norms
+    MODES = {"graph": {}, "eager": {"run_eagerly": True}}
+modes = pytest.mark.parametrize("mode", MODES)
+
+
+def recorded(build, optimizer, data=None, mode="graph", epochs=2, loss=models.mean_square, logger=None):
+    """A fit and a loop by hand with the same optimizer, from the same weights; returns trace, steps and twin."""
+    x, y = models.data() if data is None else data
+    model, twin = build(), build()
+    if not twin.built:
+        twin(x[: models.BATCH])
+        model(x[: models.BATCH])
+    twin.set_weights(model.get_weights())
+    logger = logger or GradientNormLogger(track=("weight", "update"))
+    models.fit(models.compiled(model, optimizer(), loss=loss, **MODES[mode]), x, y, [logger], epochs)
+    return logger.trace, oracle.follow(twin, loss, optimizer(), models.batches(x, y, epochs)), twin
+
+
+def assert_recorded(trace, steps, twin, names, tolerance=1e-5):
+    variables = models.layer_variables(twin, names)
+    assert trace.layers == names
+    oracle.assert_same(trace.norms, oracle.norms([step[0] for step in steps], variables), tolerance)
+
+
+SEQUENTIAL = models.MODELS["sequential"][1]
+OPTIMIZERS = {
+    "SGD": lambda: keras.optimizers.SGD(0.05),
+    "momentum": lambda: keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
+    "Adam": lambda: keras.optimizers.Adam(0.01),
+    "AdamW": lambda: keras.optimizers.AdamW(0.01, weight_decay=0.1),
+    "Lion": lambda: keras.optimizers.Lion(0.001),
+    "Muon": lambda: keras.optimizers.Muon(0.01),
+    "average": lambda: keras.optimizers.Adam(0.01, use_ema=True, ema_overwrite_frequency=3),
+    "decay": lambda: keras.optimizers.SGD(0.05, weight_decay=0.1),
+}
+
+
+@modes
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers(name, mode):
+    """The gradient, the weights, and the update that was really applied, whatever the optimizer made of it."""
+    trace, steps, twin = recorded(models.sequential, OPTIMIZERS[name], mode=mode)
+    # Optimizers that divide by the gradient's size make a large change of a small difference in rounding.
+    assert_recorded(trace, steps, twin, SEQUENTIAL, 1e-5 if name in ("SGD", "momentum", "decay") else 1e-3)
+    variables = models.layer_variables(twin, SEQUENTIAL)
+    before = oracle.norms([step[1] for step in steps], variables)
+    np.testing.assert_allclose(trace.tracked["weight"], before, rtol=1e-4)
+    np.testing.assert_allclose(trace.tracked["update"], oracle.ratios(steps, variables), rtol=1e-2)
+    assert (trace.outcomes == "update").all()
+    assert np.ma.getmaskarray(trace.clipped).all()
+
+
+@modes
+@pytest.mark.parametrize("argument", ["clipnorm", "clipvalue", "global_clipnorm"])
+def test_clipping(argument, mode):
+    """The row is before it, and says whether it happened."""
+    bound = {"clipnorm": 0.8, "clipvalue": 0.3, "global_clipnorm": 1.2}[argument]
+    trace, steps, twin = recorded(models.sequential, lambda: keras.optimizers.SGD(0.05, **{argument: bound}), mode=mode)
+    assert_recorded(trace, steps, twin, SEQUENTIAL)
+    assert trace.clipped.tolist() == [is_clipped(argument, bound, step[0].values()) for step in steps]
+    assert 0.0 < trace.clipped_share < 1.0
+
+
+def is_clipped(argument, bound, gradients):
+    if argument == "clipvalue":
+        return max(np.abs(gradient).max() for gradient in gradients) > bound
+    norms = [np.linalg.norm(gradient) for gradient in gradients]
+    return (max(norms) if argument == "clipnorm" else np.linalg.norm(norms)) > bound
+
+
+@modes
+@pytest.mark.parametrize("clip", [{}, {"global_clipnorm": 0.6}, {"clipvalue": 0.2}])
+def test_gradient_accumulation(clip, mode):
+    """A row for each micro-step, the norm of the mean of four at each update, and what was clipped is that mean."""
+    trace, steps, twin = recorded(
+        models.sequential, lambda: keras.optimizers.SGD(0.05, gradient_accumulation_steps=4, **clip), mode=mode
+    )
+    assert_recorded(trace, steps, twin, SEQUENTIAL)
+    kinds = (["accumulate"] * 3 + ["update"]) * 4
+    assert trace.outcomes.tolist() == kinds[: len(steps)]
+    variables = models.layer_variables(twin, SEQUENTIAL)
+    for number, kind in enumerate(trace.outcomes):
+        row = trace.tracked["accumulated"][number]
+        if kind == "accumulate":
+            assert np.ma.getmaskarray(row).all()
+            assert trace.clipped[number] is np.ma.masked
+            assert not trace.tracked["update"][number].any()
+            continue
+        group = [step[0] for step in steps[number - 3 : number + 1]]
+        mean = {key: np.mean([gradients[key] for gradients in group], axis=0) for key in group[0]}
+        np.testing.assert_allclose(row, oracle.norms([mean], variables)[0], rtol=1e-5)
+        if clip:
+            assert trace.clipped[number] == is_clipped(*next(iter(clip.items())), mean.values())
+
+
+def under(policy, build):
+    """Builds a model under another dtype policy."""
+
+    def built():
+        keras.config.set_dtype_policy(policy)
+        try:
+            return build()
+        finally:
+            keras.config.set_dtype_policy("float32")
+
+    return built
+
+
+@modes
+def test_mixed_float16_with_steps_that_overflow(mode):
+    """The gradient without its loss scale; a step that is skipped is there, and names the layers that overflowed."""
+    x, y = models.data()
+    model, twin = under("mixed_float16", models.sequential)(), models.sequential()
+    twin.set_weights(model.get_weights())
+    scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.05), initial_scale=2.0**19)
+    logger = GradientNormLogger(track="update")
+    models.fit(models.compiled(model, scaled, **MODES[mode]), x, y, [logger], 1)
+    trace = logger.trace
+    skipped = np.flatnonzero(trace.outcomes == "skip")
+    assert 0 < len(skipped) < len(trace) == 7
+    assert not np.isfinite(trace.norms[skipped]).all(axis=1).any()
+    assert not trace.tracked["update"][skipped].any()
+    batches = [batch for number, batch in enumerate(models.batches(x, y, 1)) if number not in skipped]
+    steps = oracle.train(twin, models.mean_square, batches, 0.05)
+    expected = oracle.norms(steps, models.layer_variables(twin, SEQUENTIAL))
+    oracle.assert_same(trace.norms[trace.outcomes == "update"], expected, tolerance=10 * 2.0**-11)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16", "float16"])
+def test_low_precision(policy):
+    """What a layer hands over in its own dtype; the tolerance is a few roundings of that."""
+    trace, steps, twin = recorded(
+        under(policy, models.sequential), lambda: keras.optimizers.SGD(0.05), epochs=1, logger=GradientNormLogger()
+    )
+    assert_recorded(trace, steps, twin, SEQUENTIAL, 10 * (2.0**-11 if policy == "float16" else 2.0**-8))
+
+
+class Given(layers.Layer):
+    """A weight whose gradient is the input, to the bit."""
+
+    def build(self, shape):
+        self.weight = self.add_weight(shape=shape[1:], name="weight", initializer="zeros")
+
+    def call(self, x):
+        return ops.sum(x * self.weight, axis=-1, keepdims=True)
+
+
+def test_float16_beyond_256():
+    """Whose squares are beyond float16."""
+    model = under("float16", lambda: keras.Sequential([keras.Input((3,)), Given()]))()
+    logger = GradientNormLogger(track="largest")
+    models.compiled(model, keras.optimizers.SGD(0.0), loss=lambda y, predicted: ops.sum(predicted))
+    model.fit(np.array([[3000.0, -4000.0, 0.0]], "float16"), np.zeros((1, 1)), verbose=0, callbacks=[logger])
+    np.testing.assert_allclose(logger.trace.norms, [[5000.0]], rtol=1e-5)
+    np.testing.assert_allclose(logger.trace.tracked["largest"], [[4000.0]], rtol=1e-5)
+
+
+@modes
+@pytest.mark.parametrize("clip", [None, 0.05])
+def test_an_embedding_whose_batch_repeats_indices(clip, mode):
+    trace, steps, twin = recorded(
+        models.embedding,
+        lambda: keras.optimizers.Adam(0.01),
+        models.data("embedding"),
+        mode,
+        logger=GradientNormLogger(track=("zeros", "largest")),
+    )
+    names = models.MODELS["embedding"][1]
+    assert_recorded(trace, steps, twin, names, 1e-3)
+    words = twin.layers[0].trainable_variables[0]
+    zeros = [np.mean(step[0][id(words)] == 0.0) for step in steps]
+    np.testing.assert_allclose(trace.tracked["zeros"][:, 0], zeros, atol=1e-6)
+    largest = [np.abs(step[0][id(words)]).max() for step in steps]
+    np.testing.assert_allclose(trace.tracked["largest"][:, 0], largest, rtol=1e-3)
+
+
+def recurrent():
+    inputs = keras.Input((5, 3))
+    x = layers.LSTM(4, return_sequences=True, name="lstm", kernel_initializer=seeded(1))(inputs)
+    x = layers.Bidirectional(layers.GRU(3, name="gru", kernel_initializer=seeded(2)), name="both")(x)
+    return keras.Model(inputs, models.dense(1)(x))
+
+
+def attention():
+    inputs = keras.Input((5, 4))
+    x = layers.MultiHeadAttention(2, 3, name="attention")(inputs, inputs)
+    x = layers.BatchNormalization(name="norm")(x)
+    return keras.Model(inputs, models.dense(1)(layers.GlobalAveragePooling1D()(x)))
+
+
+def convolution():
+    inputs = keras.Input((6, 6, 2))
+    x = layers.Conv2D(3, 3, name="convolution")(inputs)
+    x = layers.BatchNormalization(name="norm")(x)
+    x = layers.DepthwiseConv2D(2, name="depthwise")(x)
+    return keras.Model(inputs, models.dense(1)(layers.Flatten()(x)))
+
+
+def seeded(seed):
+    return keras.initializers.GlorotUniform(seed=seed)
+
+
+STRUCTURES = {
+    "recurrent": (recurrent, (5, 3)),
+    "attention": (attention, (5, 4)),
+    "convolution": (convolution, (6, 6, 2)),
+}
+
+
+@modes
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_structures(name, mode):
+    """Of each variable, for layers of which some hold others."""
+    build, shape = STRUCTURES[name]
+    random = np.random.default_rng(0)
+    data = random.standard_normal((models.SAMPLES, *shape), dtype=np.float32), models.data()[1]
+    logger = GradientNormLogger(per="variable")
+    trace, steps, twin = recorded(build, OPTIMIZERS["SGD"], data, mode, 1, logger=logger)
+    assert len(trace.layers) == len(twin.trainable_variables)
+    expected = oracle.norms([step[0] for step in steps], [[v] for v in twin.trainable_variables])
+    # A key's bias has no influence on attention: its gradient is zero, but for rounding.
+    real = np.flatnonzero(expected.max(axis=0) > 1e-6)
+    np.testing.assert_allclose(trace.norms[:, real], expected[:, real], rtol=2e-5)
+
+
+def two_outputs():
+    left, right = keras.Input((6,), name="left"), keras.Input((6,), name="right")
+    shared = models.dense(6, name="shared")
+    x = layers.add([shared(left), shared(right)])
+    return keras.Model([left, right], [models.dense(1, name="first")(x), models.dense(2, name="second")(x)])
+
+
+def sum_of_mean_squares(y, predicted):
+    return sum(models.mean_square(*pair) for pair in zip(y, predicted, strict=True))
+
+
+@modes
+def test_several_inputs_and_outputs(mode):
+    x, y = models.data()
+    names = ("shared", "first", "second")
+    model, twin, logger = two_outputs(), two_outputs(), GradientNormLogger()
+    models.compiled(model, loss=[models.mean_square] * 2, **MODES[mode])
+    targets = [y, np.repeat(y, 2, axis=1)]
+    model.fit([x, x[::-1]], targets, batch_size=8, verbose=0, shuffle=False, callbacks=[logger])
+    batches = [
+        ([x[i : i + 8], x[::-1][i : i + 8]], [target[i : i + 8] for target in targets]) for i in range(0, len(x), 8)
+    ]
+    steps = oracle.train(twin, sum_of_mean_squares, batches, models.RATE)
+    oracle.assert_same(logger.trace.norms, oracle.norms(steps, models.layer_variables(twin, names)))
+
+
+def test_a_layer_that_is_unfrozen_between_two_fits():
+    trace_layers = SEQUENTIAL
+    x, y = models.data()
+    model, twin, logger = models.frozen(), models.frozen(), GradientNormLogger()
+    models.fit(models.compiled(model), x, y, [logger], 1)
+    gradients = oracle.train(twin, models.mean_square, models.batches(x, y, 1), models.RATE)
+    for one in (model, twin):
+        one.get_layer("second").trainable = True
+    models.fit(models.compiled(model), x, y, [logger], 1)
+    gradients += oracle.train(twin, models.mean_square, models.batches(x, y, 1), models.RATE)
+    assert logger.trace.layers == trace_layers
+    oracle.assert_same(logger.trace.norms, oracle.norms(gradients, models.layer_variables(twin, trace_layers)))
+
+
+def test_lora():
+    """The adapter's gradient counts for its layer; the kernel under it has none."""
+    x, y = models.data()
+
+    def build():
+        keras.utils.set_random_seed(3)
+        model = models.sequential()
+        model.get_layer("first").enable_lora(2)
+        model.get_layer("first").lora_kernel_b.assign(np.full((2, 5), 0.1))
+        return model
+
+    model, twin, logger = build(), build(), GradientNormLogger()
+    twin.set_weights(model.get_weights())
+    models.fit(models.compiled(model), x, y, [logger], 1)
+    gradients = oracle.train(twin, models.mean_square, models.batches(x, y, 1), models.RATE)
+    variables = [layer.trainable_variables for layer in twin.layers]
+    oracle.assert_same(logger.trace.norms, oracle.norms(gradients, variables))
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist", "ignore:.*does not exist for variables")
+def test_a_layer_that_is_no_part_of_the_loss():
+    class Unused(models.Subclassed):
+        def call(self, x):
+            self.blocks[1](x[:, :5])
+            return self.last(self.blocks[0](x))
+
+    logger, model = GradientNormLogger(), Unused()
+    x, y = models.data()
+    models.compiled(model)
+    models.fit(model, x, y, [logger], 1)
+    column = logger.trace.norms[:, logger.trace.layers.index("two")]
+    if BACKEND == "jax":  # whose gradient of it is zeros
+        assert not column.any()
+        assert not np.ma.getmaskarray(column).any()
+    else:
+        assert np.ma.getmaskarray(column).all()
