@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+import keras_inits
+
 RATE = 0.05
 BATCH = 8
 SAMPLES = 7 * BATCH  # seven steps: a short last group when four are run at once
@@ -27,9 +29,9 @@ def batches(x, y, epochs=2):
 
 
 def dense(units=5, activation="tanh", name="last", **arguments):
-    # Seeded, so that two models have the same weights, whenever each of them is built.
-    arguments["kernel_initializer"] = keras.initializers.GlorotUniform(seed=len(name) + units)
-    arguments["bias_initializer"] = keras.initializers.RandomNormal(0.0, 0.1, seed=len(name))
+    # Seeded, so that two models have the same weights, whenever each of them is built, and on every backend.
+    arguments["kernel_initializer"] = keras_inits.GlorotUniform(seed=len(name) + units)
+    arguments["bias_initializer"] = keras_inits.Normal(0.1, seed=len(name))
     return layers.Dense(units, activation, name=name, **arguments)
 
 
@@ -61,7 +63,7 @@ def frozen():
 
 
 def embedding():
-    words = layers.Embedding(9, 3, keras.initializers.RandomNormal(seed=1), name="words")
+    words = layers.Embedding(9, 3, keras_inits.Normal(seed=1), name="words")
     return keras.Sequential([keras.Input((6,), dtype="int32"), words, layers.Flatten(), dense(1, name="last")])
 
 

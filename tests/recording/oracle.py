@@ -51,7 +51,7 @@ def _tensorflow(model, loss, x, y, variables):
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
-        value = loss(y, model(x, training=True))
+        value = loss(y, model(x, **training(model)))
     gradients = tape.gradient(value, [variable.value for variable in variables])
     return [None if gradient is None else keras.ops.convert_to_numpy(gradient) for gradient in gradients]
 
@@ -62,7 +62,7 @@ def _jax(model, loss, x, y, variables):
     fixed = [variable.value for variable in model.non_trainable_variables]
 
     def of(values):
-        predicted, updated = model.stateless_call(values, fixed, x, training=True)
+        predicted, updated = model.stateless_call(values, fixed, x, **training(model))
         return loss(y, predicted), updated
 
     gradients, updated = jax.grad(of, has_aux=True)([variable.value for variable in variables])
@@ -74,9 +74,13 @@ def _jax(model, loss, x, y, variables):
 def _torch(model, loss, x, y, variables):
     for variable in variables:  # model.zero_grad() does not know those that LoRA added
         variable.value.grad = None
-    loss(keras.tree.map_structure(keras.ops.convert_to_tensor, y), model(x, training=True)).backward()
+    loss(keras.tree.map_structure(keras.ops.convert_to_tensor, y), model(x, **training(model))).backward()
     gradients = [variable.value.grad for variable in variables]
     return [None if gradient is None else keras.ops.convert_to_numpy(gradient).copy() for gradient in gradients]
+
+
+def training(model):
+    return {"training": True} if model._call_has_training_arg else {}
 
 
 GRADIENTS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
