@@ -2,6 +2,7 @@
 
     trace -> table -> csv, parquet    named columns
     trace -> jsonl                    a line of JSON for each step
+    trace -> tensorboard              scalars in a folder, which only TensorBoard reads
     paths                             which of these a path means
     whole                             bytes that reach a file whole or not at all
 
@@ -29,9 +30,10 @@ import numpy as np
 from keras_inits.recording.files import csv, jsonl, parquet, whole
 from keras_inits.recording.files.paths import check_folder, kind_of, suffix_of
 from keras_inits.recording.files.table import nothing
+from keras_inits.recording.files.tensorboard import TensorBoardFolder
 from keras_inits.recording.trace import GradientTrace
 
-__all__ = ["append", "check_folder", "keep_before", "kind_of", "load", "save", "widen"]
+__all__ = ["TensorBoardFolder", "append", "check_folder", "keep_before", "kind_of", "load", "save", "widen"]
 
 _FORMATS: dict[str, ModuleType] = {".csv": csv, ".jsonl": jsonl, ".parquet": parquet}
 _UNREADABLE = (
