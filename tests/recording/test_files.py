@@ -95,6 +95,8 @@ def test_files_that_know_less_are_read(tmp_path):
     path = tmp_path / "by_hand.jsonl"
     path.write_text('{"step": 0, "norms": {"dense": 1}}\n{"step": 3, "norms": {"dense": "nan", "other": 0}}\n')
     traces.assert_equal(GradientTrace.load(path), expected)
+    path.write_text('{"step": 0, "norms": {"a line\u2028of text": 1}}\n', encoding="utf-8")
+    assert GradientTrace.load(path).layers == ("a line\u2028of text",)
 
 
 def test_a_line_of_json_says_all_of_its_step(tmp_path):

@@ -14,9 +14,8 @@
 | .parquet | the columns of .csv | null | themselves |
 
 The column of a layer's gradient has the layer's name, that of another quantity `[quantity]` before it; `table` says how
-this stays unambiguous. `global_norm` stands there for other readers, and is computed anew when a file is loaded. Only
-`step` and `global_norm` must be in a file: of a step without an outcome it is "update", and nothing is known of its
-clipping. `pandas.read_csv` reads the .csv.
+this stays unambiguous. `global_norm` stands there for other readers, and is computed anew when a file is loaded. A file
+may lack the outcomes, which are then updates, the clipping, of which then nothing is known, and other quantities.
 """
 
 import csv as standard_csv

@@ -47,7 +47,7 @@ def decode(data: bytes) -> dict[str, Any]:
         ValueError: If it is no such table.
     """
     text = data[: data.rfind(b"\n") + 1].decode()
-    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+    rows = [row for row in csv.reader(io.StringIO(text)) if row]
     if not rows or rows[0][:2] != [STEP, GLOBAL_NORM]:
         raise ValueError('its first line does not begin with "step,global_norm"')
     if len(set(rows[0])) != len(rows[0]):

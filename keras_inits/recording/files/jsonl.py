@@ -1,6 +1,7 @@
 """A JSON object for each step, each with the names of its layers: rows of several models stand in one file."""
 
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def _named(layers: tuple[str, ...], values: list[float | None]) -> dict[str, flo
 
 
 def _number(value: float | None) -> float | str | None:
-    return value if value is None or np.isfinite(value) else repr(value)  # JSON has no NaN and no infinity
+    return value if value is None or math.isfinite(value) else repr(value)  # JSON has no NaN and no infinity
 
 
 def _line(record: dict[str, Any]) -> bytes:
