@@ -58,6 +58,7 @@ import keras
 before = set(sys.modules)
 import keras_inits
 heavy = {"tensorflow", "jax", "torch", "matplotlib", "pandas", "sklearn", "scipy", "rich", "typer", "jinja2"}
+heavy |= {"pyarrow", "tensorboard"}
 heavy.remove(keras.backend.backend())
 print(sorted({name.split(".")[0] for name in set(sys.modules) - before} & heavy))
 """

@@ -27,9 +27,41 @@ def run_of(word: str, start: str = "he", law: str = "HeNormal()", activation: st
     return Run(start, law, activation, 0.5, 0.25, trace_of(PROFILES[word], PROFILES[word]))
 
 
+def full_trace(steps=6, layers=("a", "b"), first=0) -> GradientTrace:
+    """A trace that has one of everything: gaps, zeros, NaN, infinity, other quantities, all outcomes."""
+    random = np.random.default_rng(first)
+    tables = []
+    for _ in range(3):
+        values = random.lognormal(size=(steps, len(layers))) * 1e-30
+        values[random.random(values.shape) < 0.2] = random.choice([0.0, -0.0, np.nan, np.inf, 1e40 / 3.0])
+        tables.append(np.ma.MaskedArray(values, mask=random.random(values.shape) < 0.2))
+    outcomes = random.choice(["update", "accumulate", "skip"], steps)
+    clipped = np.ma.MaskedArray(random.random(steps) < 0.5, mask=random.random(steps) < 0.5)
+    tracked = {"weight": tables[1], "update": tables[2]}
+    return GradientTrace(first + np.arange(steps), layers, tables[0], tracked, outcomes, clipped)
+
+
+def joined(*blocks: GradientTrace) -> GradientTrace:
+    """Traces of the same columns, one under the other."""
+    return GradientTrace(
+        np.concatenate([block.steps for block in blocks]),
+        blocks[0].layers,
+        np.ma.concatenate([block.norms for block in blocks]),
+        {name: np.ma.concatenate([block.tracked[name] for block in blocks]) for name in blocks[0].tracked},
+        np.concatenate([block.outcomes for block in blocks]),
+        np.ma.concatenate([block.clipped for block in blocks]),
+    )
+
+
 def assert_equal(trace, other):
     """Two traces are the same, to the bit, and with the same gaps."""
     np.testing.assert_array_equal(trace.steps, other.steps)
     assert trace.layers == other.layers
-    np.testing.assert_array_equal(np.ma.getmaskarray(trace.norms), np.ma.getmaskarray(other.norms))
-    np.testing.assert_array_equal(trace.norms.filled(0.0), other.norms.filled(0.0))
+    assert list(trace.tracked) == list(other.tracked)
+    np.testing.assert_array_equal(trace.outcomes, other.outcomes)
+    pairs = [(trace.norms, other.norms), (trace.clipped, other.clipped)]
+    for one, two in pairs + [(trace.tracked[name], other.tracked[name]) for name in trace.tracked]:
+        np.testing.assert_array_equal(np.ma.getmaskarray(one), np.ma.getmaskarray(two))
+        np.testing.assert_array_equal(one.filled(0), two.filled(0))
+        zeros = one.filled(1) == 0
+        np.testing.assert_array_equal(np.signbit(one.data[zeros] * 1.0), np.signbit(two.data[zeros] * 1.0))

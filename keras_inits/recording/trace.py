@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from keras_inits.recording import files
 from keras_inits.recording.quantities import OUTCOMES, QUANTITIES, UPDATE
 
 if TYPE_CHECKING:
@@ -135,22 +134,29 @@ class GradientTrace:
         """Writes a file that `load` gives back exactly, and that is whole or not there at all.
 
         Args:
-            path: Where to; `.csv` (no gradient is an empty cell) or `.jsonl` (a line of JSON for each step).
+            path: Where to; `.csv` (no gradient is an empty cell), `.jsonl` (a line of JSON for each step) or `.parquet`
+                (small, with types).
 
         Raises:
             ValueError: If the suffix is another.
             FileNotFoundError: If the folder does not exist.
+            ImportError: If it is `.parquet`, and pyarrow is not installed.
         """
-        files.save(path, self.steps, self.layers, self.norms)
+        from keras_inits.recording import files
+
+        files.save(path, self)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Reads what `save` or the logger's `filename=` wrote, also while the logger is still writing.
 
         Raises:
-            ValueError: If the suffix is neither `.csv` nor `.jsonl`, or the file is not of this kind.
+            ValueError: If the suffix is none of these, or the file is not of this kind.
+            ImportError: If it is `.parquet`, and pyarrow is not installed.
         """
-        return cls(*files.load(path))
+        from keras_inits.recording import files
+
+        return cls(**files.load(path))
 
     def plot(self, path: str | os.PathLike[str]) -> None:
         """Draws every layer's norm over the steps, on a log scale, from dark (first layer) to light (last).

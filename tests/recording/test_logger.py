@@ -52,13 +52,15 @@ WHOLE = "Pass every=1 to record each step, or every=20 to record one step in twe
             {"filename": "norms.txt"},
             ValueError,
             "GradientNormLogger(filename=...) received 'norms.txt', with the suffix '.txt'. It expects a path that "
-            'ends in .csv or .jsonl. Rename it, for example to "norms.csv".',
+            "ends in .csv or .jsonl, or a folder for TensorBoard (no suffix, or a slash at the end). "
+            'Rename it, for example to "norms.csv".',
         ),
         (
             {"filename": 3},
             TypeError,
-            "GradientNormLogger(filename=...) received 3, of type int. It expects the path of a file that ends in .csv "
-            'or .jsonl. Pass a string or a pathlib.Path, such as "gradients.csv".',
+            "GradientNormLogger(filename=...) received 3, of type int. It expects a path that ends in .csv or .jsonl, "
+            "or a folder for TensorBoard (no suffix, or a slash at the end). "
+            'Pass a string or a pathlib.Path, such as "gradients.csv".',
         ),
     ],
 )

@@ -20,7 +20,7 @@ def example(steps=6, layers=3):
     return GradientTrace(np.arange(steps) * 3, ("a", 'b, "quoted" ü', *(f"layer_{i}" for i in range(2, layers))), norms)
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_a_file_reads_back_to_the_same_bits(tmp_path, suffix):
     path = tmp_path / f"trace{suffix}"
     example().save(path)
@@ -28,7 +28,7 @@ def test_a_file_reads_back_to_the_same_bits(tmp_path, suffix):
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 @pytest.mark.parametrize("layers", [(), ("a", "b")])
 def test_a_trace_without_rows_reads_back(tmp_path, suffix, layers):
     trace = GradientTrace(np.zeros(0), layers, np.zeros((0, len(layers))))
@@ -103,7 +103,7 @@ def test_blank_lines_are_skipped(tmp_path, suffix):
     np.testing.assert_array_equal(again.norms.filled(-1), trace.norms.filled(-1))
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".png"])
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".png"])
 @pytest.mark.parametrize("name", ["a,b", 'a"b', "a\rb", "a\nb", "gewicht/größe", " ", "$\\foo$", "gamma$\\frac$"])
 def test_names_of_every_kind(tmp_path, suffix, name):
     trace = GradientTrace([0], (name, "other"), [[1.0, 2.0]])
@@ -167,8 +167,11 @@ def test_dataframe_tells_no_gradient_from_nan():
     assert frame.iloc[4, 1] is pandas.NA
 
 
-@pytest.mark.parametrize(("package", "method"), [("pandas", "to_dataframe"), ("matplotlib", "plot")])
-def test_a_missing_package_is_named_with_its_install_line(monkeypatch, package, method):
+@pytest.mark.parametrize(
+    ("package", "method", "extra"),
+    [("pandas", "to_dataframe", "report"), ("matplotlib", "plot", "report"), ("pyarrow", "save", "parquet")],
+)
+def test_a_missing_package_is_named_with_its_install_line(monkeypatch, package, method, extra):
     real = builtins.__import__
 
     def missing(name, *arguments, **keywords):
@@ -177,8 +180,8 @@ def test_a_missing_package_is_named_with_its_install_line(monkeypatch, package, 
         return real(name, *arguments, **keywords)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(ImportError, match=rf'found no {package}.*pip install "keras_inits\[report\]"'):
-        getattr(example(), method)(*(["x.png"] if method == "plot" else []))
+    with pytest.raises(ImportError, match=rf'found no {package}.*pip install "keras_inits\[{extra}\]"'):
+        getattr(example(), method)(*{"plot": ["x.png"], "save": ["x.parquet"]}.get(method, []))
 
 
 @pytest.mark.parametrize("steps", [0, 1, 6, 500])
