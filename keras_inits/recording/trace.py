@@ -111,25 +111,21 @@ class GradientTrace:
             body[half:-half] = [f"... {len(body) - 2 * half} more layers ..."]
         return "\n".join(lines + body)
 
-    def to_dataframe(self) -> "pandas.DataFrame":
-        """A pandas table of steps x layers, in which "no gradient" is `pandas.NA` and NaN stays NaN.
+    def to_dataframe(self, form: str = "wide", quantity: str = "gradient") -> "pandas.DataFrame":
+        """A pandas table, in which "no gradient" is `pandas.NA` and NaN stays NaN.
+
+        Args:
+            form: `"wide"`, steps x layers of one quantity; or `"long"`, a row for each step and layer with the columns
+                `step`, `layer`, `outcome`, `clipped` and one for each quantity that was recorded.
+            quantity: What a wide table holds: `"gradient"`, or a name in `tracked`.
 
         Raises:
             ImportError: If pandas is not installed.
+            ValueError: If the form is another, or the quantity was not recorded.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError(
-                "GradientTrace.to_dataframe() found no pandas. It expects it to be installed. "
-                'Install it with: pip install "keras_inits[report]"'
-            ) from error
-        mask = np.ma.getmaskarray(self.norms)
-        columns = {
-            name: pandas.arrays.FloatingArray(self.norms.data[:, index].copy(), mask[:, index].copy())
-            for index, name in enumerate(self.layers)
-        }
-        return pandas.DataFrame(columns, index=pandas.Index(self.steps, name="step"))
+        from keras_inits.recording.frames import to_dataframe
+
+        return to_dataframe(self, form, quantity)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a file that `load` gives back exactly, and that is whole or not there at all.
