@@ -148,20 +148,23 @@ class GradientTrace:
         """
         return cls(*files.load(path))
 
-    def plot(self, path: str | os.PathLike[str]) -> None:
-        """Draws every layer's norm over the steps, on a log scale, from dark (first layer) to light (last).
-
-        Zero, NaN and infinite norms are marks at the plot's edges.
+    def plot(self, path: str | os.PathLike[str], kind: str = "lines") -> None:
+        """Draws a picture of the trace, on a log scale, of as many steps and layers as there are.
 
         Args:
             path: Where to; the suffix says the format (`.png`, `.svg`, `.pdf`, ...).
+            kind: `"lines"`, the norm of each layer over the steps, from dark (first layer) to light (last);
+                `"heatmap"`, layers x steps with the norm as colour, which stays readable with hundreds of layers;
+                `"profile"`, the norm over depth at the first step, the last, and some between; `"update"`, lines of
+                how much each update changed a layer's weights, beside what trains well.
 
         Raises:
             ImportError: If matplotlib is not installed.
+            ValueError: If the kind is another, or is `"update"` and the trace has no updates.
         """
-        from keras_inits.recording.plot import plot_trace
+        from keras_inits.recording.plots import save_plot
 
-        plot_trace(self.steps, self.layers, self.norms, path)
+        save_plot(self, path, kind)
 
 
 def _frozen(table: np.ma.MaskedArray, kind: type = np.float64) -> np.ma.MaskedArray:
