@@ -15,24 +15,24 @@ def example():
     update = np.ma.MaskedArray([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]], mask=[[0, 0], [1, 1], [0, 0]])
     clipped = np.ma.MaskedArray([True, False, False], mask=[0, 0, 1])
     outcomes = ["update", "accumulate", "skip"]
-    return GradientTrace([0, 5, 10], ("layer_10", "layer_2"), norms, {"update": update}, outcomes, clipped)
+    return GradientTrace([0, 5, 10], ("layer_2", "layer_10"), norms, {"update": update}, outcomes, clipped)
 
 
 def test_a_wide_table_tells_no_gradient_from_nan():
     frame = example().to_dataframe()
     assert frame.index.name == "step"
     assert list(frame.index) == [0, 5, 10]
-    assert list(frame.columns) == ["layer_10", "layer_2"]
-    assert frame["layer_10"].array[1] is not pandas.NA
-    assert np.isnan(frame["layer_10"].array[1])
-    assert frame["layer_10"].array[2] == INF
+    assert list(frame.columns) == ["layer_2", "layer_10"]
+    assert frame["layer_2"].array[1] is not pandas.NA
+    assert np.isnan(frame["layer_2"].array[1])
+    assert frame["layer_2"].array[2] == INF
     assert frame.iloc[0, 1] is pandas.NA
 
 
 def test_a_wide_table_holds_the_quantity_asked_for():
     frame = example().to_dataframe(quantity="update")
-    assert frame["layer_2"].array[0] == 0.2
-    assert frame["layer_2"].array[1] is pandas.NA
+    assert frame["layer_10"].array[0] == 0.2
+    assert frame["layer_10"].array[1] is pandas.NA
 
 
 def test_a_long_table_has_a_row_for_each_step_and_layer():
@@ -53,7 +53,7 @@ def test_a_long_table_has_a_row_for_each_step_and_layer():
 
 def test_a_long_table_keeps_the_order_of_depth_when_it_is_pivoted():
     frame = example().to_dataframe("long")
-    assert list(frame.pivot(index="step", columns="layer", values="gradient").columns) == ["layer_10", "layer_2"]
+    assert list(frame.pivot(index="step", columns="layer", values="gradient").columns) == ["layer_2", "layer_10"]
 
 
 @pytest.mark.parametrize("form", ["wide", "long"])

@@ -27,6 +27,10 @@ def test_lines_break_where_a_norm_is_not_on_the_scale_and_mark_it():
     assert 6.0 not in lines_of(figure)[3][:, 0]
     assert [text.split()[0] for text in legend_of(figure)] == ["zero", "NaN", "infinite"]
     assert marks_of(figure) == [[(3.0, 0.0)], [(4.0, 1.0)], [(5.0, 1.0)]]
+    figure.draw_without_rendering()
+    low, high = figure.axes[0].bbox.intervaly
+    for marks in figure.axes[0].collections:
+        assert all(low < place[1] < high for place in marks.get_offset_transform().transform(marks.get_offsets()))
 
 
 def test_a_lonely_point_of_a_long_line_gets_a_dot():

@@ -117,14 +117,13 @@ def count(name: str, steps: np.ndarray, columns: np.ndarray) -> str:
     return f"{name} ({len(steps):,} in {number(len(np.unique(columns)), 'layer')}, first at step {steps[0]:,})"
 
 
-def beside_edge(axes: Axes, along: str, end: int, points: float) -> Transform:
-    """Where marks stand: as the data say along one axis, and at a distance from an end of the other.
+def beside_edge(axes: Axes, along: str, points: float) -> Transform:
+    """Where marks stand: as the data say along one axis, and at a distance from an end, 0 or 1, of the other.
 
     Args:
         axes: Where to.
-        along: `"x"` for marks beside the bottom (end 0) or top (1), `"y"` for marks beside the left or right.
-        end: 0 or 1.
-        points: The distance, to the inside from end 0, to the outside from end 1.
+        along: `"x"` for marks beside the bottom or top, `"y"` for marks beside the left or right.
+        points: The distance from the end, upwards or to the right.
     """
     place = axes.get_xaxis_transform() if along == "x" else axes.get_yaxis_transform()
     figure: Any = axes.figure
@@ -141,7 +140,7 @@ def mark_outcomes(axes: Axes, trace: "GradientTrace") -> None:
             continue
         kept = steps[thin.marks(steps, trace.steps[0], trace.steps[-1])]
         style: dict[str, Any] = {"marker": marker, "s": 26, "color": colour, "linewidths": 1.0}
-        place = beside_edge(axes, "x", 1, 6.0)
+        place = beside_edge(axes, "x", 6.0)
         axes.scatter(kept, np.ones(len(kept)), transform=place, clip_on=False, **style)
         axes.scatter([], [], label=f"{label} ({len(steps):,} of {every:,})", **style)
 

@@ -22,9 +22,6 @@ MOST_BANDS = 40
 MOST_DOTS = 60
 """Lines of more points are drawn without dots."""
 
-MOST_VECTOR_POINTS = 50_000
-"""Pictures of more points hold them as pixels, in .svg and .pdf too."""
-
 
 def draw(trace: "GradientTrace") -> Figure:
     """Draws the norms of the gradients."""
@@ -96,7 +93,7 @@ def _draw_layers(axes: Axes, steps: np.ndarray, table: np.ma.MaskedArray, colour
         alone = shown[1:-1] & ~shown[:-2] & ~shown[2:]  # no line leads to it, so it needs a dot
         dots = np.flatnonzero(alone | (len(values) <= MOST_DOTS)).tolist()
         style: dict[str, Any] = {"linewidth": width, "marker": ".", "markersize": 5, "markevery": dots}
-        axes.plot(steps[present], values, color=colours[index], rasterized=table.size > MOST_VECTOR_POINTS, **style)
+        axes.plot(steps[present], values, color=colours[index], **style)
 
 
 def _mark_odd(axes: Axes, steps: np.ndarray, table: np.ma.MaskedArray, colours: np.ndarray) -> None:
@@ -107,7 +104,7 @@ def _mark_odd(axes: Axes, steps: np.ndarray, table: np.ma.MaskedArray, colours: 
             continue
         kept = thin.marks(steps[rows], steps[0], steps[-1])
         style: dict[str, Any] = {"marker": marker, "s": 28}
-        place = canvas.beside_edge(axes, "x", end, points)
+        place = canvas.beside_edge(axes, "x", points)
         axes.scatter(steps[rows[kept]], np.full(len(kept), end), c=colours[columns[kept]], transform=place, **style)
         axes.scatter([], [], c="black", label=canvas.count(name, steps[rows], columns), **style)
 

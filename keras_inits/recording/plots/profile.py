@@ -64,5 +64,5 @@ def _draw_profile(axes: Axes, norms: np.ma.MaskedArray, colour: np.ndarray, mark
     for _, test, odd_marker, end, points in canvas.ODD:
         found = depth[test(norms.filled(1.0))]
         style: dict[str, Any] = {"marker": odd_marker, "s": 28, "color": colour}
-        place = canvas.beside_edge(axes, "y", end, points)
+        place = canvas.beside_edge(axes, "y", points)
         axes.scatter(np.full(len(found), end), found, transform=place, **style)
