@@ -122,6 +122,11 @@ class GradientTrace:
         Raises:
             ImportError: If pandas is not installed.
             ValueError: If the form is another, or the quantity was not recorded.
+
+        Example:
+            >>> trace = GradientTrace([0, 5], ("dense", "dense_1"), [[3.0, 4.0], [0.6, 0.8]])
+            >>> trace.to_dataframe("long")["gradient"].tolist()
+            [3.0, 4.0, 0.6, 0.8]
         """
         from keras_inits.recording.frames import to_dataframe
 
@@ -161,6 +166,10 @@ class GradientTrace:
         Raises:
             ImportError: If matplotlib is not installed.
             ValueError: If the kind is another, or is `"update"` and the trace has no updates.
+
+        Example:
+            >>> trace = GradientTrace([0, 5], ("dense", "dense_1"), [[3.0, 4.0], [0.6, 0.8]])
+            >>> trace.plot("norms.png", kind="heatmap")
         """
         from keras_inits.recording.plots import save_plot
 
