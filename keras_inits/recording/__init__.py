@@ -5,7 +5,7 @@
         -> backends  that function: Keras's own, in which the optimizer also leaves a row of norms on the device
         -> columns   variables -> layers in depth order
         -> rows      rows of all fits so far -> trace
-        -> trace     a frozen table of steps x layers -> files, plot
+        -> trace     a frozen table of steps x layers -> files, frames (for pandas), plots
 
 Nothing stays patched: the optimizer's method is swapped only while the step runs, and the model's training function
 only from the moment that a step is announced to the moment that it starts.

@@ -3,17 +3,15 @@
 import operator
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
 
-from keras_inits import backends
-from keras_inits.recording import files
 from keras_inits.recording.alerts import Alerts, Watch
 from keras_inits.recording.quantities import TRACKED
 from keras_inits.recording.recorder import Recorder
 from keras_inits.recording.rows import Rows
+from keras_inits.recording.sink import Sink
 from keras_inits.recording.trace import GradientTrace
 
 
@@ -32,8 +30,9 @@ class GradientNormLogger(keras.callbacks.Callback):
         every: Record the steps 0, `every`, 2 * `every`, ...
         per: `"layer"`, or `"variable"` for each weight on its own.
         log: What goes to the logs: `"global"`, `"layers"` (`grad_norm`, and `grad_norm/<layer>` for each), or None.
-        filename: A file ending in `.csv` or `.jsonl` to which rows are appended as training goes, whole lines only. The
-            logger's first rows replace a file that is there already.
+        filename: A file ending in `.csv` or `.jsonl` to which rows are appended as training goes, whole lines only; or
+            a folder (no suffix), to which they go as scalars for TensorBoard. The first rows replace a file that is
+            there already, unless the model has trained before: then they go on after its last step.
         track: What else is recorded of each layer: `"weight"` (the norm of its weights before the step), `"update"`
             (the norm of what the step changed in them, over that), `"largest"` (absolute entry of the gradient),
             `"zeros"` (share of the entries), `"nonfinite"` (how many entries).
@@ -74,14 +73,14 @@ class GradientNormLogger(keras.callbacks.Callback):
         self.every = _step_count(every)
         self.per = _one_of("per", per, ("layer", "variable"))
         self.log = _one_of("log", log, ("global", "layers", None))
-        self.filename = None if filename is None else Path(filename) if files.check_suffix(filename, _NAME) else None
+        self.filename = filename
         self.track = tuple(dict.fromkeys(("gradient", *_names("track", track, TRACKED))))
         self.alerts = _alerts(alerts)
         self.optimizer = None if optimizer is None else _names("optimizer", optimizer, None)
         self._rows = Rows()
         self._watch = Watch(self.alerts)
         self._recorder = Recorder(self.per, self.every, self.track, self.optimizer)
-        self._written: tuple[str, ...] | None = None  # the columns of the file, once there is one
+        self._sink = None if filename is None else Sink(filename)
 
     @property
     def trace(self) -> GradientTrace:
@@ -96,14 +95,16 @@ class GradientNormLogger(keras.callbacks.Callback):
             FileNotFoundError: If `filename` is in a folder that does not exist.
             ValueError: If the model has no optimizer of the name that was given.
         """
-        if self.filename is not None:
-            files.check_folder(self.filename, _NAME)
+        if self._sink is not None:
+            self._sink.check()
         self._fetch()
         self._recorder.begin_fit(self._model)
         self._watch.begin_fit()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Begins the epoch's means."""
+        """Begins the epoch's means, and the first one where a training that was interrupted ended."""
+        if self._sink is not None and not self._recorder.steps:
+            self._recorder.steps = self._sink.begin(self._recorder.steps_done(self._model))
         self._rows.begin_epoch()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -130,22 +131,9 @@ class GradientNormLogger(keras.callbacks.Callback):
         blocks = self._recorder.fetch()
         for block in blocks:
             self._rows.append(block)
-            if self.filename is not None and backends.current().is_first_process():
-                self._write(block)
+            if self._sink is not None:
+                self._sink.append(block)
         return blocks
-
-    def _write(self, block: GradientTrace) -> None:
-        assert self.filename is not None
-        if self._written != block.layers:
-            # The first rows, or those of another model, for whose layers the file has no columns yet.
-            trace = self._rows.trace()
-            trace.save(self.filename)
-            self._written = trace.layers
-        else:
-            files.append(self.filename, files.lines(self.filename.suffix, block.steps, block.layers, block.norms))
-
-
-_NAME = "GradientNormLogger(filename=...)"
 
 
 def _step_count(every: Any) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_inits.backends import recording
+from keras_inits.backends.recording import innermost
 from keras_inits.recording.announced import Announced, announced_of, own_function
 from keras_inits.recording.columns import Columns
 from keras_inits.recording.optimizers import optimizers_of
@@ -59,6 +60,10 @@ class Recorder:
         self._announced, self._host, self._guests = None, None, []
         if self._plan is not None and self._plan.optimizers != optimizers_of(model, self.optimizers):
             self._made_for = ()
+
+    def steps_done(self, model: Any) -> int:
+        """How many steps the model's optimizers have made, as they have it: the most of any."""
+        return max(int(innermost(one)._iterations) for one in optimizers_of(model, self.optimizers))
 
     def announce(self, model: Any) -> None:
         """Has the next step, or group of steps, that `fit` takes recorded."""

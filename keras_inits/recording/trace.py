@@ -110,25 +110,26 @@ class GradientTrace:
             body[half:-half] = [f"... {len(body) - 2 * half} more layers ..."]
         return "\n".join(lines + body)
 
-    def to_dataframe(self) -> "pandas.DataFrame":
-        """A pandas table of steps x layers, in which "no gradient" is `pandas.NA` and NaN stays NaN.
+    def to_dataframe(self, form: str = "wide", quantity: str = "gradient") -> "pandas.DataFrame":
+        """A pandas table, in which "no gradient" is `pandas.NA` and NaN stays NaN.
+
+        Args:
+            form: `"wide"`, steps x layers of one quantity; or `"long"`, a row for each step and layer with the columns
+                `step`, `layer`, `outcome`, `clipped` and one for each quantity that was recorded.
+            quantity: What a wide table holds: `"gradient"`, or a name in `tracked`.
 
         Raises:
             ImportError: If pandas is not installed.
+            ValueError: If the form is another, or the quantity was not recorded.
+
+        Example:
+            >>> trace = GradientTrace([0, 5], ("dense", "dense_1"), [[3.0, 4.0], [0.6, 0.8]])
+            >>> trace.to_dataframe("long")["gradient"].tolist()
+            [3.0, 4.0, 0.6, 0.8]
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError(
-                "GradientTrace.to_dataframe() found no pandas. It expects it to be installed. "
-                'Install it with: pip install "keras_inits[report]"'
-            ) from error
-        mask = np.ma.getmaskarray(self.norms)
-        columns = {
-            name: pandas.arrays.FloatingArray(self.norms.data[:, index].copy(), mask[:, index].copy())
-            for index, name in enumerate(self.layers)
-        }
-        return pandas.DataFrame(columns, index=pandas.Index(self.steps, name="step"))
+        from keras_inits.recording.frames import to_dataframe
+
+        return to_dataframe(self, form, quantity)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a file that `load` gives back exactly, and that is whole or not there at all.
@@ -158,20 +159,27 @@ class GradientTrace:
 
         return cls(**files.load(path))
 
-    def plot(self, path: str | os.PathLike[str]) -> None:
-        """Draws every layer's norm over the steps, on a log scale, from dark (first layer) to light (last).
-
-        Zero, NaN and infinite norms are marks at the plot's edges.
+    def plot(self, path: str | os.PathLike[str], kind: str = "lines") -> None:
+        """Draws a picture of the trace, on a log scale, of as many steps and layers as there are.
 
         Args:
             path: Where to; the suffix says the format (`.png`, `.svg`, `.pdf`, ...).
+            kind: `"lines"`, the norm of each layer over the steps, from dark (first layer) to light (last);
+                `"heatmap"`, layers x steps with the norm as colour, which stays readable with hundreds of layers;
+                `"profile"`, the norm over depth at the first step, the last, and some between; `"update"`, lines of
+                how much each update changed a layer's weights, beside what trains well.
 
         Raises:
             ImportError: If matplotlib is not installed.
-        """
-        from keras_inits.recording.plot import plot_trace
+            ValueError: If the kind is another, or is `"update"` and the trace has no updates.
 
-        plot_trace(self.steps, self.layers, self.norms, path)
+        Example:
+            >>> trace = GradientTrace([0, 5], ("dense", "dense_1"), [[3.0, 4.0], [0.6, 0.8]])
+            >>> trace.plot("norms.png", kind="heatmap")
+        """
+        from keras_inits.recording.plots import save_plot
+
+        save_plot(self, path, kind)
 
 
 def _frozen(table: np.ma.MaskedArray, kind: type = np.float64) -> np.ma.MaskedArray:

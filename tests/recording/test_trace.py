@@ -1,7 +1,6 @@
-"""The table, its files and its picture."""
+"""The table and its files."""
 
 import builtins
-import warnings
 
 import numpy as np
 import pytest
@@ -103,15 +102,10 @@ def test_blank_lines_are_skipped(tmp_path, suffix):
     np.testing.assert_array_equal(again.norms.filled(-1), trace.norms.filled(-1))
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".png"])
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 @pytest.mark.parametrize("name", ["a,b", 'a"b', "a\rb", "a\nb", "gewicht/größe", " ", "$\\foo$", "gamma$\\frac$"])
 def test_names_of_every_kind(tmp_path, suffix, name):
     trace = GradientTrace([0], (name, "other"), [[1.0, 2.0]])
-    if suffix == ".png":
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph")  # of control characters
-            trace.plot(tmp_path / "t.png")
-        return
     trace.save(tmp_path / f"t{suffix}")
     assert GradientTrace.load(tmp_path / f"t{suffix}").layers == trace.layers
 
@@ -157,44 +151,14 @@ def test_print_names_every_layer_and_what_was_odd():
     assert len(example()) == 6
 
 
-def test_dataframe_tells_no_gradient_from_nan():
-    import pandas
-
-    frame = example().to_dataframe()
-    assert frame.index.name == "step"
-    assert frame["a"].array[1] is not pandas.NA
-    assert np.isnan(frame["a"].array[1])
-    assert frame.iloc[4, 1] is pandas.NA
-
-
-@pytest.mark.parametrize(
-    ("package", "method", "extra"),
-    [("pandas", "to_dataframe", "report"), ("matplotlib", "plot", "report"), ("pyarrow", "save", "parquet")],
-)
-def test_a_missing_package_is_named_with_its_install_line(monkeypatch, package, method, extra):
+def test_a_missing_pyarrow_is_named_with_its_install_line(monkeypatch):
     real = builtins.__import__
 
     def missing(name, *arguments, **keywords):
-        if name.split(".")[0] == package:
+        if name.split(".")[0] == "pyarrow":
             raise ImportError(name)
         return real(name, *arguments, **keywords)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(ImportError, match=rf'found no {package}.*pip install "keras_inits\[{extra}\]"'):
-        getattr(example(), method)(*{"plot": ["x.png"], "save": ["x.parquet"]}.get(method, []))
-
-
-@pytest.mark.parametrize("steps", [0, 1, 6, 500])
-@pytest.mark.parametrize("layers", [3, 60, 120])
-def test_plots_of_every_size(tmp_path, steps, layers):
-    norms = np.random.default_rng(0).lognormal(size=(steps, layers))
-    trace = GradientTrace(np.arange(steps), tuple(f"encoder/block_{i}/dense" for i in range(layers)), norms)
-    trace.plot(tmp_path / "plot.svg")
-    assert (tmp_path / "plot.svg").stat().st_size > 10_000
-
-
-def test_a_plot_shows_what_a_log_scale_cannot(tmp_path):
-    example().plot(tmp_path / "plot.png")
-    zeros = GradientTrace([0, 1], ("a",), np.zeros((2, 1)))
-    zeros.plot(tmp_path / "zeros.png")
-    assert (tmp_path / "zeros.png").stat().st_size > 10_000
+    with pytest.raises(ImportError, match=r'found no pyarrow.*pip install "keras_inits\[parquet\]"'):
+        example().save("x.parquet")

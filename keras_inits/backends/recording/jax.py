@@ -156,8 +156,9 @@ def _on_all_devices(row: Row) -> Row:
     distribution = keras.distribution.distribution()
     if distribution is None:
         return row
-    sharding = jax.sharding.NamedSharding(distribution.device_mesh.backend_mesh, jax.sharding.PartitionSpec())
-    return jax.lax.with_sharding_constraint(row, sharding)
+    whole = jax.sharding.PartitionSpec()  # type: ignore[no-untyped-call]
+    sharding = jax.sharding.NamedSharding(distribution.device_mesh.backend_mesh, whole)
+    return jax.lax.with_sharding_constraint(row, sharding)  # type: ignore[no-any-return, no-untyped-call]
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -107,11 +107,3 @@ def keep_before(path: str | os.PathLike[str], step: int) -> None:
     tracked = {name: table[kept] for name, table in old.tracked.items()}
     per_step = old.outcomes[kept], old.clipped[kept]
     save(path, GradientTrace(old.steps[kept], old.layers, old.norms[kept], tracked, *per_step))
-
-
-check_suffix = kind_of  # until the logger calls kind_of
-
-
-def lines(suffix: str, *table: Any) -> GradientTrace:
-    """What to append, until the logger hands its trace to `append` itself."""
-    return GradientTrace(*table)

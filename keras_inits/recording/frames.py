@@ -1,0 +1,75 @@
+"""A trace as a table for pandas: wide, steps x layers; or long, a row for each step and layer."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_inits.recording.quantities import OUTCOMES, TRACKED
+
+if TYPE_CHECKING:
+    import pandas  # type: ignore[import-untyped,unused-ignore]
+
+    from keras_inits.recording.trace import GradientTrace
+
+FORMS = ("wide", "long")
+
+
+def to_dataframe(trace: "GradientTrace", form: str, quantity: str) -> "pandas.DataFrame":
+    """Returns the table.
+
+    Args:
+        trace: What to put into it.
+        form: One of `FORMS`.
+        quantity: What a wide table holds.
+
+    Raises:
+        ImportError: If pandas is not installed.
+        ValueError: If the form is another, or the quantity was not recorded.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError(
+            "GradientTrace.to_dataframe() found no pandas. It expects it to be installed. "
+            'Install it with: pip install "keras_inits[report]"'
+        ) from error
+    tables = {"gradient": trace.norms, **trace.tracked}
+    _check(form, quantity, list(tables))
+    if form == "wide":
+        columns = {layer: _nullable(tables[quantity][:, index]) for index, layer in enumerate(trace.layers)}
+        return pandas.DataFrame(columns, index=pandas.Index(trace.steps, name="step"))
+    steps, layers = trace.norms.shape
+    # Categories keep the order of depth, in which layer_2 is before layer_10, when a table is sorted or pivoted.
+    layer = pandas.Categorical.from_codes(np.tile(np.arange(layers), steps), categories=list(trace.layers))
+    return pandas.DataFrame(
+        {
+            "step": np.repeat(trace.steps, layers),
+            "layer": layer,
+            "outcome": pandas.Categorical(np.repeat(trace.outcomes, layers), categories=OUTCOMES),
+            "clipped": _nullable(np.ma.repeat(trace.clipped, layers)),
+            **{name: _nullable(table.ravel()) for name, table in tables.items()},
+        }
+    )
+
+
+def _nullable(values: np.ma.MaskedArray) -> Any:
+    """A column of pandas in which what is masked is NA."""
+    import pandas
+
+    kind = pandas.arrays.BooleanArray if values.dtype == bool else pandas.arrays.FloatingArray
+    return kind(values.data.copy(), np.ma.getmaskarray(values).copy())
+
+
+def _check(form: str, quantity: str, recorded: list[str]) -> None:
+    if form not in FORMS:
+        raise ValueError(
+            f'GradientTrace.to_dataframe received form={form!r}. It expects "wide" or "long". Pass form="wide" for a '
+            'table of steps x layers, or form="long" for a row for each step and layer.'
+        )
+    if quantity not in recorded:
+        names = ", ".join(map(repr, recorded))
+        remedy = f", or record it with GradientNormLogger(track=('gradient', {quantity!r}))"
+        raise ValueError(
+            f"GradientTrace.to_dataframe received quantity={quantity!r}. It expects one that was recorded, of {names}. "
+            f"Pass one of these{remedy if quantity in TRACKED else ''}."
+        )

@@ -1,0 +1,47 @@
+"""The pictures of a trace, one file a kind.
+
+    trace -> heatmap  layers x steps, the norm as colour
+          -> lines    a line for each layer over the steps, its depth as colour; also that of the updates
+          -> profile  the norm over depth, a line for each of a few steps
+             canvas   what they share: figures that hold the names, log scales, marks, legends
+             thin     many steps made few enough to draw
+
+`pyplot`, which keeps figures for the whole process, is not used, and none of matplotlib's settings is changed.
+"""
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from keras_inits.recording.trace import GradientTrace
+
+KINDS = ("heatmap", "lines", "profile", "update")
+DPI = 120
+
+
+def save_plot(trace: "GradientTrace", path: str | os.PathLike[str], kind: str) -> None:
+    """Draws a picture of a kind and writes it.
+
+    Args:
+        trace: What to draw.
+        path: Where to.
+        kind: One of `KINDS`.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+        ValueError: If the kind is not one of these, or shows what the trace has not recorded.
+    """
+    if kind not in KINDS:
+        raise ValueError(
+            f"GradientTrace.plot received kind={kind!r}. It expects one of {', '.join(map(repr, KINDS))}. "
+            'Pass kind="heatmap" for many layers, or kind="lines" for few.'
+        )
+    try:
+        from keras_inits.recording.plots import heatmap, lines, profile
+    except ImportError as error:
+        raise ImportError(
+            "GradientTrace.plot() found no matplotlib. It expects it to be installed. "
+            'Install it with: pip install "keras_inits[report]"'
+        ) from error
+    draw = {"heatmap": heatmap.draw, "lines": lines.draw, "profile": profile.draw, "update": lines.draw_update}[kind]
+    draw(trace).savefig(path, dpi=DPI)

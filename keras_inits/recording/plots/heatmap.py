@@ -1,0 +1,75 @@
+"""Layers x steps, the norm as colour."""
+
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap, LogNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from keras_inits.recording.plots import canvas, thin
+from keras_inits.recording.quantities import QUANTITIES
+
+if TYPE_CHECKING:
+    from keras_inits.recording.trace import GradientTrace
+
+# From dark blue (small) to light yellow. A map without red leaves it for what has no place on a log scale, so that all
+# are told apart with every kind of colour blindness.
+COLOURS = ListedColormap(matplotlib.colormaps["YlGnBu_r"](np.linspace(0.1, 0.9, 256)))
+ODD_COLOURS = {"zero": "#000000", "NaN": "#cc0000", "infinite": "#ff8c00"}
+MISSING: dict[str, Any] = {"facecolor": "white", "edgecolor": "#b0b0b0", "hatch": "////", "linewidth": 0.0}
+
+
+def draw(trace: "GradientTrace") -> Figure:
+    """Draws the norms of the gradients, the first layer on top."""
+    if not trace.norms.size:
+        return _draw_nothing(trace)
+    edges, cells, _, _, pooled = thin.columns(trace.steps, trace.norms)
+    note = f"a column is the median of {pooled:,} steps; what is not finite shows in any case"
+    figure, axes = canvas.new_figure(trace, note if pooled > 1 else "")
+    axes.patch.set(**MISSING)
+    rows = np.arange(len(trace.layers) + 1) - 0.5
+    shown = np.ma.masked_invalid(thin.drawable(cells).T)
+    scale = LogNorm(*canvas.log_limits(trace.norms))
+    mesh = axes.pcolormesh(edges, rows, shown, cmap=COLOURS, norm=scale, rasterized=True)
+    _draw_odd(axes, edges, rows, cells)
+    axes.set_ylim(rows[-1], rows[0])
+    canvas.write_names(axes.yaxis, trace.layers)
+    canvas.number_steps(axes, edges[0], edges[-1])
+    canvas.mark_outcomes(axes, trace)
+    figure.colorbar(mesh, ax=axes, aspect=30, pad=0.02, label=QUANTITIES["gradient"])
+    canvas.add_legend(axes, _explain(trace, cells))
+    return figure
+
+
+def _draw_nothing(trace: "GradientTrace") -> Figure:
+    figure, axes = canvas.new_figure(trace)
+    axes.set_ylim(max(len(trace.layers), 1) - 0.5, -0.5)
+    canvas.write_names(axes.yaxis, trace.layers)
+    canvas.number_steps(axes, -0.5, 0.5)
+    return figure
+
+
+def _draw_odd(axes: Axes, edges: np.ndarray, rows: np.ndarray, cells: np.ma.MaskedArray) -> None:
+    """Draws a second mesh over the first, with only what that one has left out."""
+    kinds = np.zeros(cells.shape, int)
+    for number, (_, test, *_) in enumerate(canvas.ODD, 1):
+        kinds[test(cells.filled(1.0))] = number
+    colours = ListedColormap([ODD_COLOURS[name] for name, *_ in canvas.ODD])
+    odd = np.ma.masked_equal(kinds.T, 0)
+    axes.pcolormesh(edges, rows, odd, cmap=colours, vmin=0.5, vmax=len(canvas.ODD) + 0.5, rasterized=True)
+
+
+def _explain(trace: "GradientTrace", cells: np.ma.MaskedArray) -> list[Patch]:
+    """What the legend says of the cells that are not on the scale."""
+    handles = []
+    for name, test, *_ in canvas.ODD:
+        rows, columns = np.nonzero(test(trace.norms.filled(1.0)))
+        if len(rows):
+            label = canvas.count(name, trace.steps[rows], columns)
+            handles.append(Patch(color=ODD_COLOURS[name], label=label))
+    if np.ma.getmaskarray(cells).any():
+        handles.append(Patch(label="no gradient", **MISSING))
+    return handles
