@@ -131,4 +131,7 @@ def _merged(
     }
     merged = FetchedRows(rows.steps[first], rows.optimizers[first], rows.accumulated[first], measures)
     results = [min(outcomes[group], key=(SKIP, ACCUMULATE, UPDATE).index) for group in groups]
-    return merged, np.array(results), np.ma.array([clipped[group].any() for group in groups])
+    known = ~np.ma.getmaskarray(clipped)
+    any_clipped = np.array([(clipped.data[group] & known[group]).any() for group in groups])
+    nothing_known = np.array([not known[group].any() for group in groups])
+    return merged, np.array(results), np.ma.MaskedArray(any_clipped, mask=nothing_known)

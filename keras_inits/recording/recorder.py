@@ -58,7 +58,8 @@ class Recorder:
     def begin_fit(self, model: Any) -> None:
         """Forgets what was announced in a fit that was interrupted, and looks which optimizers the model has now."""
         self._announced, self._host, self._guests = None, None, []
-        if self._plan is not None and self._plan.optimizers != optimizers_of(model, self.optimizers):
+        optimizers = set(map(id, optimizers_of(model, self.optimizers)))
+        if self._plan is not None and not optimizers <= set(map(id, self._plan.optimizers)):
             self._made_for = ()
 
     def steps_done(self, model: Any) -> int:

@@ -202,6 +202,70 @@ def test_a_folder_that_does_not_exist_is_named_before_training(tmp_path):
     assert len(logger.trace) == 0
 
 
+class Stops(keras.callbacks.Callback):
+    def __init__(self, step):
+        super().__init__()
+        self.left = step
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_training_that_is_restored_goes_on_in_the_file(tmp_path, suffix):
+    """From the backup of the first epoch's end, which lies before the rows that the file has."""
+    path = tmp_path / f"norms{suffix}"
+
+    def trained(*others):
+        # Each time in a new model with a new logger, as after a crash.
+        model, logger = models.compiled(models.sequential(), "adam"), GradientNormLogger(filename=path, every=2)
+        models.fit(model, *models.data(), [logger, keras.callbacks.BackupAndRestore(tmp_path / "backup"), *others], 3)
+        return logger.trace
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(Stops(11))
+    trace = trained()
+    assert trace.steps.tolist() == [8, 10, 12, 14, 16, 18, 20], "the backup is of step 7"
+    whole = GradientNormLogger(every=2)
+    models.fit(models.compiled(models.sequential(), "adam"), *models.data(), [whole], 3)
+    loaded = GradientTrace.load(path)
+    assert loaded.steps.tolist() == whole.trace.steps.tolist()
+    np.testing.assert_allclose(loaded.norms, whole.trace.norms, rtol=1e-3)
+
+
+def test_what_does_not_fit_in_memory_is_thinned_and_lives_in_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_inits.recording.rows.MOST_NUMBERS", 3 * 16)
+    path = tmp_path / "norms.csv"
+    logger = GradientNormLogger(filename=path)
+    history = fitted(logger, epochs=5).history
+    whole = GradientTrace.load(path)
+    assert whole.steps.tolist() == list(range(35))
+    assert len(logger.trace) <= 16
+    kept = np.isin(whole.steps, logger.trace.steps)
+    np.testing.assert_array_equal(logger.trace.norms, whole.norms[kept])
+    np.testing.assert_allclose(history["grad_norm"], whole.global_norm.reshape(5, 7).mean(1), rtol=1e-12)
+
+
+def test_a_folder_gets_scalars_for_tensorboard(tmp_path):
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    logger = GradientNormLogger(filename=tmp_path / "scalars", track="update")
+    fitted(logger, epochs=2)
+    (path,) = (tmp_path / "scalars").iterdir()
+    values = {}
+    for event in EventFileLoader(str(path)).Load():
+        for value in event.summary.value:
+            number = value.tensor.float_val[0] if value.HasField("tensor") else value.simple_value
+            values.setdefault(value.tag, []).append((event.step, number))
+    trace = logger.trace
+    names = {f"{quantity}/{layer}" for quantity in ("gradient", "update") for layer in trace.layers}
+    assert values.keys() == {"global_norm", *names}
+    np.testing.assert_allclose([number for _, number in values["gradient/first"]], trace.norms[:, 0], rtol=1e-6)
+    assert [step for step, _ in values["global_norm"]] == list(range(14))
+
+
 QUIET = """
 import logging
 import keras, numpy as np

@@ -1,5 +1,6 @@
 """Where `fit` runs, and what it trains: in each cell every recorded row is that of a loop by hand."""
 
+import gan
 import keras
 import models
 import numpy as np
@@ -319,3 +320,100 @@ def test_a_layer_that_is_no_part_of_the_loss():
         assert not np.ma.getmaskarray(column).any()
     else:
         assert np.ma.getmaskarray(column).all()
+
+
+def two_gans():
+    built = [gan.GAN(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05)) for _ in range(2)]
+    built[1].set_weights(built[0].get_weights())
+    return built
+
+
+GAN_LAYERS = ("generator/hidden", "discriminator/judge")
+
+
+@modes
+@pytest.mark.parametrize("optimizer", [None, "generator_optimizer"])
+def test_a_gan_with_two_optimizers(optimizer, mode):
+    """Both are found, and a row has the gradients of both; or the one that is named is recorded alone."""
+    model, twin = two_gans()
+    x, _ = models.data()
+    logger = GradientNormLogger(optimizer=optimizer)
+    model.compile(loss=None, **MODES[mode])
+    model.fit(x, batch_size=8, epochs=2, verbose=0, shuffle=False, callbacks=[logger])
+    batches = [x[i : i + 8] for _ in range(2) for i in range(0, len(x), 8)]
+    gradients = [gan.oracle_step(twin, batch, 0.05) for batch in batches]
+    expected = oracle.norms(gradients, [twin.generator.trainable_variables, twin.discriminator.trainable_variables])
+    if optimizer is not None:
+        expected[:, 1] = np.ma.masked
+    assert logger.trace.layers == GAN_LAYERS
+    np.testing.assert_array_equal(logger.trace.steps, np.arange(14))
+    oracle.assert_same(logger.trace.norms, expected)
+    assert {"apply", "stateless_apply"}.isdisjoint(vars(model.generator_optimizer))
+
+
+def test_an_optimizer_that_the_model_does_not_have_is_named_before_training():
+    model, _ = two_gans()
+    model.compile(loss=None)
+    with pytest.raises(ValueError, match=r"received optimizer='judge', and the model .* has no such attribute. It exp"):
+        model.fit(models.data()[0], verbose=0, callbacks=[GradientNormLogger(optimizer="judge")])
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self):
+        super().__init__()
+        self.batches = models.batches(*models.data(), 1)
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        return self.batches[index]
+
+
+def generator():
+    yield from models.batches(*models.data(), 1)
+
+
+def tensorflow_data():
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensor_slices(models.data()).batch(models.BATCH)
+
+
+def unknown_length():
+    return tensorflow_data().filter(lambda x, y: True)
+
+
+def loader():
+    import torch
+
+    x, y = (torch.from_numpy(part) for part in models.data())
+    return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=models.BATCH)
+
+
+NEEDS = {tensorflow_data: "tensorflow", unknown_length: "tensorflow", loader: "torch"}
+
+
+@pytest.mark.parametrize("data", [Batches, generator, tensorflow_data, unknown_length, loader])
+@pytest.mark.parametrize("mode", ["graph", "groups"] if BACKEND != "torch" else ["graph"])
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_data_of_every_kind(data, mode):
+    pytest.importorskip(NEEDS.get(data, "keras"))
+    model, twin, logger = models.sequential(), models.sequential(), GradientNormLogger()
+    models.compiled(model, **MODES[mode]).fit(data(), verbose=0, shuffle=False, callbacks=[logger])
+    gradients = oracle.train(twin, models.mean_square, models.batches(*models.data(), 1), models.RATE)
+    oracle.assert_same(logger.trace.norms, oracle.norms(gradients, models.layer_variables(twin, SEQUENTIAL)))
+
+
+def test_quantities_of_a_gradient():
+    """Zeros, largest and non-finite entries, of a layer of two weights, one of which has no gradient."""
+    x = np.array([[3.0, 0.0, -4.0, np.inf], [0.0, 0.0, 1.0, 2.0], [np.nan, 0.0, 0.0, 7.0]], np.float32)
+    model = keras.Sequential([keras.Input((4,)), Given()])
+    model.compile(keras.optimizers.SGD(0.0), lambda y, predicted: ops.sum(predicted))
+    logger = GradientNormLogger(track=("largest", "zeros", "nonfinite", "weight", "update"))
+    model.fit(x, x, batch_size=1, shuffle=False, verbose=0, callbacks=[logger])
+    tracked = {name: table.filled(-1.0)[:, 0].tolist() for name, table in logger.trace.tracked.items()}
+    assert tracked["zeros"] == [0.25, 0.5, 0.5]
+    assert tracked["nonfinite"] == [1.0, 0.0, 1.0]
+    np.testing.assert_equal(tracked["largest"], [np.inf, 2.0, np.nan])
+    np.testing.assert_equal(tracked["weight"][0], 0.0)

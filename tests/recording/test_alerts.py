@@ -1,0 +1,119 @@
+"""What happens when gradients vanish, explode or are no numbers."""
+
+import re
+
+import keras
+import models
+import numpy as np
+import pytest
+
+from keras_inits import thresholds
+from keras_inits.recording import Alerts, GradientError, GradientNormLogger
+from keras_inits.recording.alerts import message
+
+MODES = {"graph": {}, "xla": {"jit_compile": True}} if keras.backend.backend() != "torch" else {"graph": {}}
+
+
+def deep(scale, activation, depth=12):
+    """A network whose weights all have one size."""
+    hidden = [
+        keras.layers.Dense(
+            16, activation, kernel_initializer=keras.initializers.RandomNormal(stddev=scale), name=f"h{i}"
+        )
+        for i in range(depth)
+    ]
+    return keras.Sequential([keras.Input((6,)), *hidden, models.dense(1, "linear")])
+
+
+def fit(model, logger, y=None, epochs=2, **arguments):
+    x, own = models.data()
+    models.compiled(model, **arguments)
+    return models.fit(model, x, own if y is None else y, [logger], epochs)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_first_nan_is_named_with_its_step_and_layer(mode):
+    _, y = models.data()
+    y[3 * models.BATCH] = np.nan
+    logger = GradientNormLogger(alerts=Alerts(nonfinite="raise"))
+    with pytest.raises(GradientError) as caught:
+        fit(models.sequential(), logger, y, **MODES[mode])
+    assert str(caught.value).startswith(
+        "GradientNormLogger found a gradient that is nonfinite at step 3: the layer 'last' has the norm nan ('second' "
+        "before it has nan). It expects every gradient to be finite. Lower the learning rate, clip"
+    )
+    assert len(logger.trace) >= 4, "what was recorded is there"
+
+
+def test_training_goes_on_after_an_alert_that_raised():
+    x, y = models.data()
+    bad = y.copy()
+    bad[0] = np.nan
+    model, logger = models.sequential(), GradientNormLogger(alerts=Alerts(nonfinite="raise"))
+    weights = model.get_weights()
+    with pytest.raises(GradientError):
+        fit(model, logger, bad)
+    model.set_weights(weights)
+    models.fit(model, x, y, [logger])
+    assert np.isfinite(logger.trace.global_norm[-14:]).all()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_vanishing_gradients_warn_once_in_a_fit(mode):
+    logger = GradientNormLogger(alerts=Alerts())
+    with pytest.warns(UserWarning, match=r"that is vanishing at step 0: the layer 'h\d+' has the norm") as caught:
+        fit(deep(0.01, "tanh"), logger, **MODES[mode])
+    (alert,) = [str(one.message) for one in caught if "vanishing" in str(one.message)]
+    assert "keras_inits.initialize(model)" in alert
+
+
+def test_an_explosion_stops_training():
+    logger = GradientNormLogger(alerts=Alerts(exploding="stop", nonfinite="ignore"))
+    with pytest.warns(UserWarning, match=r"exploding at step 0: .* Training stops here\.$"):
+        history = fit(deep(3.0, "linear"), logger, epochs=5)
+    assert len(history.epoch) == 1
+
+
+def test_healthy_training_is_silent():
+    fit(models.sequential(), GradientNormLogger(alerts=Alerts("raise", "raise", "raise")))
+
+
+def test_steps_that_a_loss_scale_skips_are_no_alert():
+    scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(models.RATE), initial_scale=3e38)
+    logger = GradientNormLogger(alerts=Alerts("raise", "raise", "raise"))
+    model = models.compiled(models.sequential(), scaled)
+    models.fit(model, *models.data(), [logger], 1)
+    assert (logger.trace.outcomes == "skip").any()
+
+
+@pytest.mark.parametrize(
+    ("kind", "norms", "layer", "beside"),
+    [
+        ("vanishing", [1e-9, 1e-7, 1e-5, 1e-2, 1.0], "c", "('d' after it has 0.01, 'b' before it has 1e-07)"),
+        ("vanishing", [0.0, 0.0, 1.0, 1.0, 1.0], "b", "('c' after it has 1, 'a' before it has 0)"),
+        ("exploding", [1e9, 1e5, 1e3, 1e2, 1.0], "b", "('c' after it has 1e+03, 'a' before it has 1e+09)"),
+        ("nonfinite", [np.nan, np.inf, 1.0, 1.0, 1.0], "b", "('c' after it has 1, 'a' before it has nan)"),
+    ],
+)
+def test_the_first_layer_in_the_backward_pass_is_named(kind, norms, layer, beside):
+    text = message(kind, 7, tuple("abcde"), np.ma.array(norms))
+    assert f"{kind} at step 7: the layer {layer!r} has the norm" in text
+    assert beside in text
+
+
+def test_layers_without_a_gradient_are_passed_over():
+    norms = np.ma.array([1e-9, 5.0, 1.0], mask=[False, True, False])
+    assert "('c' after it has 1)" in message("vanishing", 0, ("a", "b", "c"), norms)
+
+
+def test_thresholds_are_those_of_the_verdicts():
+    assert f"{thresholds.VANISHING_RATIO:.0e}" in message("vanishing", 0, ("a", "b"), np.ma.array([0.0, 1.0]))
+
+
+def test_bad_arguments():
+    with pytest.raises(
+        ValueError, match=re.escape("Alerts received vanishing='shout'. It expects one of 'ignore', 'w")
+    ):
+        Alerts(vanishing="shout")
+    with pytest.raises(TypeError, match=r"received alerts='warn', of type str. It expects an Alerts. Pass"):
+        GradientNormLogger(alerts="warn")
