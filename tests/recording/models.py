@@ -12,7 +12,7 @@ SAMPLES = 7 * BATCH  # seven steps: a short last group when four are run at once
 
 
 def mean_square(y, predicted):
-    return ops.mean(ops.square(ops.convert_to_tensor(y, "float32") - predicted))
+    return ops.mean(ops.square(ops.convert_to_tensor(y, "float32") - ops.cast(predicted, "float32")))
 
 
 def data(model_name="sequential"):

@@ -177,22 +177,21 @@ def test_float16_beyond_256():
 
 
 @modes
-@pytest.mark.parametrize("clip", [None, 0.05])
-def test_an_embedding_whose_batch_repeats_indices(clip, mode):
+def test_an_embedding_whose_batch_repeats_indices(mode):
     trace, steps, twin = recorded(
         models.embedding,
-        lambda: keras.optimizers.Adam(0.01),
+        OPTIMIZERS["SGD"],
         models.data("embedding"),
         mode,
         logger=GradientNormLogger(track=("zeros", "largest")),
     )
     names = models.MODELS["embedding"][1]
-    assert_recorded(trace, steps, twin, names, 1e-3)
+    assert_recorded(trace, steps, twin, names)
     words = twin.layers[0].trainable_variables[0]
     zeros = [np.mean(step[0][id(words)] == 0.0) for step in steps]
     np.testing.assert_allclose(trace.tracked["zeros"][:, 0], zeros, atol=1e-6)
     largest = [np.abs(step[0][id(words)]).max() for step in steps]
-    np.testing.assert_allclose(trace.tracked["largest"][:, 0], largest, rtol=1e-3)
+    np.testing.assert_allclose(trace.tracked["largest"][:, 0], largest, rtol=1e-5)
 
 
 def recurrent():
@@ -239,9 +238,9 @@ def test_structures(name, mode):
     trace, steps, twin = recorded(build, OPTIMIZERS["SGD"], data, mode, 1, logger=logger)
     assert len(trace.layers) == len(twin.trainable_variables)
     expected = oracle.norms([step[0] for step in steps], [[v] for v in twin.trainable_variables])
-    # A key's bias has no influence on attention: its gradient is zero, but for rounding.
-    real = np.flatnonzero(expected.max(axis=0) > 1e-6)
-    np.testing.assert_allclose(trace.norms[:, real], expected[:, real], rtol=2e-5)
+    # Before a normalisation a gradient is a small difference of sums around 1, each with the rounding of float32; and a
+    # key's bias has no influence on attention, so that its gradient is nothing but rounding.
+    np.testing.assert_allclose(trace.norms, expected, rtol=1e-5, atol=10 * 2.0**-24)
 
 
 def two_outputs():
