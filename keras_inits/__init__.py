@@ -1,5 +1,6 @@
 """Start every layer right, and see every layer's gradient: initializers and a gradient recorder for Keras 3."""
 
+from keras_inits.diagnosis import Diagnosis, Finding, Remedy, diagnose
 from keras_inits.initializers import *  # noqa: F403 - the public list stands there, once
 from keras_inits.initializers import __all__ as _initializers
 from keras_inits.models import DrawnWeight, InitializationTable, initialize, lsuv, to_builtin
@@ -7,10 +8,14 @@ from keras_inits.recording import GradientNormLogger, GradientTrace
 
 __version__ = "0.1.0"
 __all__ = [
+    "Diagnosis",
     "DrawnWeight",
+    "Finding",
     "GradientNormLogger",
     "GradientTrace",
     "InitializationTable",
+    "Remedy",
+    "diagnose",
     "initialize",
     "lsuv",
     "to_builtin",
