@@ -14,11 +14,13 @@ remedies    weights -> the initializers that repair them
 diagnosis   what comes out
 table       a diagnosis -> text, columns
 plot        a diagnosis -> a picture
+jacobian    model, examples -> the singular values of its input-output Jacobian
 """
 
 from keras_inits.diagnosis.diagnose import diagnose
 from keras_inits.diagnosis.diagnosis import Diagnosis
 from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.jacobian import JacobianSpectrum, jacobian_spectrum
 from keras_inits.diagnosis.remedies import Remedy
 
-__all__ = ["Diagnosis", "Finding", "Remedy", "diagnose"]
+__all__ = ["Diagnosis", "Finding", "JacobianSpectrum", "Remedy", "diagnose", "jacobian_spectrum"]

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_inits import backends
+from keras_inits.diagnosis.reductions import SEED
 
 Tensor = Any
 
@@ -51,7 +52,7 @@ def _projection(outputs: Any) -> Tensor:
     parts = []
     for number, output in enumerate(_outputs(outputs)):
         shape = tuple(output.shape)
-        vector = np.random.default_rng(number).standard_normal(shape) / max(1, np.prod(shape)) ** 0.5
+        vector = np.random.default_rng(SEED + number).standard_normal(shape) / max(1, np.prod(shape)) ** 0.5
         weights = backends.current().to_tensor(np.asarray(vector, np.float32))
         parts.append(keras.ops.sum(keras.ops.cast(output, "float32") * weights))
     return sum(parts[1:], parts[0])

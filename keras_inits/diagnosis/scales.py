@@ -164,7 +164,9 @@ def _signal(row: LayerNumbers) -> float:
 def _gradients(rows: Sequence[LayerNumbers]) -> list[tuple[str, Profile]]:
     """The two profiles of norms, of layers with kernels: those that are zero or not finite are other findings."""
     outputs = [(number, row.output_gradient) for number, row in enumerate(rows) if row.kernels]
-    weights = [(number, row.gradient) for number, row in enumerate(rows) if row.kernels]
+    # The gradient of a kernel of zeros may be all rounding, as behind batch normalisation.
+    moving = [(number, row) for number, row in enumerate(rows) if any(one.moments.largest > 0 for one in row.kernels)]
+    weights = [(number, row.gradient) for number, row in moving]
     named = [("outputs", outputs), ("weights", weights)]
     return [
         (what, kept)

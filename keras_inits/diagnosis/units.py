@@ -79,6 +79,9 @@ def dead_layer(case: Case) -> Finding | None:
         kernels = [kernel for one in feeding for kernel in one.kernels]
         still = all(not one.gradient for one in feeding)
         zero = row.outputs.largest == 0 and not row.outputs.nonfinite
+        entering = case.rows[number - len(feeding)] if number >= len(feeding) else None
+        if entering is not None and entering.outputs.largest == 0:  # the layer before is at fault
+            continue
         if zero and still and kernels and all(kernel.moments.largest > 0 for kernel in kernels):
             evidence = f"all {row.units} units of {row.name} are zero on the whole batch, and so is their gradient"
             remedy = case.for_rows(feeding, "weights and biases that leave each unit on for half of its inputs")
