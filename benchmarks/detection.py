@@ -11,6 +11,7 @@ share of the others that have it.
 """
 
 import argparse
+import gc
 import itertools
 import math
 import os
@@ -268,6 +269,8 @@ def wrongly_fanned(recipe: Recipe, seen: Pass) -> set[str]:
 
 def judge(recipe: Recipe) -> tuple[set[str], set[str]]:
     """The kinds of which a model is ill, and those that `diagnose` finds."""
+    keras.utils.clear_session()
+    gc.collect()  # of cycles, which hold the arrays of the last model
     keras.utils.set_random_seed(recipe.seed)
     model = build(recipe, "mixed_float16" if recipe.plant == "float16" else "float32", split=False)
     plant(model, recipe)
