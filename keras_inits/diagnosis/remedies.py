@@ -1,5 +1,6 @@
 """What repairs a finding: initializers for weights."""
 
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -48,6 +49,12 @@ class Case(NamedTuple):
     """Of the model's inputs, if they are floating-point numbers."""
     weights: Sequence[Weight]
     graph: Graph
+
+    @property
+    def size_of_inputs(self) -> float:
+        """The root mean square of the model's inputs; 1 for words and other numbers that are names."""
+        inputs = self.inputs
+        return math.hypot(inputs.mean, inputs.stddev) or 1.0 if inputs is not None else 1.0
 
     def remedy(self, chosen: Callable[[LayerNumbers, Weight], bool], reason: str) -> Remedy:
         """The laws of `initialize` for the weights that are chosen, of those that are trained."""

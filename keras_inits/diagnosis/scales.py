@@ -1,18 +1,22 @@
 """The findings about sizes: signals and gradients that fade or grow over depth, and what leaves a dtype's range."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers, Moments
+from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large, too_small
 
 LSUV = "lsuv(model, x)  # each kernel has the size that its fans ask for; this asks the batch"
 OTHER_LAYERS = (
     "each kernel has the size that its fans ask for: add normalisation, shortcuts, or take another activation"
 )
+
+FADED = thresholds.FLOAT32_SMALLEST / thresholds.FLOAT32_ROUNDOFF
+"""What goes into a layer below this, 2e-31, may come out as zero: then it is the layers before that are at fault."""
 
 Profile = Sequence[tuple[int, float]]  # the rows' numbers, and a size of each
 
@@ -29,7 +33,7 @@ class Run(NamedTuple):
 def vanishing_signal(case: Case) -> Finding | None:
     """Outputs whose standard deviation has become too small beside that of the inputs."""
     profile = _signals(case.rows)
-    limit = thresholds.VANISHING_SIGNAL * min(1.0, _size(case.inputs))
+    limit = thresholds.VANISHING_SIGNAL * min(1.0, case.size_of_inputs)
     low = next((place for place, (_, size) in enumerate(profile) if size < limit), None)
     if low is None:
         return None
@@ -47,7 +51,7 @@ def vanishing_signal(case: Case) -> Finding | None:
 def exploding_signal(case: Case) -> Finding | None:
     """Outputs whose standard deviation has become too large beside that of the inputs."""
     profile = _signals(case.rows)
-    limit = thresholds.EXPLODING_SIGNAL * max(1.0, _size(case.inputs))
+    limit = thresholds.EXPLODING_SIGNAL * max(1.0, case.size_of_inputs)
     high = next((place for place, (_, size) in enumerate(profile) if size > limit), None)
     if high is None:
         return None
@@ -70,6 +74,11 @@ def vanishing_gradient(case: Case) -> Finding | None:
         fades = smallest[1] < thresholds.VANISHING_RATIO * largest[1]
         if lost or (fades and smallest[0] < largest[0]):
             return _gradient_finding(case, what, profile, "vanishing_gradient", (smallest, largest))
+        if _underflows(case.rows):  # zeros at the end of a decay are the decay's
+            number = next(number for number, row in enumerate(case.rows) if row.kernels)
+            if case.rows[number].output_gradient == 0 and number < largest[0]:
+                ends = (number, 0.0), largest
+                return _gradient_finding(case, what, profile, "vanishing_gradient", ends)
     return None
 
 
@@ -175,6 +184,12 @@ def _gradients(rows: Sequence[LayerNumbers]) -> list[tuple[str, Profile]]:
     ]
 
 
+def _underflows(rows: Sequence[LayerNumbers]) -> bool:
+    """Whether the signal becomes so small that it becomes zero."""
+    pairs = itertools.pairwise(rows)
+    return any(0 < before.outputs.largest < FADED and row.outputs.largest == 0 for before, row in pairs)
+
+
 def _extremes(profile: Profile) -> tuple[tuple[int, float], tuple[int, float]]:
     return min(profile, key=lambda one: one[1]), max(profile, key=lambda one: one[1])
 
@@ -193,8 +208,3 @@ def _run(rows: Sequence[LayerNumbers], profile: Profile, place: int, extreme: ob
 
 def _largest(row: LayerNumbers) -> float:
     return max(row.outputs.largest, row.inputs.largest if row.inputs is not None else 0.0)
-
-
-def _size(inputs: Moments | None) -> float:
-    """The root mean square of the model's inputs; 1 for words and other numbers that are names."""
-    return math.hypot(inputs.mean, inputs.stddev) or 1.0 if inputs is not None else 1.0

@@ -4,7 +4,12 @@ import math
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.remedies import Case
+from keras_inits.diagnosis.remedies import Case, Remedy, too_large
+from keras_inits.diagnosis.scales import FADED
+
+LARGE = 2.0
+"""Inputs of this root mean square double what goes into the first activation, whatever the weights: tanh's derivative
+is then below a hundredth of its largest for 13 percent, and not for 0.3."""
 
 
 def symmetric_units(case: Case) -> Finding | None:
@@ -45,6 +50,8 @@ def saturated(case: Case) -> Finding | None:
     )
     feeding = [row for number in found for row in case.feeding(number)]
     remedy = case.for_rows(feeding, "inputs of the variance 1 to the activation")
+    if not any(too_large(kernel) for row in feeding for kernel in row.kernels) and case.size_of_inputs > LARGE:
+        remedy = Remedy((), (), f"divide the inputs by {case.size_of_inputs:.3g}, or add keras.layers.Normalization")
     return Finding("saturated", tuple(case.rows[number].name for number in found), evidence, remedy)
 
 
@@ -80,7 +87,7 @@ def dead_layer(case: Case) -> Finding | None:
         still = all(not one.gradient for one in feeding)
         zero = row.outputs.largest == 0 and not row.outputs.nonfinite
         entering = case.rows[number - len(feeding)] if number >= len(feeding) else None
-        if entering is not None and entering.outputs.largest == 0:  # the layer before is at fault
+        if entering is not None and entering.outputs.largest < FADED:
             continue
         if zero and still and kernels and all(kernel.moments.largest > 0 for kernel in kernels):
             evidence = f"all {row.units} units of {row.name} are zero on the whole batch, and so is their gradient"

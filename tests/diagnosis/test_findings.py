@@ -156,6 +156,23 @@ def test_what_no_initializer_repairs_is_said():
         diagnose(model, x).repair(model)
 
 
+def test_what_fades_until_it_is_zero_is_not_called_dead():
+    model, x = planted(Normal(0.005), depth=60)
+    diagnosis = diagnose(model, x)
+    assert diagnosis.layers[0].output_gradient == 0
+    assert diagnosis.layers[-2].outputs.largest == 0
+    assert [finding.kind for finding in diagnosis] == ["vanishing_signal", "vanishing_gradient"]
+    diagnosis.repair(model, seed=2)
+    assert diagnose(model, x).findings == ()
+
+
+def test_large_inputs_are_not_blamed_on_the_weights():
+    model, x = planted("auto", activation="tanh", depth=2)
+    (finding,) = diagnose(model, 10 * x)
+    assert (finding.kind, finding.layers) == ("saturated", ("hidden_00",))
+    assert str(finding.remedy).startswith("divide the inputs by 10, or add keras.layers.Normalization")
+
+
 def test_there_may_be_nothing_to_repair():
     model, x = planted("auto", depth=3)
     with pytest.raises(ValueError, match=r"the findings none.*Expected one whose remedies name initializers"):
