@@ -21,7 +21,7 @@ from keras_inits.diagnosis.watched import Watched, name_of, watched_layers
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import Weight, weights_of
 
-FLOAT16_SCALES = (2.0**15, 2.0**5, 2.0**-5, 2.0**-15)
+FLOAT16_SCALES = tuple(2.0**exponent for exponent in range(15, -46, -10))
 """What the loss is multiplied by where a layer computes in float16: as Keras's LossScaleOptimizer begins, and, as that
 does, by less if the gradients overflow."""
 

@@ -60,7 +60,7 @@ def dead_units(case: Case) -> Finding | None:
     found = [
         number
         for number, row in enumerate(case.rows)
-        if row.activation is not None and dead_limit(row.units) < row.dead < 1
+        if row.activation is not None and dead_limit(row.units) < row.dead < 1 and row.outputs.largest > FADED
     ]
     if not found:
         return None
