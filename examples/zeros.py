@@ -33,7 +33,7 @@ def network():
     """Returns a network with two hidden layers, whose biases are zero."""
     hidden = [keras.layers.Dense(10, "tanh", name=f"hidden_{number}") for number in (1, 2)]
     model = keras.Sequential([keras.Input((2,)), *hidden, keras.layers.Dense(1, "sigmoid", name="output")])
-    model.compile(keras.optimizers.SGD(1.0), "binary_crossentropy")
+    model.compile(keras.optimizers.SGD(0.5), "binary_crossentropy")
     return model
 
 
@@ -44,7 +44,7 @@ for name, law in (("zeros", "zeros"), ("He", keras_inits.HeNormal())):
     keras_inits.initialize(model, law, seed=7)
     before = keras_inits.diagnose(model, x, y[:, None])
     logger = keras_inits.GradientNormLogger()
-    history = model.fit(x, y, batch_size=256, epochs=150, verbose=0, shuffle=False, callbacks=[logger])
+    history = model.fit(x, y, batch_size=256, epochs=250, verbose=0, shuffle=False, callbacks=[logger])
     histories[name] = history.history["loss"]
     kernel = keras.ops.convert_to_numpy(model.get_layer("hidden_2").kernel)
     apart = float(np.abs(kernel - kernel[:, :1]).max())
@@ -74,7 +74,7 @@ keras_inits.initialize(model, "zeros")
 diagnosis = keras_inits.diagnose(model, x, y[:, None])
 print(diagnosis.findings[0])
 diagnosis.repair(model, seed=7)
-model.fit(x, y, batch_size=256, epochs=150, verbose=0, shuffle=False)
+model.fit(x, y, batch_size=256, epochs=250, verbose=0, shuffle=False)
 loss = model.evaluate(x, y, verbose=0)
 print(f"loss after the repair and the same training: {loss:.3f}")
 assert loss < 0.5 * np.log(2)
