@@ -1,4 +1,4 @@
-"""The command `keras-inits`: reads and checks the options, chooses Keras's backend, and hands over to `comparison`.
+"""The command `keras-inits`: reads and checks options, chooses the backend, hands over to `comparison` or `diagnosis`.
 
 It stands beside the package, not in it: importing anything of the package imports Keras, which then reads the
 environment variable KERAS_BACKEND, once; and `--backend` must set that before.
@@ -73,14 +73,26 @@ def application() -> "typer.Typer":
         output: Annotated[Path, _option(_directory, "DIRECTORY", "Of report, plot and norms.")] = Path(OUTPUT),
     ) -> None:
         """Train one deep network on scanned digits from each starting point, and tell them apart."""
-        if backend is None and "KERAS_BACKEND" in os.environ:
-            _backend(os.environ["KERAS_BACKEND"])
-        elif backend is not None:
-            os.environ["KERAS_BACKEND"] = backend
+        _choose_backend(backend)
         _make_directory(output)
         starts = list(dict.fromkeys(initializer or STARTS))
         activations = list(dict.fromkeys(activation or ACTIVATIONS))
         raise typer.Exit(_compare(starts, activations, {"epochs": epochs, "seed": seed, "depth": depth}, output))
+
+    @app.command()
+    def diagnose(
+        model: Annotated[Path, typer.Argument(parser=_file, metavar="MODEL", help="A file that model.save wrote.")],
+        data: Annotated[Path | None, _option(_file, "FILE", "A .npz file with a batch x, and y if compiled.")] = None,
+        shape: Annotated[
+            Any, _option(_shape, "NUMBERS", "Of one example, such as 32,32,3: normal numbers instead of data.")
+        ] = None,
+        backend: Annotated[str | None, _option(_backend, "|".join(BACKENDS), "Keras's; else KERAS_BACKEND.")] = None,
+    ) -> None:
+        """Send one batch through a saved model, and say what is wrong with its weights; status 1 if something is."""
+        if (data is None) == (shape is None):
+            _refuse(f"--data {data} --shape {shape}", "one of --data and --shape", "Pass a file, or a shape to draw.")
+        _choose_backend(backend)
+        raise typer.Exit(_diagnose(model, data, shape))
 
     return app
 
@@ -153,6 +165,27 @@ def _compare(starts: Sequence[str], activations: Sequence[str], numbers: dict[st
     return INTERRUPTED
 
 
+def _diagnose(model: Path, data: Path | None, shape: tuple[int, ...] | None) -> int:
+    """Goes through the diagnosis, and returns the exit status."""
+    try:
+        from keras_inits.diagnosis import command
+
+        return command.run(model, data, shape)
+    except ImportError as error:
+        return _explain(error)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _choose_backend(backend: str | None) -> None:
+    """Sets the backend of Keras, which is not imported yet, or checks the one that is set."""
+    if backend is not None:
+        os.environ["KERAS_BACKEND"] = backend
+    elif "KERAS_BACKEND" in os.environ:
+        _backend(os.environ["KERAS_BACKEND"])
+
+
 def _explain(error: ImportError) -> int:
     """Prints why the backend that Keras is set to cannot be used, and returns the exit status."""
     if isinstance(error, ModuleNotFoundError) and error.name not in BACKENDS:
@@ -217,6 +250,20 @@ def _backend(text: str) -> str:
     if importlib.util.find_spec(backend) is None:
         _refuse(text, "a backend that is installed", f'Install it: pip install "keras_inits[{backend}]"')
     return backend
+
+
+def _file(text: Any) -> Path:
+    """Parses the name of a file that is there."""
+    path = Path(text)
+    if not path.is_file():
+        _refuse(text, "a file that exists", "Correct the name.")
+    return path
+
+
+def _shape(text: Any) -> tuple[int, ...]:
+    """Parses the sizes of one example."""
+    parse = _whole(1)
+    return tuple(parse(part.strip()) for part in str(text).strip("()").split(",") if part.strip())
 
 
 def _directory(text: Any) -> Path:

@@ -49,3 +49,56 @@ ENDING_SHARE = 0.1
 
 One step is one batch, and saturated or dead units flicker from batch to batch: a single step is no ending.
 """
+
+SATURATED_DERIVATIVE = 0.01
+"""Of an activation's largest derivative: below it a unit counts as saturated. tanh is there beyond 2.99, and the
+sigmoid beyond 5.99. In `1 / HEALTHY_UPDATE` steps, in which weights with their full gradient move by their own size,
+those of a unit that passes a hundredth of it move by a hundredth."""
+
+SATURATED_SHARE = 0.5
+"""Of a layer's units and examples, from which it counts as saturated: the median derivative is then below
+`SATURATED_DERIVATIVE` of the largest, and each such layer takes two orders of magnitude from what typical units pass
+back. For a normal input of the variance 1 the share is 0.003 for tanh, and 0.32 for hard_tanh, which has the most."""
+
+DEAD_SHARE = 0.5
+"""Of a layer's units that are zero on the whole batch. Deep in a network all examples look alike, and a unit whose
+weights are symmetric about zero is then off for all of them with probability 1/2: so many are no fault of theirs."""
+
+DEAD_DEVIATIONS = 4.0
+"""By how many standard deviations, sqrt(1 / (4 n)) for n units, chance may exceed `DEAD_SHARE`: in 3e-5 of the layers
+it does by more, and in 0.3 percent of networks of 100 layers."""
+
+SYMMETRIC_SHARE = 0.1
+"""Of a layer's units that are equal to another one and have an equal gradient, so that they stay equal. Two draws from
+a law are never equal; a tenth of the width, lost for good, is what the choice of a width would not notice."""
+
+VANISHING_SIGNAL = HEALTHY_UPDATE
+"""A layer's standard deviation, beside that of the inputs or 1 if they are larger, below which nothing of it is seen.
+
+Adam, with its default learning rate, moves each bias by 1e-3 in the first step, whatever its gradient: behind a layer
+whose outputs differ by less, that is more than all that tells two examples or two units apart.
+"""
+
+EXPLODING_SIGNAL = 1 / HEALTHY_UPDATE
+"""A layer's standard deviation, beside that of the inputs or 1 if they are smaller, above which no step is small.
+
+One step that changes the weights by `HEALTHY_UPDATE` of their size, as is healthy, then moves what the layer puts out
+by more than 1: the odds of a softmax behind it, by more than a factor of e.
+"""
+
+FLOAT16_LARGEST = 65504.0
+"""The largest finite float16."""
+
+FLOAT16_SMALLEST = 2.0**-14
+"""The smallest normal float16, 6.1e-5: what is smaller loses digits, and is zero from 6e-8 on."""
+
+FLOAT16_ROOM = 16.0
+"""How far a batch's largest value should stay below `FLOAT16_LARGEST`. In `1 / HEALTHY_UPDATE` steps weights can grow
+by their own size, and what passes through four layers that did so is 16 times as large."""
+
+WRONG_FANS_FACTOR = math.sqrt(2)
+"""By how much a layer's variance must be off for its fans to count as wrong. A factor of 2 is known to stop a network
+of 30 layers (He et al. 2015, figure 3), 1 is right; this is the middle, on the scale of factors."""
+
+FANS_DEVIATIONS = 4.0
+"""Within how many sampling errors a kernel's standard deviation is that of a rule: 6e-5 of all kernels are outside."""

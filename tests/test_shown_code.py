@@ -77,8 +77,10 @@ def test_example(path, tmp_path):
     command = [sys.executable, str(path), str(tmp_path)]
     result = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "bit for bit: True" in result.stdout
-    assert (tmp_path / "norms.png").stat().st_size > 10_000
+    # What an example claims it asserts itself; that it can fail is seen in its exit status.
+    pictures = list(tmp_path.glob("*.png"))
+    assert pictures
+    assert all(picture.stat().st_size > 10_000 for picture in pictures)
 
 
 def test_the_reference_is_in_the_order_of_the_public_list():

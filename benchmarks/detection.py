@@ -1,0 +1,335 @@
+"""How many planted diseases `diagnose` finds, and how often it sees one where there is none.
+
+Run: KERAS_BACKEND=torch python benchmarks/detection.py [--part report] [--write docs/explanation/detection-table.md]
+
+Models are made from two lists of architectures and two ranges of seeds: the thresholds were chosen while looking at
+the part "choosing" alone; the table is of the part "report". A model is ill by what it does, not by what was planted:
+a twin in float64, built of separate layers and differentiated by torch itself, takes the batch forward and backward
+(`confirm`), and what is ill by the definitions of `keras_inits/thresholds.py` there is ill.
+Every kind of finding is judged on every model: found is the share of the ill ones that have it, false alarms are the
+share of the others that have it.
+"""
+
+import argparse
+import gc
+import itertools
+import math
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+os.environ["KERAS_BACKEND"] = "torch"
+
+import keras
+import numpy as np
+import torch
+from keras import layers
+
+import keras_inits
+from keras_inits import diagnose, initialize, thresholds
+from keras_inits.diagnosis.findings import KINDS
+from keras_inits.diagnosis.reductions import SEED
+
+PARTS = {  # architectures and seeds, of which the two have none in common
+    "choosing": {
+        "depths": (2, 4, 10, 30, 80),
+        "widths": (32, 96),
+        "activations": ("relu", "tanh", "gelu"),
+        "inputs": (1.0, 0.3),
+        "seed": 1_000,
+    },
+    "report": {
+        "depths": (3, 5, 15, 40, 100),
+        "widths": (20, 48, 112),
+        "activations": ("relu", "tanh", "elu", "selu", "silu", "softsign", "hard_tanh", "linear"),
+        "inputs": (1.0, 0.5, 3.0),
+        "seed": 3_000_000,
+    },
+}
+PLANTS = ("small", "large", "zeros", "constant", "copies", "dead", "saturated", "nan", "fans", "float16")
+HEALTHY_STARTS = ("auto", "orthogonal", "keras")
+EXAMPLES = 128
+GRADIENTS = {"vanishing_gradient", "exploding_gradient"}
+JUDGED_ANYWAY = tuple(kind for kind in KINDS if kind not in GRADIENTS)
+
+
+class Recipe(NamedTuple):
+    """All that a model follows from."""
+
+    family: str
+    depth: int
+    width: int
+    activation: str
+    plant: str
+    inputs: float
+    seed: int
+
+
+def recipes(part: str, each: int) -> list[Recipe]:
+    """So many models for each plant, and four times as many without."""
+    choice = PARTS[part]
+    found = []
+    for number, plant in enumerate([*PLANTS, *["healthy"] * 4] * each):
+        seed = choice["seed"] + number
+        random = np.random.default_rng(seed)
+        family = str(random.choice(["dense", "dense", "normalised", "convolution"]))
+        if plant == "fans":
+            family = "depthwise"
+        activation = str(random.choice(choice["activations"]))
+        if plant == "dead":
+            activation, family = "relu", "dense"
+        if plant == "saturated":
+            activation, family = str(random.choice(["tanh", "hard_tanh", "sigmoid"])), "dense"
+        depth = int(random.choice(choice["depths"]))
+        width, inputs = int(random.choice(choice["widths"])), float(random.choice(choice["inputs"]))
+        if family == "convolution":
+            depth, width = min(depth, 20), min(width, 24)
+        if family == "depthwise":
+            depth = 1
+        found.append(Recipe(family, depth, width, activation, plant, inputs, seed))
+    return found
+
+
+def build(recipe: Recipe, dtype: Any, split: bool) -> Any:
+    """The model; `split`: with each activation in a layer of its own."""
+    keras.config.set_dtype_policy(dtype)
+    image = recipe.family in ("convolution", "depthwise")
+    parts: list[Any] = [keras.Input((8, 8, recipe.width) if image else (recipe.width,))]
+    for _ in range(recipe.depth):
+        apart = split or recipe.family == "normalised"
+        own = None if apart else recipe.activation
+        if recipe.family == "convolution":
+            parts.append(layers.Conv2D(recipe.width, 3, padding="same", activation=own))
+        elif recipe.family == "depthwise":
+            parts += [layers.DepthwiseConv2D(3, padding="same"), layers.Conv2DTranspose(8, 3, strides=2)]
+        else:
+            parts.append(layers.Dense(recipe.width, activation=own))
+        if recipe.family == "normalised":
+            parts.append(layers.BatchNormalization())
+        if apart and recipe.family != "depthwise":
+            parts.append(layers.Activation(recipe.activation))
+    parts += [layers.GlobalAveragePooling2D()] if image else []
+    return keras.Sequential([*parts, layers.Dense(10)])
+
+
+def plant(model: Any, recipe: Recipe) -> None:
+    """Gives the model its weights."""
+    random = np.random.default_rng(recipe.seed + 1)
+    initialize(model, seed=recipe.seed)
+    kernels = [layer for layer in model.layers if hasattr(layer, "kernel") and layer is not model.layers[-1]]
+    some = kernels[int(random.integers(len(kernels)))]
+    start = str(random.choice(HEALTHY_STARTS))
+    if recipe.plant == "healthy" and start == "orthogonal":
+        initialize(model, [("kernel", keras_inits.Orthogonal(keras_inits.gain(recipe.activation)))], recipe.seed)
+    elif recipe.plant == "healthy" and start == "keras" and recipe.depth <= 6:
+        initialize(model, "glorot_uniform", recipe.seed)
+    elif recipe.plant in ("small", "large", "saturated", "float16"):
+        low, high = {"small": (0.03, 0.8), "large": (1.3, 8), "saturated": (2, 12), "float16": (1.5, 20)}[recipe.plant]
+        factor = math.exp(random.uniform(math.log(low), math.log(high)))
+        for layer in kernels:
+            layer.kernel.assign(layer.kernel * factor)
+    elif recipe.plant in ("zeros", "constant"):
+        value = 0.0 if recipe.plant == "zeros" else float(random.uniform(0.001, 0.1))
+        for layer in kernels if random.uniform() < 0.5 else [some]:
+            layer.kernel.assign(keras.ops.full(layer.kernel.shape, value))
+    elif recipe.plant == "copies":
+        values = keras.ops.convert_to_numpy(some.kernel).copy()
+        count = math.ceil(random.uniform(0.15, 1.0) * values.shape[-1])
+        values[..., :count] = values[..., :1]
+        some.kernel.assign(values)
+    elif recipe.plant == "dead":
+        values = np.zeros(some.bias.shape, "float32")
+        share = 1.0 if random.uniform() < 0.4 else random.uniform(0.75, 1.0)
+        values[: round(share * values.size)] = -100.0 * recipe.inputs
+        some.bias.assign(values)
+    elif recipe.plant == "nan":
+        values = keras.ops.convert_to_numpy(some.kernel).copy()
+        values.flat[int(random.integers(values.size))] = random.choice([np.nan, np.inf])
+        some.kernel.assign(values)
+    elif recipe.plant == "fans":
+        rule = str(random.choice(["glorot_uniform", "he_normal", "lecun_normal"]))
+        for layer in kernels[:2]:
+            layer.kernel.assign(
+                keras.initializers.get({"class_name": rule, "config": {"seed": recipe.seed}})(layer.kernel.shape)
+            )
+
+
+class Pass(NamedTuple):
+    """What the twin showed: arrays in float64, for each layer with a kernel and for what follows it."""
+
+    before: list[np.ndarray]  # outputs of dense and convolutional layers
+    after: list[np.ndarray]  # the same behind their activation
+    kernels: list[np.ndarray]
+    before_gradients: list[np.ndarray]
+    after_gradients: list[np.ndarray]
+    kernel_gradients: list[np.ndarray]
+
+
+def batch(recipe: Recipe, model: Any) -> np.ndarray:
+    """The examples that a model is judged on."""
+    random = np.random.default_rng(recipe.seed + 3)
+    return (recipe.inputs * random.standard_normal((EXAMPLES, *model.input_shape[1:]))).astype("float32")
+
+
+def exact(recipe: Recipe, model: Any) -> Pass:
+    """Runs the twin in float64 forward and backward."""
+    twin = build(recipe, "float64", split=True)
+    twin.set_weights([np.asarray(keras.ops.convert_to_numpy(weight), "float64") for weight in model.get_weights()])
+    value = torch.from_numpy(batch(recipe, model).astype("float64"))
+    before, after, kernels = [], [], []
+    for layer in twin.layers:
+        if isinstance(layer, layers.Dense):  # Keras 3.15 on torch multiplies matrices of float64 in float32
+            value = value @ layer.kernel.value + layer.bias.value
+        else:
+            value = layer(value, training=True)
+        if hasattr(layer, "kernel"):
+            before.append(value)
+            kernels.append(layer.kernel.value)
+            after.append(value)
+        else:
+            after[-1] = value
+    vectors = torch.from_numpy(np.random.default_rng(SEED).standard_normal(tuple(value.shape)) / value.numel() ** 0.5)
+    asked = [*before, *after, *kernels]
+    found = torch.autograd.grad((value * vectors).sum(), asked, allow_unused=True)
+    pairs = zip(asked, found, strict=True)
+    arrays = [one.detach().numpy() for one in asked]
+    arrays += [np.zeros(one.shape) if gradient is None else gradient.numpy() for one, gradient in pairs]
+    return Pass(*(arrays[start : start + len(before)] for start in range(0, len(arrays), len(before))))
+
+
+def confirm(recipe: Recipe, seen: Pass) -> set[str]:
+    """The kinds of which the model is ill."""
+    forward, backward = [*seen.before, *seen.after, *seen.kernels], seen.after_gradients
+    # Going back in float16, the optimizer scales the loss until nothing overflows.
+    largest = thresholds.FLOAT16_LARGEST if recipe.plant == "float16" else thresholds.FLOAT32_LARGEST
+    finite = all((abs(one) <= largest).all() for one in forward)
+    finite = finite and all((abs(one) <= thresholds.FLOAT32_LARGEST).all() for one in backward)
+    ill = set() if finite else {"nonfinite"}
+    deviations = [float(one.std()) for one in (*seen.before, *seen.after) if np.isfinite(one).all() and one.std() > 0]
+    if any(one < thresholds.VANISHING_SIGNAL * min(1, recipe.inputs) for one in deviations):
+        ill.add("vanishing_signal")
+    if any(one > thresholds.EXPLODING_SIGNAL * max(1, recipe.inputs) for one in deviations):
+        ill.add("exploding_signal")
+    ill |= faded(seen.after_gradients) | faded(seen.kernel_gradients)
+    for number, outputs in enumerate(seen.after):
+        ill |= ill_units(recipe, seen, number, outputs)
+    if recipe.plant == "float16":
+        largest = max(np.nanmax(abs(one)) for one in (*seen.before, *seen.after))
+        if (
+            largest > thresholds.FLOAT16_LARGEST / thresholds.FLOAT16_ROOM
+            or min(deviations) < thresholds.FLOAT16_SMALLEST
+        ):
+            ill.add("dtype_range")
+    return ill | (wrongly_fanned(recipe, seen) if recipe.family == "depthwise" else set())
+
+
+def faded(gradients: list[np.ndarray]) -> set[str]:
+    """Whether norms fade or grow towards the inputs."""
+    norms = [float(np.linalg.norm(one)) for one in gradients]
+    norms = [norm for norm in norms if math.isfinite(norm) and norm > 0]
+    if not norms:
+        return set()
+    low, high = norms.index(min(norms)), norms.index(max(norms))
+    if norms[high] > thresholds.EXPLODING_NORM or (
+        high < low and norms[high] > thresholds.EXPLODING_RATIO * norms[low]
+    ):
+        return {"exploding_gradient"}
+    fades = low < high and norms[low] < thresholds.VANISHING_RATIO * norms[high]
+    return {"vanishing_gradient"} if fades or norms[high] < thresholds.VANISHING_NORM else set()
+
+
+def ill_units(recipe: Recipe, seen: Pass, number: int, outputs: np.ndarray) -> set[str]:
+    """What is wrong with the units of one layer."""
+    ill = set()
+    units = outputs.shape[-1]
+    hidden = number < len(seen.after) - 1
+    dead = float((outputs == 0).reshape(-1, units).all(axis=0).mean())
+    zero = not outputs.any() and not seen.before_gradients[number].any() and seen.kernels[number].any()
+    if zero and all(one.any() for one in seen.after[:number]):
+        ill.add("dead_layer")
+    if hidden and recipe.activation != "linear" and recipe.family != "depthwise":
+        if thresholds.DEAD_SHARE + thresholds.DEAD_DEVIATIONS * math.sqrt(0.25 / units) < dead < 1:
+            ill.add("dead_units")
+        z = seen.before[number]
+        flat = {
+            "tanh": 1 - np.tanh(z) ** 2 < 0.01,
+            "hard_tanh": abs(z) >= 1,
+            "sigmoid": abs(z) > 5.986,
+            "softsign": abs(z) > 9,
+        }
+        if (
+            recipe.family != "normalised"
+            and flat.get(recipe.activation, np.zeros(1)).mean() > thresholds.SATURATED_SHARE
+        ):
+            ill.add("saturated")
+    # Units with equal weights and an equal gradient are equal after each step of gradient descent.
+    shape = (-1, units if hidden else 10)
+    both = [one.reshape(shape) / (abs(one).max() or 1) for one in (seen.kernels[number], seen.kernel_gradients[number])]
+    if recipe.family != "depthwise" and all(np.isfinite(one).all() for one in both):
+        _, counts = np.unique(np.round(np.concatenate(both), 12), axis=1, return_counts=True)
+        if counts[counts > 1].sum() >= thresholds.SYMMETRIC_SHARE * shape[1]:
+            ill.add("symmetric_units")
+    return ill
+
+
+def wrongly_fanned(recipe: Recipe, seen: Pass) -> set[str]:
+    """Whether a layer makes of an input of variance 1 another variance than its rule promises, by the factor."""
+    if recipe.plant != "fans":
+        return set()
+    window, width = 9.0, float(recipe.width)
+    apparent = [(window * width, window), (window * 8, window * width)]
+    true = [(window, window), (window * width / 4, window * 8)]
+    for kernel, (fan_in, fan_out), (real_in, real_out) in zip(seen.kernels, apparent, true, strict=False):
+        size = float((kernel**2).mean())
+        rules = {"lecun": 1 / fan_in, "glorot": 2 / (fan_in + fan_out), "he": 2 / fan_in}
+        promised = {"lecun": 1 / real_in, "glorot": 2 / (real_in + real_out), "he": 2 / real_in}
+        rule = min(rules, key=lambda name: abs(math.log(size / rules[name])))
+        if abs(math.log(promised[rule] / size)) > math.log(thresholds.WRONG_FANS_FACTOR):
+            return {"wrong_fans"}
+    return set()
+
+
+def judge(recipe: Recipe) -> tuple[set[str], set[str]]:
+    """The kinds of which a model is ill, and those that `diagnose` finds."""
+    keras.utils.clear_session()
+    gc.collect()  # of cycles, which hold the arrays of the last model
+    keras.utils.set_random_seed(recipe.seed)
+    model = build(recipe, "mixed_float16" if recipe.plant == "float16" else "float32", split=False)
+    plant(model, recipe)
+    found = {finding.kind for finding in diagnose(model, batch(recipe, model))}
+    with np.errstate(all="ignore"):
+        return confirm(recipe, exact(recipe, model)), found
+
+
+def main() -> None:
+    """Judges the models, prints each error, and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--part", choices=tuple(PARTS), default="report")
+    parser.add_argument(
+        "--each", type=int, default=25, help="models for each of the plants, and four times that healthy"
+    )
+    parser.add_argument("--write", type=Path, help="a Markdown file for the table")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    counts = {kind: [0, 0, 0, 0] for kind in KINDS}  # ill, found, well, false alarms
+    made = recipes(arguments.part, arguments.each)
+    for recipe in made:
+        ill, found = judge(recipe)
+        if "nonfinite" in ill:  # what overflowed going forward has no gradients to judge
+            ill, found = ill - GRADIENTS, found - GRADIENTS
+        for kind, place in itertools.product(KINDS if "nonfinite" not in ill else JUDGED_ANYWAY, (0, 1)):
+            counts[kind][place + 2 * (kind not in ill)] += 1 if place == 0 else kind in found
+        if ill != found:
+            print(f"missed {sorted(ill - found)}, invented {sorted(found - ill)}: {recipe}", flush=True)
+    lines = ["| finding | ill | found | well | false alarms |", "|---|---|---|---|---|"]
+    for kind, (ill, hits, well, alarms) in counts.items():
+        lines.append(f"| `{kind}` | {ill} | {hits / max(1, ill):.1%} | {well} | {alarms / max(1, well):.1%} |")
+    ill, hits, well, alarms = (sum(column) for column in zip(*counts.values(), strict=True))
+    lines.append(f"| all | {ill} | {hits / ill:.1%} | {well} | {alarms / well:.1%} |")
+    print(f"{len(made)} models of the part {arguments.part}", *lines, sep="\n")
+    if arguments.write:
+        arguments.write.write_text("\n".join([*lines, ""]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""The result: numbers, findings, and the repair."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from keras_inits.diagnosis import table
+from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.numbers import LayerNumbers, Moments
+from keras_inits.initializers.seeds import Seed
+from keras_inits.models.initialize import initialize
+from keras_inits.models.table import InitializationTable
+
+if TYPE_CHECKING:
+    import pandas  # type: ignore[import-untyped,unused-ignore]
+
+
+@dataclass(frozen=True, repr=False)
+class Diagnosis:
+    """What one batch, forward and backward, showed of a model."""
+
+    layers: tuple[LayerNumbers, ...]
+    """In the order in which the batch went through them."""
+    findings: tuple[Finding, ...]
+    """Causes before what follows from them; empty for a good start."""
+    inputs: Moments | None
+    """Of the batch; None if it has no floating-point numbers."""
+    loss: str
+    """What was differentiated."""
+
+    def __iter__(self) -> Iterator[Finding]:
+        """Goes over the findings."""
+        return iter(self.findings)
+
+    def __repr__(self) -> str:
+        """One line; `print` shows more."""
+        kinds = ", ".join(finding.kind for finding in self.findings) or "no findings"
+        return f"<Diagnosis of {len(self.layers)} layers: {kinds}>"
+
+    def __str__(self) -> str:
+        """The table of layers and the findings, as text of at most 100 columns."""
+        return table.text_of(self.layers, self.findings, self.loss)
+
+    def repair(self, model: Any, seed: Seed = None) -> InitializationTable:
+        """Draws the weights that the findings' remedies name again, by `initialize`, and leaves the others.
+
+        Args:
+            model: The model that was diagnosed.
+            seed: See `initialize`.
+
+        Returns:
+            The table of `initialize`.
+
+        Raises:
+            ValueError: If there is nothing that an initializer repairs, or the model is another one.
+        """
+        rules = {pattern: initializer for finding in self.findings for pattern, initializer in finding.remedy.rules}
+        if not rules:
+            kinds = ", ".join(finding.kind for finding in self.findings) or "none"
+            raise ValueError(
+                f"repair() draws the weights that findings name. Received: a diagnosis with the findings {kinds}, and "
+                "no weight whose law is at fault. Expected one whose remedies name initializers. For what rules "
+                "cannot repair, call keras_inits.lsuv(model, x), and scale the inputs to the variance 1."
+            )
+        return initialize(model, list(rules.items()), seed)
+
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """A pandas table of layers x numbers; what a layer has not is missing.
+
+        Raises:
+            ImportError: If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError(
+                "Diagnosis.to_dataframe() found no pandas. It expects it to be installed. "
+                'Install it with: pip install "keras_inits[report]"'
+            ) from error
+        return pandas.DataFrame([table.flat(row) for row in self.layers]).set_index("layer")
+
+    def plot(self, path: str | os.PathLike[str]) -> None:
+        """Draws the activations and the gradients over depth.
+
+        Args:
+            path: Where to; the suffix says the format (`.png`, `.svg`, `.pdf`, ...).
+
+        Raises:
+            ImportError: If matplotlib is not installed.
+        """
+        from keras_inits.diagnosis.plot import plot_diagnosis
+
+        plot_diagnosis(self.layers, self.findings, path)

@@ -1,0 +1,27 @@
+"""What is wrong, where, by what evidence, and what repairs it."""
+
+from dataclasses import dataclass
+
+from keras_inits.diagnosis.remedies import Remedy
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with a start."""
+
+    kind: str
+    """One of `KINDS`."""
+    layers: tuple[str, ...]
+    """The names of the layers that show it, in depth order."""
+    evidence: str
+    """The numbers that show it, beside their threshold."""
+    remedy: Remedy
+    factor: float | None = None
+    """Of what shrinks or grows over depth: by how much from one layer with a kernel to the next; towards the outputs
+    for signals, towards the inputs for gradients."""
+    start: str | None = None
+    """The layer where that begins."""
+
+    def __str__(self) -> str:
+        """The kind, the evidence and the remedy."""
+        return f"{self.kind}: {self.evidence}\n{self.remedy}"

@@ -1,0 +1,28 @@
+"""From numbers to findings, each with its evidence and its remedy."""
+
+from collections.abc import Callable
+
+from keras_inits.diagnosis.fans import wrong_fans
+from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.remedies import Case
+from keras_inits.diagnosis.scales import (
+    dtype_range,
+    exploding_gradient,
+    exploding_signal,
+    nonfinite,
+    vanishing_gradient,
+    vanishing_signal,
+)
+from keras_inits.diagnosis.units import dead_layer, dead_units, saturated, symmetric_units
+
+CHECKS: tuple[Callable[[Case], Finding | None], ...] = (
+    *(nonfinite, symmetric_units, dead_layer, dead_units, saturated),
+    *(vanishing_signal, exploding_signal, vanishing_gradient, exploding_gradient),
+    *(wrong_fans, dtype_range),
+)
+KINDS = tuple(check.__name__ for check in CHECKS)
+
+
+def findings_of(case: Case) -> tuple[Finding, ...]:
+    """Returns what is wrong, causes before what follows from them."""
+    return tuple(finding for check in CHECKS if (finding := check(case)) is not None)

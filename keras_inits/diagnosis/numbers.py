@@ -1,0 +1,73 @@
+"""What was measured: a row of numbers for each layer, and one for each of its kernels."""
+
+from typing import NamedTuple
+
+from keras_inits.initializers.fans import Fans
+
+
+class Moments(NamedTuple):
+    """Of many values: those that are not finite are counted, and left out of the rest."""
+
+    mean: float
+    stddev: float
+    largest: float
+    """The largest absolute value."""
+    nonfinite: int
+
+
+class KernelNumbers(NamedTuple):
+    """A kernel as it is, beside what rules would give it with the true fans of its layer."""
+
+    path: str
+    shape: tuple[int, ...]
+    fans: Fans
+    moments: Moments
+    auto: float | None
+    """The standard deviation that `initialize` gives it; None where it leaves it as it is."""
+    identical: float
+    """The share of units with weights equal to another's."""
+    symmetric: float
+    """The share of units with weights and a gradient equal to another's: these stay equal."""
+    trainable: bool
+
+    @property
+    def rules(self) -> dict[str, float]:
+        """The standard deviations of the rules of LeCun, Glorot and He."""
+        fan_in, fan_out = self.fans
+        variances = {"lecun": 1 / fan_in, "glorot": 2 / (fan_in + fan_out), "he": 2 / fan_in}
+        return {name: variance**0.5 for name, variance in variances.items()}
+
+
+class LayerNumbers(NamedTuple):
+    """What one batch, forward and backward, showed of a layer."""
+
+    name: str
+    kind: str
+    """The layer's class."""
+    shape: tuple[int, ...]
+    """Of the outputs, without the batch."""
+    dtype: str
+    """That the layer computes in."""
+    activation: str | None
+    inputs: Moments | None
+    """What goes into the activation; None for a layer without one."""
+    outputs: Moments
+    ratio: float | None
+    """The outputs' standard deviation over that of the layer before."""
+    saturated: float | None
+    """The share of the activation's inputs where its derivative is below a hundredth of its largest."""
+    saturates: bool
+    """Whether that is so at both ends, as of tanh."""
+    dead: float
+    """The share of units that are zero on the whole batch."""
+    units: int
+    identical: float
+    """The share of units with weights, or outputs that are not all zero, equal to another's."""
+    gradient: float | None
+    """The norm of the gradient of the layer's weights; None if it has none that are trained."""
+    output_gradient: float | None
+    """The norm of the gradient of the outputs; None if none came."""
+    gradient_nonfinite: int
+    kernels: tuple[KernelNumbers, ...]
+    weights: tuple[str, ...]
+    """The paths of all weights that were made to be trained."""

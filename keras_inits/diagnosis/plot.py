@@ -1,0 +1,87 @@
+"""The picture of a diagnosis: activations and gradients over depth."""
+
+import math
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_inits import thresholds
+from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.numbers import LayerNumbers
+
+MOST_LABELS = 60
+Series = tuple[Sequence[float | None], str, str]  # values, colour, marker
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#888888"  # that the colour-blind can tell apart
+
+
+def plot_diagnosis(rows: Sequence[LayerNumbers], findings: Sequence[Finding], path: str | os.PathLike[str]) -> None:
+    """Draws the layers from left to right and writes the picture."""
+    try:
+        from matplotlib.figure import Figure  # and not pyplot, which keeps figures and settings for the whole process
+    except ImportError as error:
+        raise ImportError(
+            "Diagnosis.plot() found no matplotlib. It expects it to be installed. "
+            'Install it with: pip install "keras_inits[report]"'
+        ) from error
+    width = min(24.0, max(8.0, 2.0 + 0.22 * len(rows)))
+    figure = Figure(figsize=(width, 9.5), layout="constrained")
+    activations, sizes, gradients = figure.subplots(3, 1, sharex=True, height_ratios=[2, 2, 3])
+    places = np.arange(len(rows))
+    _draw_activations(activations, places, rows)
+    _draw_shares(sizes, places, rows)
+    _draw_gradients(gradients, places, rows)
+    kinds = ", ".join(finding.kind for finding in findings) or "no findings"
+    activations.set_title(f"{len(rows)} layers: {kinds}")
+    shown = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_LABELS)).round().astype(int))
+    gradients.set_xticks(shown, [rows[place].name for place in shown], rotation=90, fontsize=8, parse_math=False)
+    gradients.set_xlim(-0.6, len(rows) - 0.4)
+    for axes in (activations, sizes, gradients):
+        axes.grid(alpha=0.25)
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    figure.savefig(path, dpi=120)
+
+
+def _draw_activations(axes: Any, places: np.ndarray, rows: Sequence[LayerNumbers]) -> None:
+    means = np.array([row.outputs.mean for row in rows])
+    stddevs = np.array([row.outputs.stddev for row in rows])
+    axes.fill_between(places, means - stddevs, means + stddevs, color=BLUE, alpha=0.25, linewidth=0)
+    axes.plot(places, means, color=BLUE, marker=".", label="mean of the outputs,\nand one deviation about it")
+    if np.abs([means - stddevs, means + stddevs]).max() > 100:
+        axes.set_yscale("symlog", linthresh=1.0)
+    axes.set_ylabel("outputs")
+
+
+def _draw_shares(axes: Any, places: np.ndarray, rows: Sequence[LayerNumbers]) -> None:
+    shares: dict[str, Series] = {
+        "flat": ([row.saturated for row in rows], ORANGE, "o"),
+        "dead": ([row.dead for row in rows], BLUE, "s"),
+        "equal": ([row.identical for row in rows], GREEN, "^"),
+    }
+    for name, (values, colour, marker) in shares.items():
+        axes.plot(places, _floats(values), color=colour, marker=marker, markersize=4, linewidth=1, label=name)
+    axes.set_ylim(-0.03, 1.03)
+    axes.set_ylabel("share")
+
+
+def _draw_gradients(axes: Any, places: np.ndarray, rows: Sequence[LayerNumbers]) -> None:
+    series: dict[str, Series] = {
+        "deviation of the outputs": ([row.outputs.stddev for row in rows], BLUE, "."),
+        "gradient of the outputs": ([row.output_gradient for row in rows], GREEN, "^"),
+        "gradient of the weights": ([row.gradient for row in rows], ORANGE, "o"),
+    }
+    axes.set_yscale("log")
+    for name, (values, colour, marker) in series.items():
+        numbers = _floats(values)
+        numbers[~(np.isfinite(numbers) & (numbers > 0))] = np.nan
+        known = ~np.isnan(numbers)
+        axes.plot(places[known], numbers[known], color=colour, marker=marker, markersize=4, linewidth=1, label=name)
+    for bound in (thresholds.VANISHING_SIGNAL, thresholds.EXPLODING_SIGNAL):
+        axes.axhline(bound, color=GREY, linestyle=":", linewidth=1)
+    axes.plot([], [], color=GREY, linestyle=":", label="where a signal of 1\ncounts as vanished, exploded")
+    axes.set_ylabel("norm, deviation")
+
+
+def _floats(values: Sequence[float | None]) -> np.ndarray:
+    return np.array([math.nan if value is None else value for value in values], np.float64)

@@ -1,0 +1,121 @@
+"""What repairs a finding: initializers for weights."""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from keras_inits import thresholds
+from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers, Moments
+from keras_inits.initializers.base import HostInitializer
+from keras_inits.initializers.rules import HeNormal, LecunNormal
+from keras_inits.initializers.scaling import VarianceScaling
+from keras_inits.models.auto import auto_law
+from keras_inits.models.graph import Graph
+from keras_inits.models.weights import Weight
+
+MOST_NAMES = 8
+OFF = thresholds.WRONG_FANS_FACTOR**0.5  # in standard deviations, what that is in variances
+
+Rule = tuple[str, Any]
+
+
+class Remedy(NamedTuple):
+    """Initializers for the weights that a finding is about, and why. It prints as code: `HeNormal() on layers a, b`."""
+
+    rules: tuple[Rule, ...]
+    """Pairs of a pattern that matches one weight's path and an initializer, as `initialize` takes them; empty if no
+    initializer repairs it."""
+    layers: tuple[tuple[str, str], ...]
+    """For each rule, the initializer as it is written, and the layer's name."""
+    reason: str
+    """Why; without rules, what to do instead."""
+
+    def __str__(self) -> str:
+        """A line for each initializer, and the reason behind the last."""
+        if not self.rules:
+            return self.reason
+        by_code: dict[str, list[str]] = {}
+        for code, name in self.layers:
+            by_code.setdefault(code, []).append(name)
+        return "\n".join(f"{code} on {_listed(names)}" for code, names in by_code.items()) + f"  # {self.reason}"
+
+
+class Case(NamedTuple):
+    """All that findings are made from."""
+
+    rows: Sequence[LayerNumbers]
+    inputs: Moments | None
+    """Of the model's inputs, if they are floating-point numbers."""
+    weights: Sequence[Weight]
+    graph: Graph
+
+    @property
+    def size_of_inputs(self) -> float:
+        """The root mean square of the model's inputs; 1 for words and other numbers that are names."""
+        inputs = self.inputs
+        return math.hypot(inputs.mean, inputs.stddev) or 1.0 if inputs is not None else 1.0
+
+    def remedy(self, chosen: Callable[[LayerNumbers, Weight], bool], reason: str) -> Remedy:
+        """The laws of `initialize` for the weights that are chosen, of those that are trained."""
+        names = {path: row for row in self.rows for path in row.weights}
+        rules, layers = [], []
+        for weight in self.weights:
+            row = names.get(weight.path)
+            if row is not None and weight.variable.trainable and chosen(row, weight):
+                law = auto_law(weight, self.graph)
+                if law is not None:
+                    law = _named(law)
+                    rules.append((f"^{re.escape(weight.path)}$", law))
+                    layers.append((_code(law), row.name))
+        return Remedy(tuple(rules), tuple(layers), reason)
+
+    def for_kernels(self, chosen: Iterable[KernelNumbers], reason: str) -> Remedy:
+        """The same for some kernels."""
+        paths = {kernel.path for kernel in chosen}
+        return self.remedy(lambda _, weight: weight.path in paths, reason)
+
+    def for_rows(self, chosen: Iterable[LayerNumbers], reason: str) -> Remedy:
+        """The same for all weights of some layers."""
+        names = {row.name for row in chosen}
+        return self.remedy(lambda row, _: row.name in names, reason)
+
+    def feeding(self, index: int) -> list[LayerNumbers]:
+        """The layer with kernels whose outputs this row puts out or passes on, with what is between the two."""
+        start = index
+        while start and not self.rows[start].kernels:
+            start -= 1
+        return list(self.rows[start : index + 1])
+
+
+def too_small(kernel: KernelNumbers) -> bool:
+    """Whether its weights are smaller than `initialize` would have them."""
+    return bool(kernel.auto and _size(kernel) < kernel.auto / OFF)
+
+
+def too_large(kernel: KernelNumbers) -> bool:
+    """Whether its weights are larger than `initialize` would have them."""
+    return bool(kernel.auto and _size(kernel) > kernel.auto * OFF)
+
+
+def _size(kernel: KernelNumbers) -> float:
+    return float((kernel.moments.mean**2 + kernel.moments.stddev**2) ** 0.5)
+
+
+def _named(law: Any) -> Any:
+    """The same law under the name by which it is known, if it has one."""
+    if isinstance(law, VarianceScaling) and (law.mode, law.distribution) == ("fan_in", "untruncated_normal"):
+        return {2.0: HeNormal(), 1.0: LecunNormal()}.get(law.scale, law)
+    return law
+
+
+def _code(law: Any) -> str:
+    """The expression that makes it."""
+    text = repr(law).split(": ")[0] if isinstance(law, HostInitializer) else f"{type(law).__name__}()"
+    return text.replace("(truncated=False)", "()")
+
+
+def _listed(names: Sequence[str]) -> str:
+    names = list(dict.fromkeys(names))
+    shown = names if len(names) <= MOST_NAMES else [*names[: MOST_NAMES - 1], "...", names[-1]]
+    return f"layer{'s' if len(names) > 1 else ''} {', '.join(shown)}"

@@ -1,0 +1,210 @@
+"""The findings about sizes: signals and gradients that fade or grow over depth, and what leaves a dtype's range."""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from keras_inits import thresholds
+from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers
+from keras_inits.diagnosis.remedies import Case, Remedy, too_large, too_small
+
+LSUV = "lsuv(model, x)  # each kernel has the size that its fans ask for; this asks the batch"
+OTHER_LAYERS = (
+    "each kernel has the size that its fans ask for: add normalisation, shortcuts, or take another activation"
+)
+
+FADED = thresholds.FLOAT32_SMALLEST / thresholds.FLOAT32_ROUNDOFF
+"""What goes into a layer below this, 2e-31, may come out as zero: then it is the layers before that are at fault."""
+
+Profile = Sequence[tuple[int, float]]  # the rows' numbers, and a size of each
+
+
+class Run(NamedTuple):
+    """A stretch of layers over which a size shrinks or grows."""
+
+    first: int
+    last: int
+    factor: float
+    """From one layer with a kernel to the next."""
+
+
+def vanishing_signal(case: Case) -> Finding | None:
+    """Outputs whose standard deviation has become too small beside that of the inputs."""
+    profile = _signals(case.rows)
+    limit = thresholds.VANISHING_SIGNAL * min(1.0, case.size_of_inputs)
+    low = next((place for place, (_, size) in enumerate(profile) if size < limit), None)
+    if low is None:
+        return None
+    run = _run(case.rows, profile, low, min)
+    row = case.rows[run.last]
+    evidence = (
+        f"the outputs' standard deviation falls to {_signal(row):.2g} at {row.name} (at least {limit:.2g}), "
+        f"by {run.factor:.2g} per layer from {case.rows[run.first].name} on"
+    )
+    layers = tuple(case.rows[number].name for number, size in profile if size < limit)
+    remedy = _rescaled(case, too_small, "weights that keep the variance of what passes")
+    return Finding("vanishing_signal", layers, evidence, remedy, run.factor, case.rows[run.first].name)
+
+
+def exploding_signal(case: Case) -> Finding | None:
+    """Outputs whose standard deviation has become too large beside that of the inputs."""
+    profile = _signals(case.rows)
+    limit = thresholds.EXPLODING_SIGNAL * max(1.0, case.size_of_inputs)
+    high = next((place for place, (_, size) in enumerate(profile) if size > limit), None)
+    if high is None:
+        return None
+    run = _run(case.rows, profile, high, max)
+    row = case.rows[run.last]
+    evidence = (
+        f"the outputs' standard deviation grows to {_signal(row):.2g} at {row.name} (at most {limit:.2g}), "
+        f"by {run.factor:.2g} per layer from {case.rows[run.first].name} on"
+    )
+    layers = tuple(case.rows[number].name for number, size in profile if size > limit)
+    remedy = _rescaled(case, too_large, "weights that keep the variance of what passes")
+    return Finding("exploding_signal", layers, evidence, remedy, run.factor, case.rows[run.first].name)
+
+
+def vanishing_gradient(case: Case) -> Finding | None:
+    """Gradients that are too small beside those of layers nearer to the outputs."""
+    for what, profile in _gradients(case.rows):
+        smallest, largest = _extremes(profile)
+        lost = largest[1] < thresholds.VANISHING_NORM
+        fades = smallest[1] < thresholds.VANISHING_RATIO * largest[1]
+        if lost or (fades and smallest[0] < largest[0]):
+            return _gradient_finding(case, what, profile, "vanishing_gradient", (smallest, largest))
+        if _underflows(case.rows):  # zeros at the end of a decay are the decay's
+            number = next(number for number, row in enumerate(case.rows) if row.kernels)
+            if case.rows[number].output_gradient == 0 and number < largest[0]:
+                ends = (number, 0.0), largest
+                return _gradient_finding(case, what, profile, "vanishing_gradient", ends)
+    return None
+
+
+def exploding_gradient(case: Case) -> Finding | None:
+    """Gradients that are too large beside those of layers nearer to the outputs."""
+    for what, profile in _gradients(case.rows):
+        smallest, largest = _extremes(profile)
+        lost = largest[1] > thresholds.EXPLODING_NORM
+        grows = largest[1] > thresholds.EXPLODING_RATIO * smallest[1]
+        if lost or (grows and largest[0] < smallest[0]):
+            return _gradient_finding(case, what, profile, "exploding_gradient", (largest, smallest))
+    return None
+
+
+def nonfinite(case: Case) -> Finding | None:
+    """Infinities, and what is not a number, in weights, outputs or gradients."""
+    bad = [kernel for row in case.rows for kernel in row.kernels if kernel.moments.nonfinite]
+    forward = [row for row in case.rows if row.outputs.nonfinite]
+    backward = [row for row in case.rows if row.gradient_nonfinite]
+    if not (bad or forward or backward):
+        return None
+    if bad:
+        evidence = f"{bad[0].moments.nonfinite} values of {bad[0].path} are infinite or not a number"
+    elif forward:
+        evidence = f"the outputs of {forward[0].name} are the first with infinite values or ones that are no number"
+    else:
+        evidence = f"the outputs are finite; going back, {backward[-1].name} is the first whose gradient is not"
+    large = {kernel.path for row in case.rows for kernel in row.kernels if too_large(kernel)}
+    paths = {kernel.path for kernel in bad} | large | set(forward[0].weights if forward else ())
+    remedy = case.remedy(lambda _, weight: weight.path in paths, "finite weights, of a size that keeps them so")
+    layers = tuple(row.name for row in case.rows if row in forward or row in backward)
+    return Finding("nonfinite", layers, evidence, remedy)
+
+
+def dtype_range(case: Case) -> Finding | None:
+    """Outputs of layers that compute in float16, near either end of its range."""
+    limit = thresholds.FLOAT16_LARGEST / thresholds.FLOAT16_ROOM
+    rows = [row for row in case.rows if row.dtype == "float16"]
+    high = [row for row in rows if _largest(row) > limit or row.outputs.nonfinite]
+    low = [row for row in rows if 0 < _signal(row) < thresholds.FLOAT16_SMALLEST]
+    if high:
+        row = high[0]
+        evidence = f"{row.name} computes in float16 and has values up to {_largest(row):.3g} (at most {limit:.3g})"
+        remedy = _rescaled(case, too_large, "weights that keep the variance of what passes")
+        return Finding("dtype_range", tuple(row.name for row in high), evidence, remedy)
+    if low:
+        evidence = (
+            f"{low[0].name} computes in float16 and its outputs have the standard deviation {_signal(low[0]):.2g} "
+            f"(at least {thresholds.FLOAT16_SMALLEST:.2g})"
+        )
+        remedy = _rescaled(case, too_small, "weights that keep the variance of what passes")
+        return Finding("dtype_range", tuple(row.name for row in low), evidence, remedy)
+    return None
+
+
+def _gradient_finding(
+    case: Case, what: str, profile: Profile, kind: str, ends: tuple[tuple[int, float], tuple[int, float]]
+) -> Finding:
+    (first, size), (last, other) = ends
+    count = sum(bool(row.kernels) for row in case.rows[min(first, last) : max(first, last)])
+    factor = (size / other) ** (1 / max(1, count))
+    low, high = case.rows[min(first, last)].name, case.rows[max(first, last)].name
+    evidence = (
+        f"the gradient of the {what} has the norm {size:.2g} at {case.rows[first].name} and {other:.2g} at "
+        f"{case.rows[last].name}: by {factor:.2g} per layer from {high} to {low}"
+    )
+    fades = kind == "vanishing_gradient"
+    bound = thresholds.VANISHING_RATIO * other if fades else thresholds.EXPLODING_RATIO * other
+    layers = tuple(case.rows[number].name for number, norm in profile if (norm < bound if fades else norm > bound))
+    reason = "weights that keep the gradient's norm from layer to layer"
+    remedy = _rescaled(case, too_small if fades else too_large, reason, OTHER_LAYERS)
+    return Finding(kind, layers or (case.rows[first].name,), evidence, remedy, factor, high)
+
+
+def _rescaled(case: Case, off: Callable[[KernelNumbers], bool], reason: str, otherwise: str = LSUV) -> Remedy:
+    """New weights for the kernels that are off, or another remedy if none is."""
+    found = case.for_kernels([kernel for row in case.rows for kernel in row.kernels if off(kernel)], reason)
+    return found if found.rules else Remedy((), (), otherwise)
+
+
+def _signals(rows: Sequence[LayerNumbers]) -> Profile:
+    """The signal of each row that has one; zeros are what dead layers are about."""
+    return [(number, _signal(row)) for number, row in enumerate(rows) if _signal(row) > 0]
+
+
+def _signal(row: LayerNumbers) -> float:
+    """The outputs' standard deviation; before an activation that mixes units, whose outputs say how many there are."""
+    mixes = row.inputs is not None and row.saturated is None
+    return row.inputs.stddev if mixes and row.inputs is not None else row.outputs.stddev
+
+
+def _gradients(rows: Sequence[LayerNumbers]) -> list[tuple[str, Profile]]:
+    """The two profiles of norms, of layers with kernels: those that are zero or not finite are other findings."""
+    outputs = [(number, row.output_gradient) for number, row in enumerate(rows) if row.kernels]
+    # The gradient of a kernel of zeros may be all rounding, as behind batch normalisation.
+    moving = [(number, row) for number, row in enumerate(rows) if any(one.moments.largest > 0 for one in row.kernels)]
+    weights = [(number, row.gradient) for number, row in moving]
+    named = [("outputs", outputs), ("weights", weights)]
+    return [
+        (what, kept)
+        for what, profile in named
+        if (kept := [(number, norm) for number, norm in profile if norm and math.isfinite(norm)])
+    ]
+
+
+def _underflows(rows: Sequence[LayerNumbers]) -> bool:
+    """Whether the signal becomes so small that it becomes zero."""
+    pairs = itertools.pairwise(rows)
+    return any(0 < before.outputs.largest < FADED and row.outputs.largest == 0 for before, row in pairs)
+
+
+def _extremes(profile: Profile) -> tuple[tuple[int, float], tuple[int, float]]:
+    return min(profile, key=lambda one: one[1]), max(profile, key=lambda one: one[1])
+
+
+def _run(rows: Sequence[LayerNumbers], profile: Profile, place: int, extreme: object) -> Run:
+    """The stretch around a place of the profile, up to the extreme of all that follows."""
+    sign = 1 if extreme is min else -1
+    last = min(range(place, len(profile)), key=lambda one: sign * profile[one][1])
+    first = place
+    while first and sign * profile[first - 1][1] > sign * profile[first][1]:
+        first -= 1
+    count = sum(bool(row.kernels) for row in rows[profile[first][0] + 1 : profile[last][0] + 1])
+    factor = (profile[last][1] / profile[first][1]) ** (1 / max(1, count))
+    return Run(profile[first][0], profile[last][0], factor)
+
+
+def _largest(row: LayerNumbers) -> float:
+    return max(row.outputs.largest, row.inputs.largest if row.inputs is not None else 0.0)

@@ -1,0 +1,47 @@
+"""Where an activation is flat: its derivative, tabulated once, by the backend's own differentiation."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_inits import thresholds
+from keras_inits.backends import differentiation
+from keras_inits.initializers.gains import gain
+
+REACH = 32.0
+PER_UNIT = 128
+TYPICAL = 3.0  # within which 99.7 percent of inputs of the variance 1 lie: "largest" is meant there, exp has no other
+
+
+class Slope:
+    """A table of where the derivative of an activation is below a hundredth of its largest.
+
+    Args:
+        function: A function of one tensor that works on each entry on its own.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        count = int(2 * REACH * PER_UNIT)
+        centres = ((np.arange(count) + 0.5) / PER_UNIT - REACH).astype("float32")  # of intervals that end at zero
+        _, product = differentiation.current().vector_jacobian(function, centres, np.ones_like(centres))
+        derivative = np.abs(np.asarray(keras.ops.convert_to_numpy(product), np.float64))
+        largest = derivative[np.abs(centres) <= TYPICAL].max()
+        self._flat = derivative < thresholds.SATURATED_DERIVATIVE * largest
+        self.saturates = bool(self._flat[0] and self._flat[-1])
+
+    def flat(self, values: np.ndarray) -> int:
+        """At how many of the values the activation is flat; those that are not numbers are left out."""
+        # Of an interval the end counts, not the beginning: at zero, relu is as flat as below.
+        places = np.maximum(np.ceil((np.clip(np.nan_to_num(values), -REACH, REACH) + REACH) * PER_UNIT) - 1, 0)
+        return int(np.count_nonzero(self._flat[places.astype(np.int64)] & ~np.isnan(values)))
+
+
+def slope_of(function: Any) -> Slope | None:
+    """The table of an activation; None for one that mixes units, or is no function of one tensor."""
+    try:
+        gain(function)
+        return Slope(function)
+    except Exception:  # of anybody's function: the rest of the numbers does not depend on it
+        return None

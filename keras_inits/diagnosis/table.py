@@ -1,0 +1,92 @@
+"""A diagnosis as text, and as the columns of a table."""
+
+import io
+import math
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.numbers import LayerNumbers
+
+WIDTH = 100
+MOST_ROWS = 40
+NAME_WIDTH = 22
+HEADERS = ("std", "ratio", "flat", "dead", "equal", "|dW|", "|da|", "W/auto")
+LEGEND = (
+    "std: of the outputs; ratio: to that of the layer before; flat: share of inputs where the activation's derivative "
+    "is below 1% of its largest; dead, equal: shares of units; |dW|, |da|: norms of the gradients of weights and "
+    "outputs; W/auto: standard deviation of the kernel, over what `initialize` gives it"
+)
+
+
+def text_of(rows: Sequence[LayerNumbers], findings: Sequence[Finding], loss: str) -> str:
+    """The table, what its columns are, and each finding with its remedy."""
+    lines = [_table(rows), "", *textwrap.wrap(LEGEND, WIDTH), *textwrap.wrap(f"gradients of: {loss}", WIDTH)]
+    for finding in findings:
+        lines += ["", *textwrap.wrap(f"{finding.kind}: {finding.evidence}", WIDTH, subsequent_indent="  ")]
+        for line in str(finding.remedy).split("\n"):
+            lines += textwrap.wrap(line, WIDTH, initial_indent="  remedy: ", subsequent_indent="    ")
+    return "\n".join(lines if findings else [*lines, "", "no findings"])
+
+
+def flat(row: LayerNumbers) -> dict[str, Any]:
+    """The numbers of a layer, by the names of their columns."""
+    plain = ("kind", "dtype", "activation", "ratio", "saturated", "dead", "units", "identical")
+    cells: dict[str, Any] = {"layer": row.name, "shape": "x".join(map(str, row.shape))}
+    cells |= {name: getattr(row, name) for name in plain}
+    for name in ("inputs", "outputs"):
+        moments = getattr(row, name)
+        for field in ("mean", "stddev", "largest", "nonfinite"):
+            cells[f"{name}_{field}"] = None if moments is None else getattr(moments, field)
+    cells |= {"gradient": row.gradient, "output_gradient": row.output_gradient}
+    kernel = row.kernels[0] if row.kernels else None
+    cells["kernel_stddev"] = kernel.moments.stddev if kernel else None
+    for name in ("auto", "lecun", "glorot", "he"):
+        cells[f"kernel_{name}"] = None if kernel is None else {"auto": kernel.auto, **kernel.rules}[name]
+    return cells
+
+
+def _table(rows: Sequence[LayerNumbers]) -> str:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    longest = max((len(row.name) for row in rows), default=0)
+    table.add_column("layer", min_width=min(NAME_WIDTH, longest), max_width=NAME_WIDTH, overflow="fold")
+    for header in ("shape", "activation"):
+        table.add_column(header, max_width=10, overflow="fold")
+    for header in HEADERS:
+        table.add_column(header, justify="right", no_wrap=True)
+    half = MOST_ROWS // 2
+    for number, row in enumerate(rows):
+        if len(rows) <= MOST_ROWS or number < half or number >= len(rows) - half:
+            table.add_row(*_cells(row))
+        elif number == half:
+            table.add_row(f"... {len(rows) - 2 * half} more ...")
+    text = io.StringIO()
+    Console(file=text, width=WIDTH, color_system=None, markup=False, highlight=False, emoji=False).print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().split("\n")).strip("\n")
+
+
+def _cells(row: LayerNumbers) -> list[str]:
+    kernel = row.kernels[0] if row.kernels else None
+    shares = [_percent(share) for share in (row.saturated, row.dead, row.identical)]
+    scale = kernel.moments.stddev / kernel.auto if kernel is not None and kernel.auto else None
+    stddev, ratio, *norms = map(_short, (row.outputs.stddev, row.ratio, row.gradient, row.output_gradient, scale))
+    return [row.name, "x".join(map(str, row.shape)), row.activation or "", stddev, ratio, *shares, *norms]
+
+
+def _short(number: float | None) -> str:
+    """At most six characters."""
+    if number is None:
+        return ""
+    if number == 0 or 0.001 <= abs(number) < 1000 or not math.isfinite(number):
+        return f"{number:.2g}" if abs(number) < 100 else f"{number:.0f}"
+    mantissa, exponent = f"{number:.0e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}"

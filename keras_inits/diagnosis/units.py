@@ -1,0 +1,96 @@
+"""The findings about units: equal ones, saturated ones, dead ones."""
+
+import math
+
+from keras_inits import thresholds
+from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.remedies import Case, Remedy, too_large
+from keras_inits.diagnosis.scales import FADED
+
+LARGE = 2.0
+"""Inputs of this root mean square double what goes into the first activation, whatever the weights: tanh's derivative
+is then below a hundredth of its largest for 13 percent, and not for 0.3."""
+
+
+def symmetric_units(case: Case) -> Finding | None:
+    """Units that start equal and have an equal gradient: they stay equal, and the layer is narrower than it looks."""
+    found = [
+        (row.name, kernel)
+        for row in case.rows
+        for kernel in row.kernels
+        if kernel.symmetric >= thresholds.SYMMETRIC_SHARE
+    ]
+    if not found:
+        return None
+    name, kernel = max(found, key=lambda one: one[1].symmetric)
+    start = f"all {kernel.moments.mean:.3g}" if kernel.moments.stddev == 0 else "equal columns"
+    evidence = (
+        f"{kernel.symmetric:.0%} of the units of {name} have the weights and the gradient of another one ({start}; "
+        f"at most {thresholds.SYMMETRIC_SHARE:.0%})"
+    )
+    remedy = case.for_kernels([one[1] for one in found], "random weights: units that start equal stay equal")
+    return Finding("symmetric_units", tuple(dict.fromkeys(one[0] for one in found)), evidence, remedy)
+
+
+def saturated(case: Case) -> Finding | None:
+    """Activations that are flat at both ends, at one of these for most units and examples."""
+    found = [
+        number
+        for number, row in enumerate(case.rows)
+        if row.saturates and (row.saturated or 0.0) > thresholds.SATURATED_SHARE
+    ]
+    if not found:
+        return None
+    worst = max((case.rows[number] for number in found), key=lambda row: row.saturated or 0.0)
+    assert worst.inputs is not None
+    evidence = (
+        f"{worst.saturated:.0%} of {worst.name}'s inputs to {worst.activation} lie where its derivative is below "
+        f"{thresholds.SATURATED_DERIVATIVE:.0%} of its largest (at most {thresholds.SATURATED_SHARE:.0%}); their "
+        f"standard deviation is {worst.inputs.stddev:.3g}"
+    )
+    feeding = [row for number in found for row in case.feeding(number)]
+    remedy = case.for_rows(feeding, "inputs of the variance 1 to the activation")
+    if not any(too_large(kernel) for row in feeding for kernel in row.kernels) and case.size_of_inputs > LARGE:
+        remedy = Remedy((), (), f"divide the inputs by {case.size_of_inputs:.3g}, or add keras.layers.Normalization")
+    return Finding("saturated", tuple(case.rows[number].name for number in found), evidence, remedy)
+
+
+def dead_units(case: Case) -> Finding | None:
+    """More units that are zero on the whole batch than chance makes, in a layer that is not dead as a whole."""
+    found = [
+        number
+        for number, row in enumerate(case.rows)
+        if row.activation is not None and dead_limit(row.units) < row.dead < 1 and row.outputs.largest > FADED
+    ]
+    if not found:
+        return None
+    worst = max((case.rows[number] for number in found), key=lambda row: row.dead)
+    evidence = (
+        f"{worst.dead:.0%} of the {worst.units} units of {worst.name} are zero on the whole batch "
+        f"(at most {dead_limit(worst.units):.0%})"
+    )
+    feeding = [row for number in found for row in case.feeding(number)]
+    remedy = case.for_rows(feeding, "weights and biases that leave each unit on for half of its inputs")
+    return Finding("dead_units", tuple(case.rows[number].name for number in found), evidence, remedy)
+
+
+def dead_limit(units: int) -> float:
+    """The share of dead units that chance stays below."""
+    return thresholds.DEAD_SHARE + thresholds.DEAD_DEVIATIONS * math.sqrt(0.25 / max(1, units))
+
+
+def dead_layer(case: Case) -> Finding | None:
+    """The first layer that is zero on the whole batch and has no gradient, though its weights are not zero."""
+    for number, row in enumerate(case.rows):
+        feeding = case.feeding(number)
+        kernels = [kernel for one in feeding for kernel in one.kernels]
+        still = all(not one.gradient for one in feeding)
+        zero = row.outputs.largest == 0 and not row.outputs.nonfinite
+        entering = case.rows[number - len(feeding)] if number >= len(feeding) else None
+        if entering is not None and entering.outputs.largest < FADED:
+            continue
+        if zero and still and kernels and all(kernel.moments.largest > 0 for kernel in kernels):
+            evidence = f"all {row.units} units of {row.name} are zero on the whole batch, and so is their gradient"
+            remedy = case.for_rows(feeding, "weights and biases that leave each unit on for half of its inputs")
+            return Finding("dead_layer", (row.name,), evidence, remedy)
+    return None

@@ -1,0 +1,72 @@
+"""Which layers of a model are looked at, and which of its weights count for each."""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import layers
+
+from keras_inits.initializers.layer_fans import DEPTHWISE, SEPARABLE, TRANSPOSED
+from keras_inits.layer_tree import unique, walk_layers
+from keras_inits.models.weights import Weight
+
+WHOLE = (layers.RNN, layers.TimeDistributed, layers.SpectralNormalization)
+"""What is looked at from outside: JAX compiles the loop in it as a whole, or runs its layer in another way."""
+
+ACTIVATION_LAYERS = (layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU, layers.Softmax)
+
+
+class Watched(NamedTuple):
+    """A layer that is looked at, with the weights inside of it."""
+
+    name: str
+    layer: Any
+    weights: tuple[Weight, ...]
+
+
+def watched_layers(model: Any, weights: list[Weight]) -> list[Watched]:
+    """Returns the layers without layers inside, those with weights of their own, and those of `WHOLE`."""
+    owner: dict[int, Any] = {}
+    for _, layer in walk_layers(model):
+        if isinstance(layer, WHOLE):
+            for _, inner in walk_layers(layer):
+                if inner is not layer:
+                    owner.setdefault(id(inner), owner.get(id(layer), layer))
+    found, names = [], list[str]()
+    for path, layer in walk_layers(model):
+        own = tuple(weight for weight in weights if owner.get(id(weight.layer), weight.layer) is layer)
+        lone = not isinstance(layer, keras.Model) and (isinstance(layer, WHOLE) or len(list(walk_layers(layer))) == 1)
+        if id(layer) not in owner and (own or lone) and not isinstance(layer, layers.InputLayer):
+            names.append(unique(path, names))
+            found.append(Watched(names[-1], layer, own))
+    return found
+
+
+def activation_of(layer: Any) -> Any:
+    """The function that a layer ends with, or is; None for linear ones."""
+    if isinstance(layer, ACTIVATION_LAYERS):
+        return layer
+    own = vars(layer).get("activation")  # recurrent layers have it as a property, of the cell's
+    return own if callable(own) and own is not keras.activations.linear else None
+
+
+def name_of(activation: Any) -> str | None:
+    """What to call it: `relu`, `LeakyReLU`."""
+    return None if activation is None else getattr(activation, "__name__", type(activation).__name__)
+
+
+def output_axis(layer: Any) -> int:
+    """The axis of a layer's outputs whose entries are its units."""
+    return 1 if getattr(layer, "data_format", None) == "channels_first" else -1
+
+
+def kernel_axes(weight: Weight) -> tuple[int, ...]:
+    """The axes of a kernel whose entries are units, or parts of them that see the same inputs."""
+    layer, name = weight.layer, weight.variable.name
+    if isinstance(layer, layers.EinsumDense) and name == "kernel":
+        operands, output = layer.equation.replace("...", "").replace(" ", "").split("->")
+        return tuple(axis for axis, letter in enumerate(operands.split(",")[1]) if letter in output)
+    if isinstance(layer, TRANSPOSED):
+        return (-2,)
+    if isinstance(layer, (*DEPTHWISE, *SEPARABLE)) and name != "pointwise_kernel":
+        return (-2, -1)
+    return (-1,)

@@ -1,0 +1,64 @@
+"""The command `keras-inits diagnose`: what it prints, and its exit status."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from typer.testing import CliRunner
+
+import keras_inits
+import keras_inits_cli as cli
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A good model, a bad one, and a batch."""
+    for name, law in (("good", "auto"), ("bad", keras_inits.Normal(1e-3))):
+        hidden = [layers.Dense(32, "relu", name=f"hidden_{number}") for number in range(4)]
+        model = keras.Sequential([keras.Input((16,)), *hidden, layers.Dense(1, name="head")])
+        keras_inits.initialize(model, law, seed=0)
+        model.compile("sgd", "mse")
+        model.save(tmp_path / f"{name}.keras")
+    random = np.random.default_rng(0)
+    np.savez(tmp_path / "batch.npz", x=random.standard_normal((64, 16)), y=random.standard_normal((64, 1)))
+    np.savez(tmp_path / "other.npz", images=np.zeros((2, 16)))
+    (tmp_path / "text.keras").write_text("no model")
+    return tmp_path
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(cli.application(), ["diagnose", *map(str, arguments)], env={"COLUMNS": "300"})
+
+
+def test_a_good_model_has_the_status_0(files):
+    result = invoke(files / "good.keras", "--data", files / "batch.npz")
+    assert result.exit_code == 0, result.output
+    assert "no findings" in result.output
+    assert "gradients of: mse" in result.output
+
+
+def test_a_bad_one_has_the_status_1_and_its_remedy(files):
+    result = invoke(files / "bad.keras", "--shape", "16", "--backend", keras.backend.backend())
+    assert result.exit_code == 1, result.output
+    assert "vanishing_signal: " in result.output
+    assert "remedy: HeNormal() on layers hidden_0" in result.output
+    assert "a random projection" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["good.keras"], "expected one of --data and --shape"),
+        (["none.keras", "--shape", "16"], "expected a file that exists. Correct the name."),
+        (["good.keras", "--shape", "a,b"], "received 'a'; expected a whole number from 1 up"),
+        (["good.keras", "--shape", "15"], "diagnose calls the model on the batch"),
+        (["text.keras", "--shape", "16"], "Expected a file that model.save wrote"),
+        (["good.keras", "--data", "text.keras"], "Write it with numpy.savez(path, x=x, y=y)"),
+        (["good.keras", "--data", "other.npz"], "with the arrays ['images']. Expected x, or one for each input"),
+    ],
+)
+def test_what_is_wrong_has_the_status_2(files, monkeypatch, arguments, message):
+    monkeypatch.chdir(files)
+    result = invoke(*arguments)
+    assert result.exit_code == 2, result.output
+    assert message in " ".join(result.output.replace("│", " ").split())

@@ -1,0 +1,217 @@
+"""Each finding: the disease is planted, found, and gone after the repair; a healthy model has none."""
+
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import keras_inits
+from keras_inits import Constant, Normal, diagnose, initialize
+from keras_inits.diagnosis.findings import KINDS
+
+
+def batch(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype("float32")
+
+
+def deep(depth=16, width=64, activation="relu", outputs=10):
+    names = [f"hidden_{number:02d}" for number in range(depth)]
+    hidden = [layers.Dense(width, activation, name=name) for name in names]
+    return keras.Sequential([keras.Input((width,)), *hidden, layers.Dense(outputs, name="head")])
+
+
+def planted(law, **options):
+    model = deep(**options)
+    initialize(model, law, seed=1)
+    return model, batch(128, 64)
+
+
+def with_biases(value, share, *names):
+    model = deep()
+    initialize(model, seed=1)
+    for name in names:
+        layer = model.get_layer(name)
+        kernel, bias = layer.get_weights()
+        bias[: round(share * bias.size)] = value
+        layer.set_weights([kernel, bias])
+    return model, batch(128, 64)
+
+
+def with_nan():
+    model, x = planted("auto")
+    kernel, bias = model.get_layer("hidden_03").get_weights()
+    kernel[0, 0] = np.nan
+    model.get_layer("hidden_03").set_weights([kernel, bias])
+    return model, x
+
+
+def depthwise():
+    parts = [layers.DepthwiseConv2D(3, name="depthwise"), layers.Conv2DTranspose(16, 3, strides=2, name="up")]
+    model = keras.Sequential([keras.Input((8, 8, 64)), *parts])
+    for layer in parts:
+        weights = layer.get_weights()
+        values = keras.initializers.HeNormal(seed=1)(weights[0].shape)
+        layer.set_weights([keras.ops.convert_to_numpy(values), *weights[1:]])
+    return model, batch(16, 8, 8, 64)
+
+
+def in_float16():
+    keras.config.set_dtype_policy("mixed_float16")
+    model = deep(depth=3)
+    initialize(model, Normal(1.5), seed=1)
+    return model, batch(128, 64)
+
+
+# What is planted, which findings it has, and the layers that the first of these names.
+DISEASES = {
+    "symmetric_units": (lambda: planted(Constant(0.0), activation="tanh"), ["symmetric_units"]),
+    "nonfinite": (with_nan, ["nonfinite"]),
+    "dead_layer": (lambda: with_biases(-1000.0, 1.0, "hidden_05"), ["dead_layer"]),
+    "dead_units": (lambda: with_biases(-1000.0, 0.9, "hidden_05"), ["dead_units"]),
+    "saturated": (lambda: planted(Normal(5.0), activation="tanh", depth=2), ["saturated"]),
+    "vanishing_signal": (lambda: planted(Normal(0.01)), ["vanishing_signal", "vanishing_gradient"]),
+    "exploding_signal": (lambda: planted(Normal(1.0)), ["exploding_signal", "exploding_gradient"]),
+    "vanishing_gradient": (lambda: planted(Normal(0.05), activation="sigmoid", depth=6), ["vanishing_gradient"]),
+    "exploding_gradient": (lambda: planted(Normal(0.5), activation="tanh", depth=30), ["exploding_gradient"]),
+    "wrong_fans": (depthwise, ["wrong_fans"]),
+    "dtype_range": (in_float16, ["exploding_signal", "dtype_range"]),
+}
+
+
+def test_each_kind_has_a_disease():
+    assert set(DISEASES) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", DISEASES)
+def test_a_disease_is_found_and_repaired(kind):
+    plant, expected = DISEASES[kind]
+    model, x = plant()
+    diagnosis = diagnose(model, x)
+    assert [finding.kind for finding in diagnosis] == expected, str(diagnosis)
+    assert kind in expected
+    finding = next(finding for finding in diagnosis if finding.kind == kind)
+    assert finding.layers
+    assert set(finding.layers) <= {row.name for row in diagnosis.layers}
+    assert finding.remedy.rules
+    assert "() on layer" in str(finding.remedy) or ") on layer" in str(finding.remedy)
+    diagnosis.repair(model, seed=2)
+    assert diagnose(model, x).findings == (), str(diagnose(model, x))
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "selu", "softsign", "linear"])
+def test_a_good_start_has_no_findings(activation):
+    model, x = planted("auto", activation=activation, depth=12)
+    assert diagnose(model, x).findings == ()
+    assert "no findings" in str(diagnose(model, x))
+
+
+def test_zeros_in_the_last_layer_alone_do_no_harm():
+    model, x = planted("auto", depth=3)
+    initialize(model, [("head/kernel", "zeros")])
+    y = np.arange(128) % 10
+    assert diagnose(model, x, y, keras.losses.SparseCategoricalCrossentropy(from_logits=True)).findings == ()
+    # Between the hidden layers they do: nothing comes through, and nothing of it changes.
+    initialize(model, [("hidden_01/kernel", "zeros"), ("head/kernel", "zeros")])
+    kinds = [finding.kind for finding in diagnose(model, x, y, keras.losses.SparseCategoricalCrossentropy(True))]
+    assert "symmetric_units" in kinds
+
+
+@pytest.mark.parametrize(("law", "factor"), [(1.5, 1.5), (0.5, 0.5)])
+def test_the_factor_per_layer_is_the_one_that_was_planted(law, factor):
+    model = deep(depth=30, activation=None, outputs=64)
+    initialize(model, keras_inits.Identity(law))
+    signal, gradient = diagnose(model, batch(128, 64))
+    assert signal.factor == pytest.approx(factor, rel=1e-4)
+    assert gradient.factor == pytest.approx(factor, rel=1e-4)
+    assert (signal.start, gradient.start) == ("hidden_00", "head")
+
+
+def test_the_remedy_prints_as_code():
+    model, x = planted(Normal(0.01), depth=4)
+    finding = diagnose(model, x).findings[0]
+    assert str(finding.remedy) == (
+        "HeNormal() on layers hidden_00, hidden_01, hidden_02, hidden_03\nLecunNormal() on layer head"
+        "  # weights that keep the variance of what passes"
+    )
+
+
+def test_the_repair_of_one_layer_leaves_the_others():
+    model, x = with_biases(-1000.0, 1.0, "hidden_05")
+    before = {weight.path: keras.ops.convert_to_numpy(weight.value).copy() for weight in model.weights}
+    table = diagnose(model, x).repair(model)
+    assert [row.path.split("/")[-2:] for row in table] == [["hidden_05", "kernel"], ["hidden_05", "bias"]]
+    for weight in model.weights:
+        changed = not np.array_equal(before[weight.path], keras.ops.convert_to_numpy(weight.value))
+        assert changed == ("hidden_05" in weight.path)
+
+
+def test_what_no_initializer_repairs_is_said():
+    model, x = planted("auto", activation="sigmoid", depth=16)
+    (finding,) = diagnose(model, x)
+    assert finding.kind == "vanishing_gradient"
+    assert "add normalisation, shortcuts, or take another activation" in str(finding)
+    with pytest.raises(ValueError, match="the findings vanishing_gradient"):
+        diagnose(model, x).repair(model)
+
+
+def test_what_fades_until_it_is_zero_is_not_called_dead():
+    model, x = planted(Normal(0.005), depth=60)
+    diagnosis = diagnose(model, x)
+    assert diagnosis.layers[0].output_gradient == 0
+    assert diagnosis.layers[-2].outputs.largest == 0
+    assert [finding.kind for finding in diagnosis] == ["vanishing_signal", "vanishing_gradient"]
+    diagnosis.repair(model, seed=2)
+    assert diagnose(model, x).findings == ()
+
+
+def test_large_inputs_are_not_blamed_on_the_weights():
+    model, x = planted("auto", activation="tanh", depth=2)
+    (finding,) = diagnose(model, 10 * x)
+    assert (finding.kind, finding.layers) == ("saturated", ("hidden_00",))
+    assert str(finding.remedy).startswith("divide the inputs by 10, or add keras.layers.Normalization")
+
+
+def test_there_may_be_nothing_to_repair():
+    model, x = planted("auto", depth=3)
+    with pytest.raises(ValueError, match=r"the findings none.*Expected one whose remedies name initializers"):
+        diagnose(model, x).repair(model)
+
+
+def test_the_picture(tmp_path):
+    model, x = with_biases(-1000.0, 0.9, "hidden_05")
+    diagnose(model, x).plot(tmp_path / "diagnosis.png")
+    assert (tmp_path / "diagnosis.png").stat().st_size > 20_000
+
+
+def test_the_dataframe():
+    model, x = with_biases(-1000.0, 0.9, "hidden_05")
+    frame = diagnose(model, x).to_dataframe()
+    assert frame.index.tolist() == [layer.name for layer in model.layers]
+    assert frame.loc["hidden_05", "dead"] == pytest.approx(0.9, abs=0.02)
+    assert (
+        frame.loc["hidden_05", "kernel_auto"] == frame.loc["hidden_05", "kernel_he"] == pytest.approx((2 / 64) ** 0.5)
+    )
+    assert np.isnan(frame.loc["head", "saturated"])
+
+
+@pytest.mark.parametrize(("call", "module"), [("to_dataframe", "pandas"), ("plot", "matplotlib.figure")])
+def test_what_is_missing_is_named(call, module, monkeypatch):
+    model, x = planted("auto", depth=2)
+    diagnosis = diagnose(model, x)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=r'pip install "keras_inits\[report\]"'):
+        getattr(diagnosis, call)(*(["x.png"] if call == "plot" else []))
+
+
+def test_the_text_fits_100_columns():
+    for plant, _ in DISEASES.values():
+        model, x = plant()
+        assert max(map(len, str(diagnose(model, x)).split("\n"))) <= 100
+        keras.config.set_dtype_policy("float32")
+    model = deep(depth=60)
+    initialize(model, Normal(1e-9), seed=0)
+    text = str(diagnose(model, batch(32, 64)))
+    assert max(map(len, text.split("\n"))) <= 100
+    assert "... 21 more ..." in text
