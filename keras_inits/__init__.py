@@ -1,10 +1,21 @@
 """Start every layer right, and see every layer's gradient: initializers and a gradient recorder for Keras 3."""
 
-from keras_inits.diagnosis import Diagnosis, Finding, JacobianSpectrum, Remedy, diagnose, jacobian_spectrum
+from typing import TYPE_CHECKING, Any
+
 from keras_inits.initializers import *  # noqa: F403 - the public list stands there, once
 from keras_inits.initializers import __all__ as _initializers
 from keras_inits.models import DrawnWeight, InitializationTable, initialize, lsuv, to_builtin
 from keras_inits.recording import Alerts, GradientError, GradientNormLogger, GradientTrace
+
+if TYPE_CHECKING:
+    from keras_inits.diagnosis import (  # type: ignore[no-redef]
+        Diagnosis,
+        Finding,
+        JacobianSpectrum,
+        Remedy,
+        diagnose,
+        jacobian_spectrum,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
@@ -25,3 +36,12 @@ __all__ = [
     "to_builtin",
     *_initializers,
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the diagnosis when it is first used: training does not need it, and it takes a third of the import."""
+    if name in __all__:
+        from keras_inits import diagnosis
+
+        return getattr(diagnosis, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,9 +21,14 @@ def test_the_version_stands_in_one_place():
 
 
 def test_the_public_list_is_what_the_package_shows():
-    shown = {name for name in vars(keras_inits) if not name.startswith("_")}
-    modules = {"backends", "comparison", "initializers", "layer_tree", "models", "recording", "thresholds"}
-    assert shown - modules == set(keras_inits.__all__)
+    from keras_inits import diagnosis
+
+    shown = {name for name in vars(keras_inits) if not name.startswith("_")} | set(diagnosis.__all__)
+    modules = {"backends", "comparison", "diagnosis", "initializers", "layer_tree", "models", "recording", "thresholds"}
+    assert shown - modules - {"Any", "TYPE_CHECKING"} == set(keras_inits.__all__)
+    assert all(getattr(keras_inits, name) is getattr(diagnosis, name) for name in diagnosis.__all__)
+    with pytest.raises(AttributeError, match="module 'keras_inits' has no attribute 'diagnosys'"):
+        keras_inits.diagnosys  # noqa: B018
 
 
 def test_keras_and_numpy_are_the_only_hard_dependencies():
