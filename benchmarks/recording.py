@@ -1,11 +1,16 @@
-"""What it costs to record the gradient norm of every layer at every step.
+"""What it costs to record every layer's gradient norm, beside what users do to see gradients without the callback.
 
-Run: python benchmarks/recording.py --backend tensorflow --model mlp
+Run: python benchmarks/recording.py --backend tensorflow [--model mlp] [--peers] [--every 20] [--track update]
 
-Three equal models are trained in turn, an epoch each, in an order that rotates: `plain`, `again` (plain as well) and
-`recorded`. Of each turn two ratios of epoch times are kept, recorded / plain and again / plain: the second says how
-well this machine can tell two equal things apart. Both are printed as their median and quartiles. Before that the
-recorded norms are checked: after one step of plain gradient descent from w to v, NumPy finds them in (w - v) / rate.
+Equal models are trained in turn, an epoch each, in an order that rotates: `plain`, `again` (plain as well), `recorded`
+and, with `--peers`, those below. Of each turn the epoch times over that of `plain` are kept: `again` says how well this
+machine can tell two equal things apart. They are printed as median and quartiles, and the recorded median over that of
+`again` with an interval of 95 percent, by bootstrap over the turns. Before that the recorded norms are checked: after
+one step of plain gradient descent from w to v, NumPy finds them in (w - v) / rate.
+
+Peers: `recomputed` takes the gradient of each batch again, in a callback; `metrics` is a train_step of the user's own
+that returns every norm as a metric (TensorFlow and JAX); `hooks` has a hook on each parameter that reads its norm with
+`.item()` (torch).
 """
 
 import argparse
@@ -14,38 +19,69 @@ import statistics
 import time
 from typing import Any
 
-WIDTH, DEPTH = 256, 10
+MODELS = {
+    "mlp": "10 dense layers of 256 units, batch 128",
+    "wide": "10 dense layers of 512 units, batch 32",
+    "conv": "4 convolutions of 32 channels, batch 64",
+    "transformer": "2 blocks of attention, 64 channels, batch 32",
+    "deep": "50 dense layers of 64 units, batch 32",
+    "many": "500 dense layers of 8 units, batch 32",
+}
+BATCHES = {"mlp": 128, "wide": 32, "conv": 64, "transformer": 32, "deep": 32, "many": 32}
+STEPS = {"mlp": 40, "wide": 40, "conv": 15, "transformer": 30, "deep": 40, "many": 10}
 
 
 def parsed() -> argparse.Namespace:
     """The command line's arguments."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow")
-    parser.add_argument("--model", choices=("mlp", "conv"), default="mlp")
+    parser.add_argument("--model", choices=MODELS, default="mlp")
     parser.add_argument("--epochs", type=int, default=25, help="how many turns are timed")
-    parser.add_argument("--steps", type=int, default=None, help="steps in an epoch (mlp: 40, conv: 15)")
+    parser.add_argument("--steps", type=int, default=None, help="steps in an epoch")
+    parser.add_argument("--every", type=int, default=1, help="one step in so many is recorded")
+    parser.add_argument("--track", nargs="*", default=["gradient"], help="what is recorded of each layer")
+    parser.add_argument("--peers", action="store_true", help="also what users do without the callback")
     return parser.parse_args()
 
 
-def built(kind: str, optimizer: Any) -> Any:
-    """Ten dense layers of 256 units, or four convolutions of 32 channels; always from the same weights."""
+def data(kind: str, steps: int) -> tuple[Any, Any]:
+    """Random inputs and labels."""
+    import numpy as np
+
+    shape = {"conv": (32, 32, 3), "transformer": (32, 64), "mlp": (256,), "wide": (512,), "deep": (64,), "many": (8,)}
+    random, size = np.random.default_rng(0), BATCHES[kind] * steps
+    return random.standard_normal((size, *shape[kind]), dtype=np.float32), random.integers(0, 10, size)
+
+
+def built(kind: str, optimizer: Any, base: Any = None) -> Any:
+    """One of `MODELS`, always from the same weights, of Keras's own class or another."""
     import keras
     from keras import layers
 
     keras.utils.set_random_seed(0)
     if kind == "conv":
-        body = [keras.Input((32, 32, 3))]
-        body += [layers.Conv2D(32, 3, padding="same", activation="relu") for _ in range(4)]
-        body += [layers.MaxPooling2D(4), layers.Flatten()]
+        inputs = x = keras.Input((32, 32, 3))
+        for _ in range(4):
+            x = layers.Conv2D(32, 3, padding="same", activation="relu")(x)
+        x = layers.Flatten()(layers.MaxPooling2D(4)(x))
+    elif kind == "transformer":
+        inputs = x = keras.Input((32, 64))
+        for _ in range(2):
+            x = x + layers.MultiHeadAttention(4, 16)(layers.LayerNormalization()(x), x)
+            x = x + layers.Dense(64)(layers.Dense(256, "gelu")(layers.LayerNormalization()(x)))
+        x = layers.GlobalAveragePooling1D()(x)
     else:
-        body = [keras.Input((WIDTH,)), *(layers.Dense(WIDTH, activation="relu") for _ in range(DEPTH))]
-    model = keras.Sequential([*body, layers.Dense(10)])
+        depth, width = {"mlp": (10, 256), "wide": (10, 512), "deep": (50, 64), "many": (500, 8)}[kind]
+        inputs = x = keras.Input((width,))
+        for _ in range(depth):
+            x = layers.Dense(width, activation="relu", kernel_initializer="he_normal")(x)
+    model = (base or keras.Model)(inputs, layers.Dense(10)(x))
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     return model
 
 
 def check(kind: str, x: Any, y: Any) -> float:
-    """The largest relative error of the norms of one step."""
+    """The largest error of the norms of one step, over the norm that they are of, or over 1e-4 of the largest."""
     import keras
     import numpy as np
 
@@ -53,35 +89,68 @@ def check(kind: str, x: Any, y: Any) -> float:
 
     rate = 1024.0  # so large that rounding in the new weights does not show in the difference
     model, logger = built(kind, keras.optimizers.SGD(rate)), GradientNormLogger(per="variable")
-    before = model.get_weights()
+    before = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
     model.fit(x, y, batch_size=len(x), epochs=1, verbose=0, callbacks=[logger])
-    pairs = zip(before, model.get_weights(), strict=True)
-    truth = [np.linalg.norm((old.astype(float) - new.astype(float)).ravel()) / rate for old, new in pairs]
-    return float(np.abs(logger.trace.norms[0] / truth - 1.0).max())
+    after = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
+    pairs = zip(before, after, strict=True)
+    truth = np.array([np.linalg.norm((old.astype(float) - new.astype(float)).ravel()) / rate for old, new in pairs])
+    # A key's bias has no influence on attention: its gradient is zero, but for rounding.
+    return float((np.abs(logger.trace.norms[0] - truth) / np.maximum(truth, 1e-4 * truth.max())).max())
 
 
-def ratios(kind: str, x: Any, y: Any, batch: int, epochs: int) -> tuple[list[float], list[float]]:
-    """For each turn the epoch time of the recorded and of the second plain model, over that of the first."""
+def candidates(arguments: argparse.Namespace, x: Any, y: Any) -> dict[str, tuple[Any, list[Any]]]:
+    """What is timed: a name, its model and its callbacks."""
+    import peers
+
     from keras_inits.recording import GradientNormLogger
 
-    models = {name: built(kind, "adam") for name in ("plain", "again", "recorded")}
-    callbacks: dict[str, list[Any]] = {"plain": [], "again": [], "recorded": [GradientNormLogger()]}
+    kind, backend = arguments.model, arguments.backend
+    found: dict[str, tuple[Any, list[Any]]] = {name: (built(kind, "adam"), []) for name in ("plain", "again")}
+    logger = GradientNormLogger(every=arguments.every, track=arguments.track)
+    found["recorded"] = built(kind, "adam"), [logger]
+    if arguments.peers:
+        model = built(kind, "adam")
+        found["recomputed"] = model, [peers.recomputing(x, y, BATCHES[kind])]
+        if backend == "torch":
+            hooked = built(kind, "adam")
+            peers.hook(hooked)
+            found["hooks"] = hooked, []
+        else:
+            found["metrics"] = built(kind, "adam", peers.with_metrics(backend)), []
+    return found
+
+
+def ratios(arguments: argparse.Namespace, x: Any, y: Any) -> dict[str, list[float]]:
+    """For each turn the epoch time of each candidate over that of the plain one."""
+    trained = candidates(arguments, x, y)
 
     def epoch(name: str) -> float:
+        model, callbacks = trained[name]
         start = time.perf_counter()
-        models[name].fit(x, y, batch_size=batch, epochs=1, verbose=0, shuffle=False, callbacks=callbacks[name])
+        batch = BATCHES[arguments.model]
+        model.fit(x, y, batch_size=batch, epochs=1, verbose=0, shuffle=False, callbacks=callbacks)
         return time.perf_counter() - start
 
-    order = list(models)
+    order = list(trained)
     for name in order * 2:  # compiles, and warms up
         epoch(name)
-    recorded, again = [], []
-    for _ in range(epochs):
+    found: dict[str, list[float]] = {name: [] for name in order if name != "plain"}
+    for _ in range(arguments.epochs):
         order.append(order.pop(0))
         seconds = {name: epoch(name) for name in order}
-        recorded.append(seconds["recorded"] / seconds["plain"])
-        again.append(seconds["again"] / seconds["plain"])
-    return recorded, again
+        for name, values in found.items():
+            values.append(seconds[name] / seconds["plain"])
+    return found
+
+
+def interval(recorded: list[float], again: list[float]) -> tuple[float, float]:
+    """Where 95 of 100 resamplings of the turns have the recorded median over that of the second plain model."""
+    import numpy as np
+
+    turns = np.random.default_rng(0).integers(0, len(recorded), (2000, len(recorded)))
+    medians = np.median(np.array(recorded)[turns], axis=1) / np.median(np.array(again)[turns], axis=1)
+    low, high = np.quantile(medians, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def main() -> None:
@@ -89,24 +158,20 @@ def main() -> None:
     arguments = parsed()
     os.environ["KERAS_BACKEND"] = arguments.backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import numpy as np
-
-    batch, shape = (64, (32, 32, 3)) if arguments.model == "conv" else (128, (WIDTH,))
-    steps = arguments.steps or (15 if arguments.model == "conv" else 40)
-    random = np.random.default_rng(0)
-    x = random.standard_normal((batch * steps, *shape), dtype=np.float32)
-    y = random.integers(0, 10, batch * steps)
-
+    label = f"{arguments.backend} {arguments.model}"
+    x, y = data(arguments.model, arguments.steps or STEPS[arguments.model])
+    batch = BATCHES[arguments.model]
     error = check(arguments.model, x[:batch], y[:batch])
-    print(f"{arguments.backend} {arguments.model}: largest relative error of a norm {error:.1e}")
+    print(f"{label} ({MODELS[arguments.model]}): largest relative error of a norm {error:.1e}")
     if not error < 1e-5:
         raise SystemExit("the recorded norms are wrong")
-    recorded, again = ratios(arguments.model, x, y, batch, arguments.epochs)
-    for name, values in (("recorded / plain", recorded), ("plain / plain", again)):
+    found = ratios(arguments, x, y)
+    for name, values in found.items():
         low, median, high = statistics.quantiles(values) if len(values) > 1 else values * 3
-        print(f"{arguments.backend} {arguments.model}: {name} = {median:.3f} (quartiles {low:.3f} {high:.3f})")
-    limit = statistics.median(recorded) / statistics.median(again)
-    print(f"{arguments.backend} {arguments.model}: {limit:.3f} times plain / plain")
+        print(f"{label}: {name} / plain = {median:.3f} (quartiles {low:.3f} {high:.3f})")
+    low, high = interval(found["recorded"], found["again"])
+    limit = statistics.median(found["recorded"]) / statistics.median(found["again"])
+    print(f"{label}: {limit:.3f} times plain / plain (95 percent: {low:.3f} to {high:.3f})")
 
 
 if __name__ == "__main__":

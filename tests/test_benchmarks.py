@@ -15,12 +15,13 @@ COMMANDS = {
     "import_time.py": ["--processes", "2"],
     "diagnosis.py": ["--backend", keras.backend.backend(), "--examples", "64", "--processes", "2"],
     "detection.py": ["--each", "1"],
-    "recording.py": ["--backend", keras.backend.backend(), "--epochs", "2", "--steps", "2"],
+    "recording.py": ["--backend", keras.backend.backend(), "--epochs", "2", "--steps", "2", "--peers"],
 }
 
 
 def test_none_is_left_out():
-    assert {path.name for path in BENCHMARKS.glob("*.py")} == set(COMMANDS)
+    helpers = {"peers.py"}  # of recording.py
+    assert {path.name for path in BENCHMARKS.glob("*.py")} - helpers == set(COMMANDS)
 
 
 @pytest.mark.parametrize(
