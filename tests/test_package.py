@@ -22,7 +22,7 @@ def test_the_version_stands_in_one_place():
 
 def test_the_public_list_is_what_the_package_shows():
     shown = {name for name in vars(keras_inits) if not name.startswith("_")}
-    modules = {"backends", "comparison", "initializers", "layer_tree", "models", "recording", "thresholds"}
+    modules = {"backends", "comparison", "diagnosis", "initializers", "layer_tree", "models", "recording", "thresholds"}
     assert shown - modules == set(keras_inits.__all__)
 
 
