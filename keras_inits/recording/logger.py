@@ -1,7 +1,9 @@
 """The callback."""
 
+import atexit
 import operator
 import os
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,7 +82,10 @@ class GradientNormLogger(keras.callbacks.Callback):
         self._rows = Rows()
         self._watch = Watch(self.alerts)
         self._recorder = Recorder(self.per, self.every, self.track, self.optimizer)
-        self._sink = None if filename is None else Sink(filename)
+        self._sink: Sink | None = None
+        if filename is not None:
+            self._sink = Sink(filename)
+            atexit.register(_fetch_last, weakref.ref(self))
 
     @property
     def trace(self) -> GradientTrace:
@@ -134,6 +139,13 @@ class GradientNormLogger(keras.callbacks.Callback):
             if self._sink is not None:
                 self._sink.append(block)
         return blocks
+
+
+def _fetch_last(reference: Any) -> None:
+    """Brings rows to the file that still wait on the device when the process ends, after an interrupt in `fit`."""
+    logger = reference()
+    if logger is not None:
+        logger._fetch()
 
 
 def _step_count(every: Any) -> int:

@@ -96,7 +96,7 @@ class Recorder:
             return True
         if time.monotonic() - self._fetched_at > SECONDS_WAITING:
             return True
-        rows = (self._pending + model.steps_per_execution) * self._calls // self.every + 1
+        rows = (self._pending + model.steps_per_execution) * self._calls // self._plan.every + 1
         return bool(rows > max(recording.ROWS_WAITING, model.steps_per_execution))
 
     def fetch(self) -> list[GradientTrace]:

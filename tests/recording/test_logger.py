@@ -235,6 +235,30 @@ def test_a_training_that_is_restored_goes_on_in_the_file(tmp_path, suffix):
     np.testing.assert_allclose(loaded.norms, whole.trace.norms, rtol=1e-3)
 
 
+INTERRUPTED = """
+import sys
+import keras, numpy as np
+from keras_inits import GradientNormLogger
+
+class Interrupts(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 4:
+            raise KeyboardInterrupt
+
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+logger = GradientNormLogger(filename=sys.argv[1])
+model.fit(np.ones((32, 4)), np.ones((32, 1)), batch_size=4, verbose=0, callbacks=[logger, Interrupts()])
+"""
+
+
+def test_rows_that_waited_when_the_process_was_interrupted_reach_the_file(tmp_path):
+    result = run_python(INTERRUPTED, keras.backend.backend(), str(tmp_path / "norms.csv"), check=False)
+    assert result.returncode != 0
+    assert "Exception ignored" not in result.stderr
+    assert GradientTrace.load(tmp_path / "norms.csv").steps.tolist() == [0, 1, 2, 3, 4]
+
+
 def test_what_does_not_fit_in_memory_is_thinned_and_lives_in_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr("keras_inits.recording.rows.MOST_NUMBERS", 3 * 16)
     path = tmp_path / "norms.csv"
