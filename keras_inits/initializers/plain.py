@@ -1,6 +1,7 @@
 """Laws whose scale is given, whatever the shape."""
 
 import math
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -172,16 +173,27 @@ class Sparse(RandomInitializer):
 
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
         values = sampling.normal(shape, dtype, entropy, self.scale)
-        ranks = sampling.uniform(shape, np.dtype("float64"), derive_entropy(entropy, 0), 1.0)
         columns = values.reshape(math.prod(shape[:-1]), shape[-1])
-        ranks = ranks.reshape(columns.shape)
         zeros = math.ceil(self.sparsity * len(columns))
-        width = max(1, sampling.CHUNK // max(1, len(columns)))
-        for first in range(0, shape[-1], width):  # a few columns at a time, or their order would take the most memory
-            some = slice(first, first + width)
-            chosen = np.argsort(ranks[:, some], axis=0, kind="stable")[:zeros]
-            np.put_along_axis(columns[:, some], chosen, 0, axis=0)
+        width = max(1, sampling.BLOCK // max(1, len(columns)))
+        for slab in self._slabs(columns):
+            part = (*(slice(None) for _ in shape[:-1]), slab) if slab.stop - slab.start < shape[-1] else None
+            ranks = sampling.uniform(shape, np.dtype("float64"), derive_entropy(entropy, 0), 1.0, part)
+            ranks, ranked = ranks.reshape(len(columns), slab.stop - slab.start), columns[:, slab]
+            for first in range(0, ranked.shape[1], width):  # a few columns at a time: their order is as large as they
+                some = slice(first, first + width)
+                chosen = np.argsort(ranks[:, some], axis=0, kind="stable")[:zeros]
+                np.put_along_axis(ranked[:, some], chosen, 0, axis=0)
         return values
+
+    def _slabs(self, columns: np.ndarray) -> Iterator[slice]:
+        """Columns whose ranks, in float64, take an eighth of the values' memory; all of them in a small weight.
+
+        Each slab draws all ranks again, and keeps its own.
+        """
+        units, share = columns.shape[1], columns.itemsize / (8 * np.dtype("float64").itemsize)
+        width = max(1, units if columns.size <= sampling.CHUNK else math.ceil(units * share))
+        return (slice(first, min(first + width, units)) for first in range(0, units, width))
 
     def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float:
         return self.scale * math.sqrt(1 - self.sparsity)
