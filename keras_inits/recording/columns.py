@@ -22,7 +22,7 @@ class Columns:
         self.sizes = np.zeros(0)  # of the variable in each column
         self._model, self._per = model, per
         self._columns: dict[Any, int] = {}
-        self._owners = np.zeros(0, np.int64)
+        self._starts: list[int] = []  # of each name, the first of its columns, which lie beside each other
         self._places: dict[tuple[int, ...], tuple[list[Any], list[int | None]]] = {}
 
     def arrange(self, values: Sequence[Any], variables: Sequence[Any]) -> list[Any]:
@@ -54,12 +54,8 @@ class Columns:
 
     def _joined(self, join: np.ufunc, numbers: np.ndarray) -> np.ma.MaskedArray:
         present = numbers != ABSENT
-        table = np.zeros((len(numbers), len(self.names)))
-        seen = np.zeros(table.shape, bool)
-        for column, owner in enumerate(self._owners):
-            table[:, owner] = join(table[:, owner], np.where(present[:, column], numbers[:, column], 0.0))
-            seen[:, owner] |= present[:, column]
-        return np.ma.MaskedArray(table, mask=~seen)
+        table = join.reduceat(np.where(present, numbers, 0.0), self._starts, axis=1)
+        return np.ma.MaskedArray(table, mask=~np.logical_or.reduceat(present, self._starts, axis=1))
 
     def _place(self, variable: Any) -> int | None:
         # What float8 layers hand over as "gradients" are new values, with which Keras overwrites the variable.
@@ -73,23 +69,17 @@ class Columns:
 
     def _build(self, owned: list[tuple[str, Any]], key: Any) -> None:
         names: list[str] = []
-        of_layer: dict[str, int] = {}
-        owners: list[int] = []
         sizes: list[int] = []
         for layer, variable in owned:
             if key(variable) in self._columns:  # a variable that two layers share is the first one's
                 continue
-            self._columns[key(variable)] = len(owners)
+            name = unique(variable.path, names) if self._per == "variable" else layer
+            if not names or name != names[-1]:
+                names.append(name)
+                self._starts.append(len(sizes))
+            self._columns[key(variable)] = len(sizes)
             sizes.append(int(np.prod(variable.shape)))
-            if self._per == "variable":
-                names.append(unique(variable.path, names))
-                owners.append(len(names) - 1)
-            else:
-                if layer not in of_layer:
-                    of_layer[layer] = len(names)
-                    names.append(layer)
-                owners.append(of_layer[layer])
-        self._owners, self.sizes, self.names = np.array(owners), np.array(sizes, float), tuple(names)
+        self.sizes, self.names = np.array(sizes, float), tuple(names)
 
 
 def owned_variables(model: Any) -> Iterator[tuple[str, Any]]:

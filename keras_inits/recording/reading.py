@@ -45,13 +45,16 @@ def read(
         quantities: Those that are wanted.
         sees_clipping: Whether the gradients were seen before they were clipped.
     """
-    outcomes = np.array([_outcome(rows, row, optimizers) for row in range(len(rows))])
+    outcomes = np.full(len(rows), UPDATE, object)
     clipped = np.ma.MaskedArray(np.zeros(len(rows), bool), mask=True)
-    for row in np.flatnonzero(outcomes == UPDATE).tolist() if sees_clipping else ():
-        clipped[row] = _is_clipped(rows, row, optimizers)
-    groups = _groups(rows)
-    if len(groups) < len(rows):
-        rows, outcomes, clipped = _merged(rows, groups, outcomes, clipped)
+    for number, optimizer in enumerate(optimizers):
+        own = rows.optimizers == number
+        outcomes[own] = _outcomes(rows.where(own, 0), optimizer)
+        updates = own & (outcomes == UPDATE)
+        if sees_clipping and _clips(innermost(optimizer)):
+            clipped[updates] = _is_clipped(rows.where(updates, 0), innermost(optimizer))
+    if len(np.unique(rows.steps)) < len(rows):
+        rows, outcomes, clipped = _merged(rows, _groups(rows), outcomes, clipped)
     tracked = {
         name: table
         for name, table in _tracked(rows, columns, outcomes).items()
@@ -85,26 +88,27 @@ def _tracked(rows: FetchedRows, columns: Columns, outcomes: np.ndarray) -> dict[
     return tracked
 
 
-def _outcome(rows: FetchedRows, row: int, optimizers: Sequence[Any]) -> str:
-    optimizer = optimizers[rows.optimizers[row]]
-    if hasattr(optimizer, "initial_scale") and not np.isfinite(rows.measures["gradient"][row]).all():
-        return SKIP
+def _outcomes(rows: FetchedRows, optimizer: Any) -> np.ndarray:
     number = innermost(optimizer).gradient_accumulation_steps or 1
-    return UPDATE if rows.accumulated[row] == number - 1 else ACCUMULATE
+    outcomes = np.where(rows.accumulated == number - 1, UPDATE, ACCUMULATE)
+    if not hasattr(optimizer, "initial_scale"):
+        return outcomes
+    return np.where(np.isfinite(rows.measures["gradient"]).all(axis=1), outcomes, SKIP)
 
 
-def _is_clipped(rows: FetchedRows, row: int, optimizers: Sequence[Any]) -> Any:
-    """Whether Keras clips the gradient of this row; masked if it never does."""
-    optimizer = innermost(optimizers[rows.optimizers[row]])
-    used = "accumulated" if optimizer.gradient_accumulation_steps else "gradient"
-    norms = np.where(rows.measures[used][row] == ABSENT, 0.0, rows.measures[used][row])
+def _clips(optimizer: Any) -> bool:
+    return bool(optimizer.clipnorm or optimizer.global_clipnorm or optimizer.clipvalue)
+
+
+def _is_clipped(rows: FetchedRows, optimizer: Any) -> np.ndarray:
+    """For each row whether Keras clips its gradient."""
+    norms = rows.measures["accumulated" if optimizer.gradient_accumulation_steps else "gradient"]
+    norms = np.where(norms == ABSENT, 0.0, norms)
     if optimizer.clipnorm:
-        return bool((norms > optimizer.clipnorm).any())
+        return (norms > optimizer.clipnorm).any(axis=1)  # type: ignore[no-any-return]
     if optimizer.global_clipnorm:
-        return bool(np.sqrt(np.sum(norms**2)) > optimizer.global_clipnorm)
-    if optimizer.clipvalue:
-        return bool((rows.measures["peak"][row] > optimizer.clipvalue).any())
-    return np.ma.masked
+        return np.sqrt((norms**2).sum(axis=1)) > optimizer.global_clipnorm  # type: ignore[no-any-return]
+    return (rows.measures["peak"] > optimizer.clipvalue).any(axis=1)  # type: ignore[no-any-return]
 
 
 def _groups(rows: FetchedRows) -> list[list[int]]:

@@ -35,6 +35,7 @@ class Recorder:
         self.steps = 0  # how many were trained, when rows were last fetched
         self.quantities, self.every, self.optimizers = tuple(quantities), every, optimizers
         self._per = per
+        self._own: tuple[Any, ...] = ()  # the optimizers themselves
         self._gave_up = False
         self._made_for: tuple[Any, ...] = ()
         self._step: Any = None
@@ -58,13 +59,13 @@ class Recorder:
     def begin_fit(self, model: Any) -> None:
         """Forgets what was announced in a fit that was interrupted, and looks which optimizers the model has now."""
         self._announced, self._host, self._guests = None, None, []
-        optimizers = set(map(id, optimizers_of(model, self.optimizers)))
-        if self._plan is not None and not optimizers <= set(map(id, self._plan.optimizers)):
+        self._own = optimizers_of(model, self.optimizers)
+        if self._plan is not None and not set(map(id, self._own)) <= set(map(id, self._plan.optimizers)):
             self._made_for = ()
 
     def steps_done(self, model: Any) -> int:
         """How many steps the model's optimizers have made, as they have it: the most of any."""
-        return max(int(innermost(one)._iterations) for one in optimizers_of(model, self.optimizers))
+        return max(int(innermost(one)._iterations) for one in self._own)
 
     def announce(self, model: Any) -> None:
         """Has the next step, or group of steps, that `fit` takes recorded."""
@@ -76,6 +77,7 @@ class Recorder:
             return
         self._host = None
         if _settings(model) != self._made_for:
+            self._collect()
             self._make(model)
         elif self._announced is not None and not self._announced.began:
             self._give_up(
@@ -92,7 +94,7 @@ class Recorder:
             return True
         if not self._pending:
             return False
-        if not self._calls or _settings(model) != self._made_for:
+        if not self._calls:
             return True
         if time.monotonic() - self._fetched_at > SECONDS_WAITING:
             return True
@@ -119,7 +121,7 @@ class Recorder:
             reader._receive(rows, ahead, self._plan, self._step)
 
     def _receive(self, rows: recording.FetchedRows, ahead: int, plan: Any, step: Any) -> None:
-        own = [plan.optimizers.index(optimizer) for optimizer in optimizers_of(self._model, self.optimizers)]
+        own = [plan.optimizers.index(optimizer) for optimizer in self._own]
         rows = rows.where(((rows.steps + ahead) % self.every == 0) & np.isin(rows.optimizers, own), ahead)
         if len(rows):
             self._columns.arrange((), ())
@@ -163,6 +165,7 @@ class Recorder:
             self._made_for, self._columns, self._step = _settings(model), Columns(model, self._per), None
             self._model, self._gave_up, self._announced = model, False, None
         try:
+            self._own = optimizers_of(model, self.optimizers)
             plan = self._wanted(model)
             if self._step is None or not _covers(self._plan, plan):
                 self._plan, self._row, self._calls = plan, 0, 0
@@ -174,7 +177,7 @@ class Recorder:
 
     def _wanted(self, model: Any) -> recording.Plan:
         readers = [self, *(guest for guest, _ in self._guests)]
-        optimizers = [one for reader in readers for one in optimizers_of(model, reader.optimizers)]
+        optimizers = [one for reader in readers for one in reader._own]
         optimizers = list({id(optimizer): optimizer for optimizer in optimizers}.values())
         quantities = [quantity for reader in readers for quantity in reader.quantities]
         in_step = all(guest.every == self.every and ahead % self.every == 0 for guest, ahead in self._guests)

@@ -14,21 +14,24 @@ class Rows:
 
     def __init__(self) -> None:
         self.blocks: list[GradientTrace] = []
-        self._global = _Mean()
-        self._by_layer: dict[str, _Mean] = {}
+        self.begin_epoch()
 
     def append(self, block: GradientTrace) -> None:
         """Adds the rows of the latest steps."""
         self.blocks.append(block)
-        self._global.add(global_norms(block.norms))
-        for name, norms in zip(block.layers, block.norms.T, strict=True):
-            self._by_layer.setdefault(name, _Mean()).add(norms.compressed())
+        with np.errstate(invalid="ignore"):  # an infinity less another is no number, and is to be seen
+            totals, sums = np.sum(global_norms(block.norms)), block.norms.filled(0.0).sum(axis=0)
+        self._global.add(float(totals), len(block))
+        counts = len(block) - np.ma.getmaskarray(block.norms).sum(axis=0)
+        for name, total, count in zip(block.layers, sums.tolist(), counts.tolist(), strict=True):
+            self._by_layer.setdefault(name, _Mean()).add(total, count)
         if sum(block.norms.size * (1 + len(block.tracked)) for block in self.blocks) > MOST_NUMBERS:
             self.blocks = [thinned(joined(self.blocks))]
 
     def begin_epoch(self) -> None:
         """Begins the means anew."""
-        self._global, self._by_layer = _Mean(), {}
+        self._global = _Mean()
+        self._by_layer: dict[str, _Mean] = {}
 
     def mean_global_norm(self) -> float:
         """The mean over the epoch's rows of the norm of all layers together; NaN where there is nothing."""
@@ -48,10 +51,9 @@ class _Mean:
     def __init__(self) -> None:
         self._sum, self._count = 0.0, 0
 
-    def add(self, values: np.ndarray) -> None:
-        with np.errstate(invalid="ignore"):  # an infinity less another is no number, and is to be seen
-            self._sum += float(np.sum(values))
-        self._count += len(values)
+    def add(self, total: float, count: int) -> None:
+        self._sum += total
+        self._count += count
 
     def value(self) -> float:
         return self._sum / self._count if self._count else float("nan")

@@ -1,9 +1,11 @@
-"""After `fit`, however it ended, model, optimizer and files are what they would have been without the logger."""
+"""In `fit` and after it, however it ended, all is what it would have been without the logger."""
 
 import copy
+import importlib.util
 import pickle
 import zipfile
 
+import h5py
 import keras
 import models
 import numpy as np
@@ -74,6 +76,57 @@ def test_after_fit(tmp_path):
     assert contents[0]["model.weights.h5"] == contents[1]["model.weights.h5"]
     copy.deepcopy(model)
     pickle.loads(pickle.dumps(model))
+
+
+class Looks(keras.callbacks.Callback):
+    """Takes the model, in mid-fit, in the ways in which users do."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path, self.seen = path, {}
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 3:
+            lines = []
+            self.model.summary(print_fn=lines.append)
+            self.model.save_weights(self.path)
+            copies = {"pickled": pickle.loads(pickle.dumps(self.model)), "copied": copy.deepcopy(self.model)}
+            with h5py.File(self.path) as file:
+                names = []
+                file.visit(names.append)
+            self.seen = {
+                "summary": "\n".join(lines),
+                "config": self.model.get_config(),
+                "optimizer's config": self.model.optimizer.get_config(),
+                "file": names,
+                **{f"{name} optimizer": len(copied.optimizer.variables) for name, copied in copies.items()},
+                **{f"{name} attributes": sorted(vars(copied.optimizer)) for name, copied in copies.items()},
+            }
+            self.weights = [self.model.get_weights(), *(copied.get_weights() for copied in copies.values())]
+
+
+def test_in_mid_fit(tmp_path):
+    looks = []
+    for callbacks in ([], [GradientNormLogger(track="update")]):
+        keras.backend.clear_session()  # or the names of the second one would be others
+        model = ready(loss="mse")
+        looks.append(Looks(tmp_path / f"{len(callbacks)}.weights.h5"))
+        models.fit(model, *models.data(), [*callbacks, looks[-1]])
+    without, recorded = looks
+    assert recorded.seen == without.seen
+    for one, other in zip(recorded.weights, without.weights, strict=True):
+        np.testing.assert_allclose(np.concatenate([*map(np.ravel, one)]), np.concatenate([*map(np.ravel, other)]), 1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:Sharding info not provided")  # Orbax warns of what Keras did not ask for
+@pytest.mark.parametrize("package", ["orbax"] if importlib.util.find_spec("orbax") else [])
+def test_a_checkpoint_of_orbax_opens_with_the_optimizers_state(package, tmp_path):
+    model = ready(loss="mse")
+    checkpoint = keras.callbacks.OrbaxCheckpoint(str(tmp_path), save_freq=3, save_on_background=False)
+    models.fit(model, *models.data(), [GradientNormLogger(), checkpoint])
+    loaded = keras.models.load_model(tmp_path)
+    assert int(loaded.optimizer.iterations) == 12
+    assert len(loaded.optimizer.variables) == len(model.optimizer.variables)
 
 
 @pytest.mark.parametrize("first", ["train_on_batch", "fit"])
@@ -153,13 +206,14 @@ def counted(callbacks_of_fits, **arguments):
 
 
 def test_a_second_fit_traces_nothing():
-    logger = GradientNormLogger()
-    first, second, third = counted([[logger], [logger], [logger]])
+    every = {number: counted([[logger := GradientNormLogger(every=number)], [logger], [logger]]) for number in (1, 3)}
     (plain,) = counted([[]])
     if keras.backend.backend() == "torch":  # which runs Python at each step
-        assert (first, second, third, plain) == (14, 14, 14, 14)
-    else:
-        assert (first, second, third) == (plain, 0, 0)
+        assert every == {1: [14, 14, 14], 3: [14, 14, 14]}
+        assert plain == 14
+    else:  # JAX compiles a recording step and a plain one
+        two = keras.backend.backend() == "jax"
+        assert every == {1: [plain, 0, 0], 3: [2 * plain if two else plain, 0, 0]}
 
 
 def test_fits_with_and_without_in_turn_trace_each_once():

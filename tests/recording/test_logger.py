@@ -116,6 +116,12 @@ def test_callbacks_that_are_listed_later_see_it(tmp_path):
     assert (tmp_path / "log.csv").read_text().splitlines()[0] == "epoch,grad_norm,loss,val_grad_norm,val_loss"
 
 
+def test_reduce_lr_on_plateau_sees_it():
+    plateau = keras.callbacks.ReduceLROnPlateau("grad_norm", mode="min", min_delta=1e9, patience=1, factor=0.5)
+    history = fitted(GradientNormLogger(), plateau, epochs=4).history
+    np.testing.assert_allclose(history["learning_rate"], models.RATE * np.array([1.0, 1.0, 0.5, 0.25]))
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_rows_are_appended_to_a_file_in_whole_lines(tmp_path, suffix):
     path = tmp_path / f"norms{suffix}"

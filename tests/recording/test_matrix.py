@@ -1,5 +1,7 @@
 """Where `fit` runs, and what it trains: in each cell every recorded row is that of a loop by hand."""
 
+import importlib.util
+
 import gan
 import keras
 import models
@@ -390,14 +392,13 @@ def loader():
     return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=models.BATCH)
 
 
-NEEDS = {tensorflow_data: "tensorflow", unknown_length: "tensorflow", loader: "torch"}
+DATA = [Batches, generator, tensorflow_data, unknown_length, *([loader] if importlib.util.find_spec("torch") else [])]
 
 
-@pytest.mark.parametrize("data", [Batches, generator, tensorflow_data, unknown_length, loader])
+@pytest.mark.parametrize("data", DATA)
 @pytest.mark.parametrize("mode", ["graph", "groups"] if BACKEND != "torch" else ["graph"])
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_data_of_every_kind(data, mode):
-    pytest.importorskip(NEEDS.get(data, "keras"))
     model, twin, logger = models.sequential(), models.sequential(), GradientNormLogger()
     models.compiled(model, **MODES[mode]).fit(data(), verbose=0, shuffle=False, callbacks=[logger])
     gradients = oracle.train(twin, models.mean_square, models.batches(*models.data(), 1), models.RATE)

@@ -3,6 +3,8 @@
 import builtins
 import os
 
+import keras
+import models
 import numpy as np
 import pytest
 import traces
@@ -12,7 +14,7 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.util.tensor_util import make_ndarray
 
-from keras_inits.recording import GradientTrace
+from keras_inits.recording import GradientNormLogger, GradientTrace
 from keras_inits.recording.files import TensorBoardFolder
 
 
@@ -115,7 +117,7 @@ if blocked == "blocked":
     sys.modules["tensorflow"] = None
 import keras
 before = sys.modules.get("tensorflow")
-from keras_inits.recording import GradientTrace
+from keras_inits.recording import GradientNormLogger, GradientTrace
 from keras_inits.recording.files import TensorBoardFolder
 folder = TensorBoardFolder(folder)
 folder.append(GradientTrace([0, 1], ("a",), [[1.0], [2.0]]))
@@ -132,3 +134,14 @@ CASES = [(backend, blocked) for backend in BACKENDS for blocked in ("blocked", "
 def test_tensorflow_is_not_needed_and_not_imported(tmp_path, backend, blocked):
     run_python(WITHOUT_TENSORFLOW, backend, blocked, str(tmp_path))
     assert shown(tmp_path)["gradient/a"] == [(0, 1.0), (1, 2.0)]
+
+
+def test_the_callback_of_keras_sees_the_logs(tmp_path):
+    model = models.compiled(models.sequential())
+    callbacks = [GradientNormLogger(log="layers"), keras.callbacks.TensorBoard(tmp_path, write_graph=False)]
+    history = models.fit(model, *models.data(), callbacks).history
+    found = shown(tmp_path / "train")
+    for name in ("grad_norm", "grad_norm/first"):
+        steps, values = zip(*found[f"epoch_{name}"], strict=True)
+        assert steps == (0, 1)
+        np.testing.assert_allclose(values, history[name], rtol=1e-6)

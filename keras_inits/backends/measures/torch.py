@@ -11,19 +11,15 @@ from keras_inits.backends.measures import ABSENT, LEAST_SAFE_SQUARE, NORMS, RESC
 
 Tensor = Any
 
-SHORT_SUM = 2**12
-"""Torch adds up a norm's squares on a processor in float32, in 8 strands: 2**12 equal entries have a norm that is wrong
-by 4e-6 at the most, 2**13 by 8e-6."""
-
-LONG_SUM = 2**13
-"""NumPy adds up a product in more strands: 2**13 equal entries have a norm that is wrong by 1e-6 at the most. Longer
-sums are made of pieces of this size."""
+LONGEST_SUM = 2**12
+"""On a processor torch adds up a norm's squares in float32, in 8 strands: 2**12 equal entries have a norm that is wrong
+by 4e-6 at the most, 2**13 by 8e-6. Longer sums are made of pieces of this size. (NumPy's sums are more exact. But it
+adds up on one thread what two have written, and then read again, each from a cache of its own.)"""
 
 
 def _of_present(measure: Callable[[list[Tensor]], Any]) -> Callable[[list[Tensor]], Any]:
     """Measures what is there, and puts `ABSENT` in all other columns."""
 
-    @torch.no_grad()
     def measured(arranged: list[Tensor]) -> Any:
         present = [one for one in arranged if one is not None]
         values = measure(present) if present else []
@@ -54,20 +50,28 @@ def _norms(tensors: list[Tensor]) -> Any:
 
 
 def _plain_norms(tensors: list[Tensor]) -> list[float]:
-    """Short sums by one call of torch for all; long ones by NumPy, whose sums are more exact and calls cheaper."""
-    longest = SHORT_SUM if tensors[0].is_cpu else math.inf  # other devices add up in many strands
-    is_short = [tensor.numel() <= longest for tensor in tensors]
-    short = [tensor for tensor, one in zip(tensors, is_short, strict=True) if one]
-    norms = iter(torch.stack(torch._foreach_norm(short, 2, dtype=torch.float32)).tolist() if short else ())
-    with np.errstate(over="ignore", invalid="ignore"):
-        return [next(norms) if one else _long_norm(g) for g, one in zip(tensors, is_short, strict=True)]
+    if not tensors[0].is_cpu:
+        return torch.stack(torch._foreach_norm(tensors, 2, dtype=torch.float32)).tolist()  # type: ignore[no-any-return]
+    short = [tensor for tensor in tensors if tensor.numel() <= LONGEST_SUM]
+    parts = [torch.stack(torch._foreach_norm(short, 2, dtype=torch.float32))] if short else []
+    counts = [1] * len(short)
+    for tensor in tensors:
+        if tensor.numel() > LONGEST_SUM:
+            pieces = _norms_of_pieces(tensor.reshape(-1))
+            parts += pieces
+            counts.append(sum(map(len, pieces)))
+    squares = torch.cat(parts).detach().double().numpy() ** 2
+    norms = np.sqrt(np.add.reduceat(squares, np.cumsum([0, *counts[:-1]]))).tolist()
+    first, rest = iter(norms[: len(short)]), iter(norms[len(short) :])
+    return [next(first if tensor.numel() <= LONGEST_SUM else rest) for tensor in tensors]
 
 
-def _long_norm(tensor: Tensor) -> float:
-    flat = tensor.detach().float().numpy().reshape(-1)
-    whole = flat.size - flat.size % LONG_SUM
-    pieces, rest = flat[:whole].reshape(-1, 1, LONG_SUM), flat[whole:]
-    return math.sqrt(sum((pieces @ pieces.swapaxes(1, 2)).ravel().tolist(), float(rest @ rest)))
+def _norms_of_pieces(flat: Tensor) -> list[Tensor]:
+    whole = len(flat) - len(flat) % LONGEST_SUM
+    pieces = [torch.linalg.vector_norm(flat[:whole].view(-1, LONGEST_SUM), dim=1, dtype=torch.float32)]
+    if whole < len(flat):
+        pieces.append(torch.linalg.vector_norm(flat[whole:], dim=0, keepdim=True, dtype=torch.float32))
+    return pieces
 
 
 def _numbers(number: Callable[[Tensor], Tensor]) -> Callable[[list[Tensor]], Any]:

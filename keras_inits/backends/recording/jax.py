@@ -12,7 +12,6 @@ import numpy as np
 from jax.extend.core import get_opaque_trace_state
 
 from keras_inits.backends import swapped
-from keras_inits.backends.measures import NORMS, norms_of
 from keras_inits.backends.measures.jax import MEASURES
 from keras_inits.backends.recording import (
     NO_ROWS,
@@ -22,11 +21,11 @@ from keras_inits.backends.recording import (
     innermost,
     loss_scale,
     made_by_keras,
+    parted,
     unscaled,
 )
 
 Tensor = Any
-Row = dict[str, Tensor]
 
 
 class RecordingStep:
@@ -44,7 +43,7 @@ class RecordingStep:
         self.may_skip_steps = self.clips_before = False
         self.steps = 0
         self._plan = plan
-        self._rows: list[tuple[int, Row]] = []
+        self._rows: list[tuple[int, Tensor]] = []
         self._released = 0  # how many rows were let go, having been fetched
         self._function = self._made(model)
 
@@ -63,14 +62,10 @@ class RecordingStep:
         steps = np.array([step for step, _ in self._rows], np.int64)
         if not len(steps):
             return since, NO_ROWS
-        fetched = jax.device_get([row for _, row in self._rows])
-        rows = {name: np.array([row[name] for row in fetched]) for name in fetched[0]}
-        measures = {
-            name: norms_of(rows[name][:, 0], rows[name][:, 1]) if name in NORMS else rows[name].astype(np.float64)
-            for name in self._plan.measures
-        }
-        optimizers, accumulated = (rows[name].astype(np.int64) for name in ("optimizer", "accumulated calls"))
-        return since + len(steps), FetchedRows(steps, optimizers, accumulated, unscaled(measures, rows["scale"]))
+        rows = np.stack(jax.device_get([row for _, row in self._rows]))
+        scales, (optimizers, accumulated) = rows[:, -3], rows[:, -2:].T.astype(np.int64)
+        measures = unscaled(parted(rows[:, :-3], self._plan.measures), scales)
+        return since + len(steps), FetchedRows(steps, optimizers, accumulated, measures)
 
     def _made(self, model: Any) -> Callable[..., Any]:
         recording, plain = self._jitted(model, self._recording(model.train_step)), None
@@ -100,7 +95,7 @@ class RecordingStep:
 
     def _recording(self, train_step: Callable[..., Any]) -> Callable[..., Any]:
         def recording_step(state: Any, data: Any) -> Any:
-            rows: list[Row] = []
+            rows: list[Tensor] = []
             with contextlib.ExitStack() as stack:
                 for index, optimizer in enumerate(self._plan.optimizers):
                     seam = self._recording_apply(index, optimizer, rows)
@@ -110,7 +105,7 @@ class RecordingStep:
 
         return recording_step
 
-    def _recording_apply(self, index: int, optimizer: Any, rows: list[Row]) -> Callable[..., Any]:
+    def _recording_apply(self, index: int, optimizer: Any, rows: list[Tensor]) -> Callable[..., Any]:
         apply, here = optimizer.stateless_apply, get_opaque_trace_state()  # type: ignore[no-untyped-call]
 
         def recording_apply(optimizer_variables: Any, grads: Any, trainable_variables: Any) -> Any:
@@ -129,7 +124,7 @@ class RecordingStep:
     def _operands(
         self, optimizer: Any, optimizer_variables: Any, gradients: Any, before: Any, after: Any
     ) -> dict[str, Any]:
-        """What is measured, and the numbers of a row; a value of the optimizer is among its variables."""
+        """What is measured, and what else a row says; a value of the optimizer is among its variables."""
         variables = optimizer._trainable_variables
         inner, arrange = innermost(optimizer), self._plan.arrange
         values = {id(variable): value for variable, value in zip(optimizer.variables, optimizer_variables, strict=True)}
@@ -151,7 +146,7 @@ class RecordingStep:
         return operands
 
 
-def _on_all_devices(row: Row) -> Row:
+def _on_all_devices(row: Tensor) -> Tensor:
     """Has each process of a distributed job hold the whole row."""
     distribution = keras.distribution.distribution()
     if distribution is None:
@@ -162,9 +157,10 @@ def _on_all_devices(row: Row) -> Row:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _row(measures: tuple[str, ...], optimizer: int, operands: dict[str, Any]) -> Row:
-    # Fenced, or XLA fuses the sums into the backward pass and computes parts of that twice.
-    operands = jax.lax.optimization_barrier(operands)  # type: ignore[no-untyped-call]
+def _row(measures: tuple[str, ...], optimizer: int, operands: dict[str, Any]) -> Tensor:
+    # Fenced, or XLA fuses the sums into the backward pass and computes parts of that twice; each on its own, so that a
+    # gradient can be summed up while it is still in the processor's cache.
+    operands = jax.tree.map(jax.lax.optimization_barrier, operands)
     gradients, scale = _float32(operands["gradient"]), jnp.asarray(operands["scale"], jnp.float32)
     waiting = operands["waiting"] or [0.0] * len(gradients)
     used = [
@@ -177,9 +173,9 @@ def _row(measures: tuple[str, ...], optimizer: int, operands: dict[str, Any]) ->
         before, after = (_where(gradients, _float32(operands[name])) for name in ("before", "after"))
         changes = [None if old is None else new - old for old, new in zip(before, after, strict=True)]
         tensors |= {"weight": before, "change": changes}
-    row = {name: MEASURES[name](tensors[name]) for name in measures}
-    numbers = {"scale": scale, "accumulated calls": operands["accumulated calls"], "optimizer": optimizer}
-    return row | {name: jnp.asarray(number, jnp.float32) for name, number in numbers.items()}
+    parts = [MEASURES[name](tensors[name]).ravel() for name in measures]
+    numbers = jnp.stack([jnp.asarray(one, jnp.float32) for one in (scale, optimizer, operands["accumulated calls"])])
+    return jnp.concatenate([*parts, numbers])
 
 
 def _float32(tensors: list[Tensor]) -> list[Tensor]:

@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 
 from keras_inits.backends import swapped
-from keras_inits.backends.measures import NORMS, norms_of
 from keras_inits.backends.measures.tensorflow import MEASURES, dense
 from keras_inits.backends.recording import (
     NO_ROWS,
@@ -23,14 +22,12 @@ from keras_inits.backends.recording import (
     innermost,
     loss_scale,
     made_by_keras,
+    parted,
     unscaled,
+    width_of,
 )
 
 Tensor = Any
-
-STEP_BASE = 2**20
-"""A row is float32, which holds whole numbers up to 2**24: the number of a step stands in two places."""
-
 
 @dataclass
 class Call:
@@ -40,7 +37,7 @@ class Call:
     variables: Sequence[Any]
     gradients: Sequence[Tensor]
     scale: Tensor
-    accumulated: Tensor
+    accumulated: Any  # a tensor, or 0
     waiting: list[Tensor]  # what accumulated in calls before
     weights: list[Tensor]
 
@@ -102,16 +99,8 @@ class RecordingStep:
         if self._ring is None or not len(held):
             return count, NO_ROWS
         rows = self._ring.numpy()[held % self._capacity]
-        scales, accumulated, optimizers, high, low = rows[:, -5:].T
-        steps = high.astype(np.int64) * STEP_BASE + low.astype(np.int64)
-        parts = iter(np.split(rows[:, :-5], self._width(), axis=1))
-        measures = {
-            name: norms_of(next(parts), next(parts)) if name in NORMS else next(parts).astype(np.float64)
-            for name in self._plan.measures
-        }
-        return count, FetchedRows(
-            steps, optimizers.astype(np.int64), accumulated.astype(np.int64), unscaled(measures, scales)
-        )
+        scales, numbers = rows[:, -4], rows[:, -3:].T.astype(np.int64)
+        return count, FetchedRows(*numbers, unscaled(parted(rows[:, :-4], self._plan.measures), scales))
 
     def _made(self, model: Any) -> Callable[..., Any]:
         train_step = model.train_step
@@ -131,12 +120,9 @@ class RecordingStep:
         except Exception as error:
             self.failure = error
 
-    def _width(self) -> int:
-        """How many numbers a row has for each column."""
-        return sum(2 if name in NORMS else 1 for name in self._plan.measures)
-
     def _make_ring(self, columns: int) -> None:
-        self._ring = self._variable(np.zeros((self._capacity, self._width() * columns + 5), np.float32))
+        # In float64, which holds the number of any step.
+        self._ring = self._variable(np.zeros((self._capacity, width_of(self._plan.measures) * columns + 4), np.float64))
 
     def _variable(self, value: Any) -> tf.Variable:
         # The first trace may be what creates the model's variables, and so the first to know how wide a row is.
@@ -186,7 +172,7 @@ class RecordingStep:
             variables,
             gradients,
             tf.identity(tf.cast(1.0 if scale is None else scale, tf.float32)),
-            tf.cast(inner._iterations % number, tf.float32),
+            tf.identity(inner._iterations % number) if number > 1 else 0,
             [None if one is None else tf.convert_to_tensor(one) for one in waiting],
             _values(variables) if needs_weights else [],
         )
@@ -203,7 +189,7 @@ class RecordingStep:
         numbers, first = self._numbers, int(getattr(self._thread, "is_first", True))
         self._thread.is_first = False
         step = numbers[0] - (1 - first)
-        due = tf.equal(step % self._plan.every, 0)
+        due = tf.equal(step % self._plan.every, 0) if self._plan.every > 1 else tf.constant(True)
         row = functools.partial(self._row, call, arranged, step)
         if self._replicated:  # where neither a branch nor an indexed write may hold a variable
             slots = tf.range(self._capacity, dtype=tf.int64)
@@ -222,7 +208,7 @@ class RecordingStep:
         return tf.constant(True)
 
     def _row(self, call: Call, arranged: list[Tensor], step: Tensor) -> Tensor:
-        """The measures, then the loss scale, how many calls had accumulated, which optimizer, and the step."""
+        """The measures, then the loss scale, the step, which optimizer, and how many calls had accumulated."""
         measures = self._plan.measures
         gradients = [None if gradient is None else dense(gradient) for gradient in arranged]
         tensors = dict.fromkeys(("gradient", "largest", "nonzeros", "nonfinite"), gradients)
@@ -239,8 +225,8 @@ class RecordingStep:
             changes = [None if old is None else new - old for old, new in zip(before, after, strict=True)]
             tensors |= {"weight": before, "change": changes}
         parts = [MEASURES[name](tensors[name]) for name in measures]
-        extras = [call.scale, call.accumulated, float(call.optimizer), step // STEP_BASE, step % STEP_BASE]
-        return tf.concat([*parts, [tf.cast(extra, tf.float32) for extra in extras]], 0)
+        extras = [call.scale, step, call.optimizer, call.accumulated]
+        return tf.concat([*(tf.cast(one, tf.float64) for one in (*parts, *([extra] for extra in extras)))], 0)
 
     def _used(self, call: Call, arranged: list[Tensor], gradients: list[Tensor]) -> list[Tensor]:
         """What an update at this call would use, before it is clipped."""
