@@ -82,4 +82,7 @@ for column, (name, values) in enumerate(outputs.items()):
         axes.plot(*x[y == label].T, marker, color=colour, markersize=2)
     axes.set_title(f"decision after {EPOCHS} epochs, from {name}")
 figure.savefig(directory / "circles.png", dpi=120)
+
+# %%
+# Without a DIRECTORY nothing stays behind.
 temporary.cleanup()

@@ -90,4 +90,7 @@ axes[1].set_yscale("log")
 for side in axes:
     side.grid(alpha=0.25)
 figure.savefig(directory / "depth.png", dpi=120)
+
+# %%
+# Without a DIRECTORY nothing stays behind.
 temporary.cleanup()

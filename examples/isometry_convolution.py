@@ -126,4 +126,7 @@ for side in axes:
     side.set_xlabel("layer")
     side.grid(alpha=0.25)
 figure.savefig(directory / "isometry_convolution.png", dpi=120)
+
+# %%
+# Without a DIRECTORY nothing stays behind.
 temporary.cleanup()

@@ -79,4 +79,7 @@ axes.set_yscale("log")
 axes.set_ylim(1e-6, 10)
 axes.legend(frameon=False)
 figure.savefig(directory / "isometry_linear.png", dpi=120)
+
+# %%
+# Without a DIRECTORY nothing stays behind.
 temporary.cleanup()

@@ -111,4 +111,7 @@ for side in axes:
     side.set_xlabel("layers")
     side.grid(alpha=0.25)
 figure.savefig(directory / "isometry_tanh.png", dpi=120)
+
+# %%
+# Without a DIRECTORY nothing stays behind.
 temporary.cleanup()

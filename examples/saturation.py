@@ -103,4 +103,7 @@ for axes, activation in zip(figure.subplots(1, 2, sharex=True, sharey=True), FUN
     axes.grid(alpha=0.25)
 axes.legend(frameon=False)
 figure.savefig(directory / "saturation.png", dpi=120)
+
+# %%
+# Without a DIRECTORY nothing stays behind.
 temporary.cleanup()
