@@ -50,9 +50,12 @@ for seed, name in enumerate(laws):
 # %%
 # The entries of one orthogonal matrix depend on each other, so one is taken of each of many. It is 1.1 times a
 # coordinate of a random point on the unit sphere; in four dimensions its density is half an ellipse.
-SIZE, MATRICES = 4, 16_000
-orthogonal = keras_inits.keras1.get("orthogonal", seed=keras.random.SeedGenerator(7))
-drawn["orthogonal"] = np.array([float(orthogonal((SIZE, SIZE))[0, 0]) for _ in range(MATRICES)])
+SIZE, MATRICES = 4, 4_000
+keras.utils.set_random_seed(7)
+orthogonal = keras_inits.keras1.get("orthogonal")
+matrices = np.array([keras.ops.convert_to_numpy(orthogonal((SIZE, SIZE))) for _ in range(MATRICES)])
+assert np.abs(matrices.transpose(0, 2, 1) @ matrices - 1.1**2 * np.eye(SIZE)).max() < 1e-5  # float32 rounds by 1e-7
+drawn["orthogonal"] = matrices[:, 0, 0]
 laws["orthogonal"] = stats.beta((SIZE - 1) / 2, (SIZE - 1) / 2, loc=-1.1, scale=2.2)
 
 # %%
@@ -103,4 +106,7 @@ for axes, (name, values) in zip(panels, drawn.items(), strict=False):
 panels[-1].set_axis_off()
 panels[-1].legend(*panels[0].get_legend_handles_labels(), loc="center", frameon=False)
 figure.savefig(directory / "keras1.png", dpi=120)
+
+# %%
+# Without a DIRECTORY nothing stays behind.
 temporary.cleanup()
