@@ -59,8 +59,8 @@ small, rule = (np.array(accuracy[name]) for name in laws)
 error = (rule * (1 - rule) / len(y_test)) ** 0.5
 assert small[0] > rule[0] - 3 * 2**0.5 * error[0]
 fails = small < 0.1 + 3 * (0.1 * 0.9 / len(y_test)) ** 0.5
-print(f"0.01 fails from {depths[fails][0]} hidden layers on; LeCun's rule has {rule.min():.3f} at the least")
 assert fails.tolist() == [False, False, True, True, True]
+print(f"0.01 fails from {depths[fails][0]} hidden layers on; LeCun's rule has {rule.min():.3f} at the least")
 assert rule.min() > 0.9
 
 # %%

@@ -13,7 +13,7 @@ Run it as ``python examples/isometry_convolution.py [DIRECTORY]``; the picture g
 # Digits, and a network of ten blocks
 # -----------------------------------
 # Ten, since Keras cannot build a thousand layers in one row. The inputs are small, so that tanh is not far from the
-# identity. All runs on one thread: it is many small products.
+# identity.
 import sys
 import tempfile
 from pathlib import Path
@@ -28,7 +28,7 @@ import keras_inits
 
 temporary = tempfile.TemporaryDirectory()
 directory = Path(sys.argv[1] if len(sys.argv) > 1 else temporary.name)
-threadpool_limits(1)
+threadpool_limits(1)  # what takes the least time for products this small
 
 BLOCKS, LAYERS, CHANNELS = 10, 100, 8
 images, labels = load_digits(return_X_y=True)

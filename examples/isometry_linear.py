@@ -20,11 +20,13 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 from scipy import special
+from threadpoolctl import threadpool_limits
 
 import keras_inits
 
 temporary = tempfile.TemporaryDirectory()
 directory = Path(sys.argv[1] if len(sys.argv) > 1 else temporary.name)
+threadpool_limits(1)  # what takes the least time for products this small
 
 WIDTH, DEPTHS = 24, (1, 4, 16, 48)
 laws = {"orthogonal": keras_inits.Orthogonal(), "Gaussian": keras_inits.LecunNormal()}

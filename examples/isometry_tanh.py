@@ -22,11 +22,13 @@ from pathlib import Path
 import keras
 import numpy as np
 from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
 
 import keras_inits
 
 temporary = tempfile.TemporaryDirectory()
 directory = Path(sys.argv[1] if len(sys.argv) > 1 else temporary.name)
+threadpool_limits(1)  # what takes the least time for products this small
 
 nodes, weights = np.polynomial.hermite_e.hermegauss(101)
 weights /= weights.sum()

@@ -20,11 +20,13 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
+from threadpoolctl import threadpool_limits
 
 import keras_inits
 
 temporary = tempfile.TemporaryDirectory()
 directory = Path(sys.argv[1] if len(sys.argv) > 1 else temporary.name)
+threadpool_limits(1)  # what takes the least time for products this small
 
 DEPTH, WIDTH = 20, 256
 STDDEVS = (1 / 16, 1 / 4, 1.0)
