@@ -3,7 +3,7 @@ Depth: where weights of 0.01 fail
 =================================
 
 Normal weights of standard deviation 0.01 serve a network of one hidden layer. In a deeper one they leave less and less
-of the signal and of the gradient, and from three layers on it learns nothing.
+of the signal and of the gradient, and from three layers on it learns nothing in ten epochs.
 
 Run it as ``python examples/depth.py [DIRECTORY]``; the picture goes to the directory, which must exist.
 """  # noqa: D205, D212, D415 - the form of sphinx-gallery
@@ -54,7 +54,7 @@ for depth in depths:
 # The depth at which it fails
 # ---------------------------
 # With one hidden layer the two starts end alike, within three sampling errors. With two, 0.01 is late. With three, it
-# does not get beyond chance.
+# does not get beyond chance. (In ``EPOCHS = 100`` three layers come to 96 percent; four and five still do not.)
 small, rule = (np.array(accuracy[name]) for name in laws)
 error = (rule * (1 - rule) / len(y_test)) ** 0.5
 assert small[0] > rule[0] - 3 * 2**0.5 * error[0]

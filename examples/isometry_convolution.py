@@ -56,7 +56,7 @@ def look(signals):
 
 laws = {"delta-orthogonal": keras_inits.DeltaOrthogonal(), "Gaussian": keras_inits.LecunNormal()}
 depths = np.arange(0, BLOCKS * LAYERS + 1, 20)
-squares, shares, spectra = {}, {}, {}
+squares, shares = {}, {}
 for name, law in laws.items():
     keras_inits.initialize(model, law, seed=7)
     signals = keras.ops.convert_to_tensor(x)
