@@ -75,4 +75,7 @@ for side in axes:
     side.set_xlabel("layer (lines: the exact powers)")
     side.grid(alpha=0.25)
 figure.savefig(directory / "powers.png", dpi=120)
+
+# %%
+# Without a DIRECTORY nothing stays behind.
 temporary.cleanup()

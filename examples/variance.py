@@ -76,4 +76,7 @@ for side, title in zip(axes, ("outputs: deviation", "gradients of the outputs: n
     side.grid(alpha=0.25)
 axes[0].legend(frameon=False)
 figure.savefig(directory / "variance.png", dpi=120)
+
+# %%
+# Without a DIRECTORY nothing stays behind.
 temporary.cleanup()

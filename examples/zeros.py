@@ -90,4 +90,7 @@ axes.set_ylim(0)
 axes.legend(frameon=False)
 axes.grid(alpha=0.25)
 figure.savefig(directory / "zeros.png", dpi=120)
+
+# %%
+# Without a DIRECTORY nothing stays behind.
 temporary.cleanup()
