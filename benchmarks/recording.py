@@ -1,6 +1,7 @@
 """What it costs to record every layer's gradient norm, beside what users do to see gradients without the callback.
 
 Run: python benchmarks/recording.py --backend tensorflow [--model mlp] [--peers] [--every 20] [--track update]
+     [--append docs/explanation/recording-table.md]
 
 Equal models are trained in turn, an epoch each, in an order that rotates: `plain`, `again` (plain as well), `recorded`
 and, with `--peers`, those below. Of each turn the epoch times over that of `plain` are kept: `again` says how well this
@@ -17,6 +18,7 @@ import argparse
 import os
 import statistics
 import time
+from pathlib import Path
 from typing import Any
 
 MODELS = {
@@ -28,6 +30,7 @@ MODELS = {
     "many": "500 dense layers of 8 units, batch 32",
 }
 BATCHES = {"mlp": 128, "wide": 32, "conv": 64, "transformer": 32, "deep": 32, "many": 32}
+PEERS = ("recomputed", "metrics", "hooks")
 STEPS = {"mlp": 40, "wide": 40, "conv": 15, "transformer": 30, "deep": 40, "many": 10}
 
 
@@ -41,6 +44,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=1, help="one step in so many is recorded")
     parser.add_argument("--track", nargs="*", default=["gradient"], help="what is recorded of each layer")
     parser.add_argument("--peers", action="store_true", help="also what users do without the callback")
+    parser.add_argument("--append", type=Path, help="a Markdown file with a table, which gets a row more")
     return parser.parse_args()
 
 
@@ -153,6 +157,22 @@ def interval(recorded: list[float], again: list[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def row(arguments: argparse.Namespace, found: dict[str, list[float]], limit: float, ends: tuple[float, float]) -> str:
+    """The table's row of this run, below the head if it is the table's first."""
+    model = arguments.model + (f", every={arguments.every}" if arguments.every > 1 else "")
+    model += "".join(f", {name}" for name in arguments.track if name != "gradient")
+    peers = [f"{statistics.median(found[name]):.2f}" if name in found else "" for name in PEERS]
+    again = statistics.quantiles(found["again"]) if len(found["again"]) > 1 else found["again"] * 3
+    cells = [
+        *(arguments.backend, model, f"{limit:.3f} ({ends[0]:.3f} {ends[1]:.3f})"),
+        *(f"{again[1]:.3f} ({again[0]:.3f} {again[2]:.3f})", *peers),
+    ]
+    lines = [cells]
+    if not arguments.append.exists():
+        lines = [["backend", "model", "recorded", "plain again", *PEERS], ["---"] * len(cells), cells]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
 def main() -> None:
     """Checks, measures, prints."""
     arguments = parsed()
@@ -169,9 +189,13 @@ def main() -> None:
     for name, values in found.items():
         low, median, high = statistics.quantiles(values) if len(values) > 1 else values * 3
         print(f"{label}: {name} / plain = {median:.3f} (quartiles {low:.3f} {high:.3f})")
-    low, high = interval(found["recorded"], found["again"])
+    ends = interval(found["recorded"], found["again"])
     limit = statistics.median(found["recorded"]) / statistics.median(found["again"])
-    print(f"{label}: {limit:.3f} times plain / plain (95 percent: {low:.3f} to {high:.3f})")
+    print(f"{label}: {limit:.3f} times plain / plain (95 percent: {ends[0]:.3f} to {ends[1]:.3f})")
+    if arguments.append:
+        text = row(arguments, found, limit, ends)
+        with arguments.append.open("a", encoding="utf-8") as file:
+            file.write(text)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,17 @@ COMMANDS = {
     "import_time.py": ["--processes", "2"],
     "diagnosis.py": ["--backend", keras.backend.backend(), "--examples", "64", "--processes", "2"],
     "detection.py": ["--each", "1"],
-    "recording.py": ["--backend", keras.backend.backend(), "--epochs", "2", "--steps", "2", "--peers"],
+    "recording.py": [
+        "--backend",
+        keras.backend.backend(),
+        "--epochs",
+        "2",
+        "--steps",
+        "2",
+        "--peers",
+        "--append",
+        "t.md",
+    ],
 }
 
 

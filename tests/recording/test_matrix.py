@@ -24,6 +24,13 @@ if BACKEND == "torch":  # where Keras refuses groups of steps; torch.compile is 
 modes = pytest.mark.parametrize("mode", MODES)
 
 
+def cases(names):
+    """Each case in a graph, and two of them in each other mode: where a step runs and what it does are apart."""
+    names, others = list(names), list(MODES)[1:]
+    elsewhere = [(names[(2 * turn + place) % len(names)], mode) for turn, mode in enumerate(others) for place in (0, 1)]
+    return pytest.mark.parametrize(("name", "mode"), [*((name, "graph") for name in names), *elsewhere])
+
+
 def recorded(build, optimizer, data=None, mode="graph", epochs=2, loss=models.mean_square, logger=None):
     """A fit and a loop by hand with the same optimizer, from the same weights; returns trace, steps and twin."""
     x, y = models.data() if data is None else data
@@ -56,8 +63,7 @@ OPTIMIZERS = {
 }
 
 
-@modes
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@cases(OPTIMIZERS)
 def test_optimizers(name, mode):
     """The gradient, the weights, and the update that was really applied, whatever the optimizer made of it."""
     trace, steps, twin = recorded(models.sequential, OPTIMIZERS[name], mode=mode)
@@ -71,15 +77,14 @@ def test_optimizers(name, mode):
     assert np.ma.getmaskarray(trace.clipped).all()
 
 
-@modes
-@pytest.mark.parametrize("argument", ["clipnorm", "clipvalue", "global_clipnorm"])
-def test_clipping(argument, mode):
+@cases(["clipnorm", "clipvalue", "global_clipnorm"])
+def test_clipping(name, mode):
     """The row is before it, and says whether it happened."""
     free = oracle.train(models.sequential(), models.mean_square, models.batches(*models.data(), 1), 0.05)
-    bound = float(np.median([what_is_clipped(argument, gradients.values()) for gradients in free]))
-    trace, steps, twin = recorded(models.sequential, lambda: keras.optimizers.SGD(0.05, **{argument: bound}), mode=mode)
+    bound = float(np.median([what_is_clipped(name, gradients.values()) for gradients in free]))
+    trace, steps, twin = recorded(models.sequential, lambda: keras.optimizers.SGD(0.05, **{name: bound}), mode=mode)
     assert_recorded(trace, steps, twin, SEQUENTIAL)
-    assert trace.clipped.tolist() == [what_is_clipped(argument, step[0].values()) > bound for step in steps]
+    assert trace.clipped.tolist() == [what_is_clipped(name, step[0].values()) > bound for step in steps]
     assert 0.0 < trace.clipped_share < 1.0
 
 
@@ -90,12 +95,14 @@ def what_is_clipped(argument, gradients):
     return max(norms) if argument == "clipnorm" else np.linalg.norm(norms)
 
 
-@modes
-@pytest.mark.parametrize("clip", [{}, {"global_clipnorm": 0.6}, {"clipvalue": 0.2}])
-def test_gradient_accumulation(clip, mode):
+CLIPS = {"free": {}, "global_clipnorm": {"global_clipnorm": 0.6}, "clipvalue": {"clipvalue": 0.2}}
+
+
+@cases(CLIPS)
+def test_gradient_accumulation(name, mode):
     """A row for each micro-step, the norm of the mean of four at each update, and what was clipped is that mean."""
     trace, steps, twin = recorded(
-        models.sequential, lambda: keras.optimizers.SGD(0.05, gradient_accumulation_steps=4, **clip), mode=mode
+        models.sequential, lambda: keras.optimizers.SGD(0.05, gradient_accumulation_steps=4, **CLIPS[name]), mode=mode
     )
     assert_recorded(trace, steps, twin, SEQUENTIAL)
     kinds = (["accumulate"] * 3 + ["update"]) * 4
@@ -111,8 +118,7 @@ def test_gradient_accumulation(clip, mode):
         group = [step[0] for step in steps[number - 3 : number + 1]]
         mean = {key: np.mean([gradients[key] for gradients in group], axis=0) for key in group[0]}
         np.testing.assert_allclose(row, oracle.norms([mean], variables)[0], rtol=1e-5)
-        if clip:
-            ((argument, bound),) = clip.items()
+        for argument, bound in CLIPS[name].items():
             assert trace.clipped[number] == (what_is_clipped(argument, mean.values()) > bound)
 
 
@@ -229,8 +235,7 @@ STRUCTURES = {
 }
 
 
-@modes
-@pytest.mark.parametrize("name", STRUCTURES)
+@cases(STRUCTURES)
 def test_structures(name, mode):
     """Of each variable, for layers of which some hold others."""
     build, shape = STRUCTURES[name]

@@ -29,6 +29,7 @@ from keras_inits.backends.recording import (
 
 Tensor = Any
 
+
 @dataclass
 class Call:
     """What is known of one call of an optimizer before it runs."""
