@@ -25,7 +25,7 @@ from keras_inits.initializers.gates import PerGate
 from keras_inits.initializers.layer_fans import fans_of
 from keras_inits.initializers.lookup import get
 from keras_inits.initializers.orthogonal import Identity, Orthogonal
-from keras_inits.initializers.plain import Normal, Sparse, TruncatedNormal, Uniform
+from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
 from keras_inits.initializers.rules import (
     GlorotNormal,
     GlorotUniform,
@@ -35,6 +35,7 @@ from keras_inits.initializers.rules import (
     LecunUniform,
 )
 from keras_inits.initializers.scaling import VarianceScaling
+from keras_inits.initializers.sparse import Sparse
 
 uniform = Uniform
 normal = Normal

@@ -20,7 +20,7 @@ def orthogonal_matrix(
     """Draws `gain` times a matrix with orthonormal columns, or rows if these are fewer, uniformly from all of them."""
     check_range(abs(gain), dtype)
     working = np.dtype("float64" if dtype == np.float64 else "float32")
-    matrix = sampling.normal((max(rows, columns), min(rows, columns)), working, entropy)
+    matrix = sampling.normal((max(rows, columns), min(rows, columns)), working, entropy).whole()
     make_columns_orthonormal(matrix)
     matrix *= working.type(gain)
     if rows >= columns and dtype == working:
