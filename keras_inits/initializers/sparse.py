@@ -82,8 +82,8 @@ class Sparse(RandomInitializer):
 def _smallest(ranks: Sample, codes: np.ndarray, count: int) -> np.ndarray:
     """Which of a matrix of ranks are the `count` smallest of their column, a bit for each, packed along the rows.
 
-    A rank takes eight bytes, the value to come fewer. So the leading bits of the ranks alone are kept, in `codes`, which is
-    the memory of the values; ranks that these do not tell apart are drawn again.
+    A rank takes eight bytes, the value to come fewer. So only the leading bits of the ranks are kept, in `codes`, the
+    memory of the values; ranks that these bits do not tell apart are drawn again.
     """
     rows, units = codes.shape
     ranks.fill(codes)
