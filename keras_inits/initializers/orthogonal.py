@@ -22,7 +22,8 @@ def orthogonal_matrix(
     working = np.dtype("float64" if dtype == np.float64 else "float32")
     matrix = sampling.normal((max(rows, columns), min(rows, columns)), working, entropy).whole()
     make_columns_orthonormal(matrix)
-    matrix *= working.type(gain)
+    if gain != 1:
+        matrix *= working.type(gain)
     if rows >= columns and dtype == working:
         return matrix
     result = aligned((rows, columns), dtype)

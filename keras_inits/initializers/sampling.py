@@ -50,7 +50,8 @@ def normal(shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], st
 
     def law(words: np.ndarray, out: np.ndarray, precision: Precision, workspace: Workspace) -> None:
         workspace.normal_quantile(words, 1.0, 0.5, out)
-        out *= precision.floating.type(stddev)
+        if stddev != 1:
+            out *= precision.floating.type(stddev)
 
     return Sample(law, shape, dtype, entropy, LARGEST_NORMAL * stddev)
 
