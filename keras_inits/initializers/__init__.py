@@ -1,7 +1,7 @@
 """From a config to a tensor.
 
     lookup      "he_normal" -> HeNormal(); the public list
-    plain       laws whose scale is given
+    plain       laws whose scale is given                   sparse      one of them with zeros
     scaling     laws whose scale follows from the fans      fans        shape -> (fan_in, fan_out)
     rules       the named ones among them                   gains       activation -> factor
     orthogonal  matrices that keep norms                    haar        Gaussian -> orthogonal matrix
@@ -9,7 +9,7 @@
     gates       fused kernels of recurrent layers           keras1      what `init=` meant in Keras 1
     layer_fans  layer, weight -> (fan_in, fan_out)
     base        what they share: the call, the config       arguments   checks
-    seeds       seed -> entropy                             sampling    entropy, shape -> array on the host
+    seeds       seed -> entropy                             sampling    entropy, shape -> values on the host
     quantiles   word -> normal value                        threads     chunks of an array -> cores
     buffers     shape -> memory that a backend takes over
 
@@ -25,7 +25,7 @@ from keras_inits.initializers.gates import PerGate
 from keras_inits.initializers.layer_fans import fans_of
 from keras_inits.initializers.lookup import get
 from keras_inits.initializers.orthogonal import Identity, Orthogonal
-from keras_inits.initializers.plain import Normal, Sparse, TruncatedNormal, Uniform
+from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
 from keras_inits.initializers.rules import (
     GlorotNormal,
     GlorotUniform,
@@ -35,6 +35,7 @@ from keras_inits.initializers.rules import (
     LecunUniform,
 )
 from keras_inits.initializers.scaling import VarianceScaling
+from keras_inits.initializers.sparse import Sparse
 
 uniform = Uniform
 normal = Normal

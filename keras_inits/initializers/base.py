@@ -9,7 +9,7 @@ import numpy as np
 from keras_inits import backends
 from keras_inits.initializers.arguments import check_dtype, check_shape
 from keras_inits.initializers.fans import Fans
-from keras_inits.initializers.sampling import Part
+from keras_inits.initializers.sampling import Part, Sample
 from keras_inits.initializers.seeds import Seed, check_seed, draw_entropy
 
 Tensor = Any
@@ -67,6 +67,10 @@ class HostInitializer(keras.initializers.Initializer):
         """The values that a stream gives, for a weight whose fans are known better than from its shape, or None."""
         return self._draw(shape, dtype)
 
+    def _fill(self, out: np.ndarray, entropy: tuple[int, ...], fans: Fans | None) -> None:
+        """Writes these values to memory that has gaps after each stretch of the last axis."""
+        out[...] = self._draw_stream(out.shape, out.dtype, entropy, fans)
+
     def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float | None:
         """The root of the entries' mean square that the law promises; None where it is no matter of a law."""
         return None
@@ -119,10 +123,20 @@ class PointwiseInitializer(RandomInitializer):
     """A random initializer each of whose values follows from a word of its own, so that a part can be drawn alone."""
 
     def _parts(self, shape: tuple[int, ...], dtype: np.dtype) -> Callable[[Part], np.ndarray]:
-        entropy = draw_entropy(self.seed)
-        return lambda part: self._sample(shape, dtype, entropy, part)
+        return self._sample_of(shape, dtype, draw_entropy(self.seed), None).part
 
-    def _sample(
-        self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], part: Part | None = None
+    def _draw_stream(
+        self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], fans: Fans | None
     ) -> np.ndarray:
+        return self._sample_of(shape, dtype, entropy, fans).whole()
+
+    def _fill(self, out: np.ndarray, entropy: tuple[int, ...], fans: Fans | None) -> None:
+        self._sample_of(out.shape, out.dtype, entropy, fans).fill(out)
+
+    def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
+        return self._sample_of(shape, dtype, entropy, None).whole()
+
+    def _sample_of(
+        self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], fans: Fans | None
+    ) -> Sample:
         raise NotImplementedError

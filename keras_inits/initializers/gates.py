@@ -65,10 +65,13 @@ class PerGate(HostInitializer):
     def _draw_stream(
         self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], fans: Fans | None
     ) -> np.ndarray:
-        block, values = self._block(shape), aligned(shape, dtype)
-        for gate, kernel in enumerate(np.split(values, self.gates, axis=-1)):
-            kernel[...] = self.initializer._draw_stream(block, dtype, derive_entropy(entropy, gate), fans)
+        values = aligned(shape, dtype)
+        self._fill(values, entropy, fans)
         return values
+
+    def _fill(self, out: np.ndarray, entropy: tuple[int, ...], fans: Fans | None) -> None:
+        for gate, kernel in enumerate(np.split(out, self.gates, axis=-1)):
+            self.initializer._fill(kernel, derive_entropy(entropy, gate), fans)
 
     def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float | None:
         return self.initializer._stddev(self._block(shape), fans)

@@ -22,42 +22,46 @@ def make_columns_orthonormal(gaussian: np.ndarray) -> None:
     Args:
         gaussian: Of shape (m, n) with m >= n.
     """
-    columns = gaussian.shape[1]
+    rows, columns = gaussian.shape
+    memory = np.empty((rows, min(PANEL, columns)), gaussian.dtype)
+    lower = np.tri(min(PANEL, columns), dtype=gaussian.dtype)  # np.tril would make one for each panel
     for start in reversed(range(0, columns, PANEL)):
         # What is to the right of this panel's rows and below belongs to the result already; that beside them is R's.
         tail = gaussian[start:, start:]
         width = min(PANEL, columns - start)
-        vectors, signs = _reflection_vectors(tail[:, :width].copy())
+        vectors = memory[start:, :width]
+        signs = _reflection_vectors(tail[:, :width], lower[:width, :width], vectors)
         projected = np.empty((width, columns - start), gaussian.dtype)
         projected[:, :width] = vectors[:width].T
         np.matmul(vectors[width:].T, tail[width:, width:], out=projected[:, width:])
-        weights = -_triangular_factor(vectors) @ projected
+        weights = -_triangular_factor(vectors, lower[:width, :width]) @ projected
+        weights[:, :width] *= -signs
         np.matmul(vectors[:width], weights, out=tail[:width])
         np.matmul(vectors[width:], weights[:, :width], out=tail[width:, :width])
         for first in range(width, len(tail), ROWS):
             tail[first : first + ROWS, width:] += vectors[first : first + ROWS] @ weights[:, width:]
         diagonal = np.arange(width)
-        tail[diagonal, diagonal] += 1
-        tail[:, :width] *= -signs
+        tail[diagonal, diagonal] -= signs
 
 
-def _reflection_vectors(panel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Unit Householder vectors of the panel's columns below its diagonal, and the signs of the diagonal."""
+def _reflection_vectors(panel: np.ndarray, lower: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Writes the unit Householder vectors of the panel's columns, and returns the signs of R's diagonal."""
     width = panel.shape[1]
     diagonal = np.arange(width)
-    panel[:width] = np.tril(panel[:width])
+    panel[:width] *= lower
     head = panel[diagonal, diagonal].astype(np.float64)
     squares = np.einsum("ij,ij->j", panel, panel, dtype=np.float64)
     signs = np.where(head < 0, -1, 1)
     beta = head + signs * np.sqrt(squares)
     beta[beta == 0] = 1  # a column of zeros: any reflection serves
     panel[diagonal, diagonal] = beta
-    panel *= (1 / np.sqrt(squares - head * head + beta * beta)).astype(panel.dtype)
-    return panel, signs.astype(panel.dtype)
+    np.multiply(panel, (1 / np.sqrt(squares - head * head + beta * beta)).astype(panel.dtype), out=out)
+    return signs.astype(panel.dtype)
 
 
-def _triangular_factor(vectors: np.ndarray) -> np.ndarray:
-    factor = np.triu(vectors.T @ vectors, 1)
+def _triangular_factor(vectors: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    factor = vectors.T @ vectors
+    factor *= lower.T
     np.fill_diagonal(factor, 0.5)
     return _inverse_of_triangular(factor)
 

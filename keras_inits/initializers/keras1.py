@@ -84,8 +84,8 @@ class Keras1Scaling(RandomInitializer):
         n = fan_in if mode == "fan_in" else (fan_in + fan_out) / 2
         variance = scale / n if n else 0.0
         if distribution == "uniform":
-            return sampling.uniform(shape, dtype, entropy, math.sqrt(3 * variance))
-        return sampling.normal(shape, dtype, entropy, math.sqrt(variance))
+            return sampling.uniform(shape, dtype, entropy, math.sqrt(3 * variance)).whole()
+        return sampling.normal(shape, dtype, entropy, math.sqrt(variance)).whole()
 
     def _law(self) -> str:
         return f"{self.rule} of Keras 1.2.2"

@@ -11,7 +11,7 @@ from keras.initializers import Constant, Ones, Zeros
 from keras_inits.initializers.convolution import DeltaOrthogonal, Dirac
 from keras_inits.initializers.gates import PerGate
 from keras_inits.initializers.orthogonal import Identity, Orthogonal
-from keras_inits.initializers.plain import Normal, Sparse, TruncatedNormal, Uniform
+from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
 from keras_inits.initializers.rules import (
     GlorotNormal,
     GlorotUniform,
@@ -21,6 +21,7 @@ from keras_inits.initializers.rules import (
     LecunUniform,
 )
 from keras_inits.initializers.scaling import VarianceScaling
+from keras_inits.initializers.sparse import Sparse
 
 # The public list: what stands here is found by `get`, exported under both of its names, and tested.
 CLASSES: tuple[Any, ...] = (

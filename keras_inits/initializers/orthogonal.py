@@ -20,9 +20,10 @@ def orthogonal_matrix(
     """Draws `gain` times a matrix with orthonormal columns, or rows if these are fewer, uniformly from all of them."""
     check_range(abs(gain), dtype)
     working = np.dtype("float64" if dtype == np.float64 else "float32")
-    matrix = sampling.normal((max(rows, columns), min(rows, columns)), working, entropy)
+    matrix = sampling.normal((max(rows, columns), min(rows, columns)), working, entropy).whole()
     make_columns_orthonormal(matrix)
-    matrix *= working.type(gain)
+    if gain != 1:
+        matrix *= working.type(gain)
     if rows >= columns and dtype == working:
         return matrix
     result = aligned((rows, columns), dtype)

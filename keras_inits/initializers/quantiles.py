@@ -75,7 +75,8 @@ class Workspace:
 
         np.bitwise_and(words, ~precision.sign, out=integers)
         np.copyto(floats, integers, casting="unsafe")
-        floats *= slope
+        if slope != 1:
+            floats *= slope
         floats += precision.floating.type(offset)
         np.right_shift(bits, shift, out=integers)
         np.copyto(indices, integers)

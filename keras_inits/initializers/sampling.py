@@ -20,6 +20,7 @@ from keras_inits.initializers import threads
 from keras_inits.initializers.arguments import check_range
 from keras_inits.initializers.buffers import aligned
 from keras_inits.initializers.quantiles import FLOAT32, FLOAT64, Precision, Workspace
+from keras_inits.initializers.seeds import stream_of
 
 CHUNK = 1 << 18
 BLOCK = 1 << 16  # values at a time: what stays in the cache, and long enough for threads not to wait for each other
@@ -28,14 +29,11 @@ LARGEST_NORMAL = 6.4  # of 2^32 words; float64, whose words reach 9.2, has room 
 TRUNCATED_STDDEV = 0.8796256610342398  # of a standard normal cut at two standard deviations
 
 Law = Callable[[np.ndarray, np.ndarray, Precision, Workspace], None]  # words, which it overwrites, and where values go
-ChunkDrawer = Callable[[int, np.ndarray], None]
 Part = tuple[slice, ...]  # what of an array, a slice without steps for each axis
 
 
-def uniform(
-    shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], limit: float, part: Part | None = None
-) -> np.ndarray:
-    """Draws from U(-limit, limit)."""
+def uniform(shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], limit: float) -> "Sample":
+    """A sample of U(-limit, limit)."""
 
     def law(words: np.ndarray, out: np.ndarray, precision: Precision, _: Workspace) -> None:
         words >>= precision.bits - precision.mantissa - 1
@@ -44,30 +42,24 @@ def uniform(
         out *= 2.0**-precision.mantissa
         out *= precision.floating.type(limit)
 
-    return _draw(law, shape, dtype, entropy, limit, part)
+    return Sample(law, shape, dtype, entropy, limit)
 
 
-def normal(
-    shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], stddev: float = 1.0, part: Part | None = None
-) -> np.ndarray:
-    """Draws from N(0, stddev^2)."""
+def normal(shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], stddev: float = 1.0) -> "Sample":
+    """A sample of N(0, stddev^2)."""
 
     def law(words: np.ndarray, out: np.ndarray, precision: Precision, workspace: Workspace) -> None:
         workspace.normal_quantile(words, 1.0, 0.5, out)
-        out *= precision.floating.type(stddev)
+        if stddev != 1:
+            out *= precision.floating.type(stddev)
 
-    return _draw(law, shape, dtype, entropy, LARGEST_NORMAL * stddev, part)
+    return Sample(law, shape, dtype, entropy, LARGEST_NORMAL * stddev)
 
 
 def truncated_normal(
-    shape: tuple[int, ...],
-    dtype: np.dtype,
-    entropy: tuple[int, ...],
-    stddev: float = 1.0,
-    mean: float = 0.0,
-    part: Part | None = None,
-) -> np.ndarray:
-    """Draws from N(mean, stddev^2) cut at two `stddev` from the mean."""
+    shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], stddev: float = 1.0, mean: float = 0.0
+) -> "Sample":
+    """A sample of N(mean, stddev^2) cut at two `stddev` from the mean."""
 
     def law(words: np.ndarray, out: np.ndarray, precision: Precision, workspace: Workspace) -> None:
         workspace.normal_quantile(words, 1 - 2 * TAIL, TAIL * 2.0**precision.bits, out)
@@ -75,80 +67,119 @@ def truncated_normal(
         out *= precision.floating.type(stddev)
         out += precision.floating.type(mean)
 
-    return _draw(law, shape, dtype, entropy, abs(mean) + 2 * stddev, part)
+    return Sample(law, shape, dtype, entropy, abs(mean) + 2 * stddev)
 
 
-def _draw(
-    law: Law, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], largest: float, part: Part | None
-) -> np.ndarray:
-    """The whole array, or what is in a part of it, without the rest ever being held."""
-    check_range(largest, dtype)
-    size = math.prod(shape)
-    precision = FLOAT64 if dtype == np.float64 else FLOAT32
+class Sample:
+    """The values that a law gives at a shape from a stream, drawn when they are asked for.
 
-    def chunk_drawer() -> ChunkDrawer:
-        workspace = Workspace(min(BLOCK, size), precision)
+    Args:
+        law: From words to values.
+        shape: Of the whole.
+        dtype: Of the values.
+        entropy: Of the stream.
+        largest: What the values may reach.
+
+    Raises:
+        ValueError: If that is infinite in the dtype.
+    """
+
+    def __init__(
+        self, law: Law, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], largest: float
+    ) -> None:
+        check_range(largest, dtype)
+        self._law, self._shape, self._dtype, self._entropy = law, shape, dtype, entropy
+        self._size = math.prod(shape)
+        self._precision = FLOAT64 if dtype == np.float64 else FLOAT32
+
+    def whole(self) -> np.ndarray:
+        """Returns all values."""
+        values = aligned(self._shape, self._dtype)
+        self.fill(values)
+        return values
+
+    def fill(self, out: np.ndarray) -> None:
+        """Writes all values to memory that may have gaps after each stretch of the last axis, cast to its dtype."""
+
+        def worker() -> threads.Task:
+            draw_chunk = self._chunk_drawer()
+            if out.flags.c_contiguous:
+                flat = out.reshape(-1)
+                return lambda number: draw_chunk(number, flat[number * CHUNK : (number + 1) * CHUNK])
+            rows, memory = out.reshape(-1, out.shape[-1]), self._chunk(out.dtype)
+
+            def task(number: int) -> None:
+                chunk = memory[: self._size - number * CHUNK]
+                draw_chunk(number, chunk)
+                _write(chunk, rows, number * CHUNK)
+
+            return task
+
+        threads.share(-(-self._size // CHUNK), worker)
+
+    def part(self, part: Part) -> np.ndarray:
+        """Returns what is in a part of the whole, without the rest ever being held."""
+        draw_chunk, chunk, drawn = self._chunk_drawer(), self._chunk(self._dtype), -1
+        bounds = [range(*one.indices(n)) for one, n in zip(part, self._shape, strict=True)]
+        values = aligned(tuple(map(len, bounds)), self._dtype)
+        rest = values.reshape(-1)
+        for start, stop in _runs(self._shape, bounds):
+            while start < stop:
+                number, offset = divmod(start, CHUNK)
+                if number != drawn:
+                    draw_chunk(number, chunk[: self._size - number * CHUNK])
+                    drawn = number
+                count = min(stop - start, CHUNK - offset)
+                rest[:count] = chunk[offset : offset + count]
+                rest, start = rest[count:], start + count
+        return values
+
+    def at(self, positions: np.ndarray) -> np.ndarray:
+        """Returns the values at these positions in C order, given from first to last."""
+        draw_chunk, chunk = self._chunk_drawer(), self._chunk(self._dtype)
+        values = np.empty(positions.shape, self._dtype)
+        for number in np.unique(positions // CHUNK).tolist():
+            draw_chunk(number, chunk[: self._size - number * CHUNK])
+            first, last = np.searchsorted(positions, (number * CHUNK, (number + 1) * CHUNK))
+            values[first:last] = chunk[positions[first:last] - number * CHUNK]
+        return values
+
+    def _chunk(self, dtype: np.dtype) -> np.ndarray:
+        return np.empty(min(CHUNK, self._size), dtype)
+
+    def _chunk_drawer(self) -> Callable[[int, np.ndarray], None]:
+        """What draws the chunk of a number, in memory of its own that one thread may use at a time."""
+        precision, workspace = self._precision, Workspace(min(BLOCK, self._size), self._precision)
 
         def draw_chunk(number: int, out: np.ndarray) -> None:
-            stream = stream_of(entropy, (number, *shape))
+            stream = stream_of(self._entropy, (number, *self._shape))
             for first in range(0, out.size, BLOCK):
                 block = out[first : first + BLOCK]
-                values = block if dtype == precision.floating else workspace.values[: block.size]
-                law(precision.raw_words(stream, block.size), values, precision, workspace)
+                values = block if block.dtype == precision.floating else workspace.values[: block.size]
+                self._law(precision.raw_words(stream, block.size), values, precision, workspace)
                 if values is not block:
                     block[...] = values
 
         return draw_chunk
 
-    if part is None:
-        values = aligned(shape, dtype)
-        flat = values.reshape(-1)
 
-        def worker() -> threads.Task:
-            draw_chunk = chunk_drawer()
-            return lambda number: draw_chunk(number, flat[number * CHUNK : (number + 1) * CHUNK])
-
-        threads.share(-(-size // CHUNK), worker)
-        return values
-
-    draw_chunk = chunk_drawer()
-    values = aligned(tuple(len(range(*bounds.indices(n))) for bounds, n in zip(part, shape, strict=True)), dtype)
-    rest, drawn = values.reshape(-1), -1
-    chunk = np.empty(min(CHUNK, size), dtype)
-    for start, stop in _runs(shape, part):
-        while start < stop:
-            number, offset = divmod(start, CHUNK)
-            if number != drawn:
-                draw_chunk(number, chunk[: size - number * CHUNK])
-                drawn = number
-            count = min(stop - start, CHUNK - offset)
-            rest[:count] = chunk[offset : offset + count]
-            rest, start = rest[count:], start + count
-    return values
+def _write(chunk: np.ndarray, rows: np.ndarray, start: int) -> None:
+    """Writes values that follow each other in C order to the rows of a matrix, from a position on."""
+    columns = rows.shape[1]
+    while chunk.size:
+        row, column = divmod(start, columns)
+        if column or chunk.size < columns:
+            count = min(columns - column, chunk.size)
+            rows[row, column : column + count] = chunk[:count]
+        else:
+            whole = chunk.size // columns
+            count = whole * columns
+            rows[row : row + whole] = chunk[:count].reshape(whole, columns)
+        chunk, start = chunk[count:], start + count
 
 
-def stream_of(entropy: tuple[int, ...], spawn_key: tuple[int, ...]) -> np.random.SFC64:
-    """`SFC64(SeedSequence(entropy, spawn_key=spawn_key))`, in half the time: a small kernel takes little longer itself.
-
-    `SeedSequence` makes one array of 32-bit words of both, the least significant first, at least four of them for the
-    entropy. It takes these words as they are, too.
-    """
-    words = _words(entropy)
-    words += [0] * (4 - len(words)) + _words(spawn_key)
-    return np.random.SFC64(np.random.SeedSequence(np.array(words, np.uint32)))
-
-
-def _words(numbers: tuple[int, ...]) -> list[int]:
-    words = []
-    for number in numbers:
-        words.append(number & 0xFFFFFFFF)
-        words += [number >> shift & 0xFFFFFFFF for shift in range(32, number.bit_length(), 32)]
-    return words
-
-
-def _runs(shape: tuple[int, ...], part: Part) -> Iterator[tuple[int, int]]:
-    """Where, in C order, the stretches of the array begin and end that make the part."""
-    bounds = [range(*one.indices(n)) for one, n in zip(part, shape, strict=True)]
+def _runs(shape: tuple[int, ...], bounds: list[range]) -> Iterator[tuple[int, int]]:
+    """Where, in C order, the stretches of the array begin and end that make the part within these bounds."""
     cut = [axis for axis, n in enumerate(shape) if len(bounds[axis]) < n]
     last = cut[-1] if cut else 0  # the axes behind it are whole
     stride = math.prod(shape[last + 1 :])

@@ -13,7 +13,7 @@ from keras_inits.initializers.arguments import check_choice, check_number
 from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, PointwiseInitializer
 from keras_inits.initializers.fans import Fans, compute_fans
 from keras_inits.initializers.gains import Activation, gain
-from keras_inits.initializers.sampling import Part
+from keras_inits.initializers.sampling import Sample
 from keras_inits.initializers.seeds import Seed
 
 MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
@@ -112,26 +112,15 @@ class VarianceScaling(PointwiseInitializer, keras.initializers.VarianceScaling):
                 f"Pass axes from {-len(shape)} to {len(shape) - 1}."
             )
 
-    def _sample(
-        self,
-        shape: tuple[int, ...],
-        dtype: np.dtype,
-        entropy: tuple[int, ...],
-        part: Part | None = None,
-        fans: Fans | None = None,
-    ) -> np.ndarray:
+    def _sample_of(
+        self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], fans: Fans | None
+    ) -> Sample:
         variance = self._variance(shape, fans)
         if self.distribution == "uniform":
-            return sampling.uniform(shape, dtype, entropy, math.sqrt(3 * variance), part)
+            return sampling.uniform(shape, dtype, entropy, math.sqrt(3 * variance))
         if self.distribution == "untruncated_normal":
-            return sampling.normal(shape, dtype, entropy, math.sqrt(variance), part)
-        stddev = math.sqrt(variance) / sampling.TRUNCATED_STDDEV
-        return sampling.truncated_normal(shape, dtype, entropy, stddev, part=part)
-
-    def _draw_stream(
-        self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], fans: Fans | None
-    ) -> np.ndarray:
-        return self._sample(shape, dtype, entropy, fans=fans)
+            return sampling.normal(shape, dtype, entropy, math.sqrt(variance))
+        return sampling.truncated_normal(shape, dtype, entropy, math.sqrt(variance) / sampling.TRUNCATED_STDDEV)
 
     def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float:
         return math.sqrt(self._variance(shape, fans))

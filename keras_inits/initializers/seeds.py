@@ -1,4 +1,7 @@
-"""Seeds: an integer repeats itself, `None` is new at each call, a `SeedGenerator` advances at each call."""
+"""Seeds: an integer repeats itself, `None` is new at each call, a `SeedGenerator` advances at each call.
+
+seed -> entropy, a tuple of integers -> a stream of raw words
+"""
 
 import numbers
 import os
@@ -7,6 +10,7 @@ import threading
 from typing import Any, TypeAlias
 
 import keras
+import numpy as np
 
 from keras_inits import backends
 
@@ -64,3 +68,22 @@ def draw_entropy(seed: Seed) -> tuple[int, ...]:
     if seed is None:
         seed = random.getrandbits(64)
     return (0, 2 * seed if seed >= 0 else -2 * seed - 1)
+
+
+def stream_of(entropy: tuple[int, ...], spawn_key: tuple[int, ...]) -> np.random.SFC64:
+    """`SFC64(SeedSequence(entropy, spawn_key=spawn_key))`, in half the time: a small kernel takes little longer itself.
+
+    `SeedSequence` makes one array of 32-bit words of both, the least significant first, at least four of them for the
+    entropy. It takes these words as they are, too.
+    """
+    words = _words(entropy)
+    words += [0] * (4 - len(words)) + _words(spawn_key)
+    return np.random.SFC64(np.random.SeedSequence(np.array(words, np.uint32)))
+
+
+def _words(numbers: tuple[int, ...]) -> list[int]:
+    words = []
+    for number in numbers:
+        words.append(number & 0xFFFFFFFF)
+        words += [number >> shift & 0xFFFFFFFF for shift in range(32, number.bit_length(), 32)]
+    return words

@@ -144,7 +144,7 @@ def normal_quantiles(words, precision):
 def test_a_chunk_can_be_drawn_on_its_own():
     """The slow twin: each chunk from its own stream, all at once, without blocks."""
     shape, entropy = (3, sampling.CHUNK - 7), (0, 9)
-    whole = sampling.normal(shape, np.dtype("float32"), entropy).ravel()
+    whole = sampling.normal(shape, np.dtype("float32"), entropy).whole().ravel()
     for index in range(-(-whole.size // sampling.CHUNK)):
         part = whole[index * sampling.CHUNK :][: sampling.CHUNK]
         stream = np.random.SFC64(np.random.SeedSequence(entropy, spawn_key=(index, *shape)))

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import tracemalloc
 
 import keras
 import numpy as np
@@ -13,6 +14,9 @@ from scipy import stats
 from support import variance_tolerance
 
 import keras_inits as ki
+from keras_inits.initializers import sampling, threads
+from keras_inits.initializers.arguments import check_dtype
+from keras_inits.initializers.seeds import derive_entropy, draw_entropy
 
 
 def values_of(initializer, shape):
@@ -104,6 +108,20 @@ def test_zeros_are_anywhere_and_elsewhere_for_each_unit():
     assert (zero[:, 0] != zero[:, 1]).any()
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 1), (7, 30), (5, 400, 9), (70_000, 3), (2, 70_003)])
+@pytest.mark.parametrize("sparsity", [0.0, 0.3, 1.0])
+def test_the_zeros_are_those_of_the_smallest_ranks(sparsity, shape, dtype):
+    """The slow twin holds all ranks, and sorts them. 70,000 ranks of 16 bits have thousands of ties."""
+    dtype, entropy = check_dtype(dtype), draw_entropy(5)
+    twin = sampling.normal(shape, dtype, entropy, 0.5).whole()
+    ranks = sampling.uniform(shape, np.dtype("float64"), derive_entropy(entropy, 0), 1.0).whole()
+    columns, ranks = twin.reshape(-1, shape[-1]), ranks.reshape(-1, shape[-1])
+    zeros = np.argsort(ranks, axis=0, kind="stable")[: math.ceil(sparsity * len(columns))]
+    np.put_along_axis(columns, zeros, 0, axis=0)
+    assert np.array_equal(ki.Sparse(sparsity, 0.5, seed=5)._draw(shape, dtype), twin)
+
+
 @pytest.mark.parametrize(("layer", "gates"), [(layers.LSTM, 4), (layers.GRU, 3)])
 def test_each_gate_of_a_recurrent_layer_is_orthogonal(layer, gates):
     built = layer(16, recurrent_initializer=ki.PerGate(ki.Orthogonal(), gates))
@@ -123,6 +141,39 @@ def test_gates_draw_independent_blocks_with_the_fans_of_a_block():
         assert abs(block.var() - 2 / 500) < variance_tolerance(2 / 500, 3, block.size)
     for one, other in itertools.combinations(blocks, 2):
         assert abs(np.mean(one * other)) < 5 * (2 / 500) / one.size**0.5
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    shape=st.lists(st.integers(0, 9), min_size=1, max_size=4).map(tuple),
+    gates=st.integers(1, 4),
+    law=st.sampled_from([ki.Uniform(), ki.HeNormal(), ki.Sparse(0.5), ki.PerGate(ki.Normal(), 1), ki.Identity()]),
+    dtype=st.sampled_from(["bfloat16", "float32"]),
+)
+def test_a_gate_is_drawn_in_its_place_as_it_would_be_on_its_own(shape, gates, law, dtype):
+    if isinstance(law, ki.Sparse | ki.Identity) and len(shape) != 2:
+        shape = (3, 5)
+    dtype, entropy = check_dtype(dtype), (0, 9)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampling, "CHUNK", 16)  # so that small blocks are of many, which end within rows
+        fused = ki.PerGate(law, gates)._draw_stream((*shape[:-1], gates * shape[-1]), dtype, entropy, None)
+        for gate, block in enumerate(np.split(fused, gates, axis=-1)):
+            alone = law._draw_stream(shape, dtype, derive_entropy(entropy, gate), None)
+            assert np.array_equal(block, alone)
+
+
+@pytest.mark.parametrize("law", [ki.PerGate(ki.Normal(), 3), ki.PerGate(ki.Sparse(0.5), 1), ki.Sparse(0.5)])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_little_more_than_the_weight_is_held(law, dtype, monkeypatch):
+    monkeypatch.setenv(threads.VARIABLE, "2")
+    dtype, shape = check_dtype(dtype), (4096, 6144)
+    tracemalloc.start()
+    try:
+        law._draw(shape, dtype)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.25 * math.prod(shape) * dtype.itemsize
 
 
 def test_gates_of_gates_and_of_the_identity():

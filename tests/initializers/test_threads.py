@@ -43,7 +43,7 @@ def test_several_threads_draw(of_threads, monkeypatch):
 
     monkeypatch.setattr(sampling, "stream_of", watched)
     of_threads(2)
-    sampling.normal((4, sampling.CHUNK), FLOAT32, (0, 1))
+    sampling.normal((4, sampling.CHUNK), FLOAT32, (0, 1)).whole()
     assert len(names) == 2
     assert any(name.startswith("keras_inits") for name in names)
 
