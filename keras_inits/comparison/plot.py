@@ -86,7 +86,7 @@ def plot_bytes(runs: Sequence[Run]) -> bytes:
         runs: At least one.
     """
     buffer = io.BytesIO()
-    draw_plot(runs).savefig(buffer, format="png", dpi=DPI)
+    draw_plot(runs).savefig(buffer, format="png")
     return buffer.getvalue()
 
 
@@ -100,7 +100,7 @@ def finish_epochs(axes: Axes) -> None:
 def _panels(runs: Sequence[Run], columns: int, height: float = 4.1, **options: Any) -> tuple[Figure, Any, list[str]]:
     """A row for each network, and a legend of all initializers above."""
     networks = list(dict.fromkeys(run.cell.network for run in runs))
-    figure = Figure(figsize=(max(11.0, 3.0 * columns), 0.9 + height * len(networks)), layout="constrained")
+    figure = Figure(figsize=(max(11.0, 3.0 * columns), 0.9 + height * len(networks)), layout="constrained", dpi=DPI)
     panels = figure.subplots(len(networks), columns, squeeze=False, sharex=True, **options)
     handles = [Line2D([], [], markersize=6, label=name, **style) for name, style in styles_of(runs).items()]
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 8), frameon=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import keras
@@ -37,13 +38,13 @@ class Run:
     trace: GradientTrace
     """The gradient norms of training."""
 
-    @property
+    @cached_property
     def last(self) -> dict[str, float]:
         """The last loss and metrics."""
         known = {name: [value for value in values if value is not None] for name, values in self.history.items()}
         return {name: values[-1] for name, values in known.items() if values}
 
-    @property
+    @cached_property
     def verdict(self) -> str:
         """One word for the recorded gradient norms."""
         return verdict(self.trace) if len(self.trace) else "not recorded"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from keras_inits.comparison.run import Run
@@ -119,11 +120,11 @@ def build_table(runs: Sequence[Run]) -> Table:
     for network, group in itertools.groupby(rows_of(runs), key=lambda row: row.network):
         table.add_section()
         if network:
-            table.add_row(f"[bold]{network}[/]")
+            table.add_row(f"[bold]{escape(network)}[/]")
         for row in group:
             metrics = [spread(name, row.metric(name)) for name in shown]
             word = f"[{STYLES.get(row.verdict, 'default')}]{row.verdict}[/]"
-            table.add_row(row.initializer, *metrics, *map(number, row.norms()), word)
+            table.add_row(escape(row.initializer), *metrics, *map(number, row.norms()), word)
     return table
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import small
 from support import BACKENDS
+from traces import run_of
 
 import keras_inits
 from keras_inits import compare
-from keras_inits.comparison import Comparison
+from keras_inits.comparison import Comparison, kept
 from keras_inits.comparison.plan import Cell, Plan
 
 TWO = {"zeros": keras_inits.Zeros(), "he": keras_inits.HeNormal()}
@@ -110,16 +111,25 @@ def test_an_interrupted_comparison_goes_on(tmp_path, fits):
     fits.clear()
     kept_runs = again().runs
     assert fits == []
-    whole = compare(small.build, small.data(), TWO, epochs=1)
-    for run, other, third in zip(resumed.runs, whole.runs, kept_runs, strict=True):
-        np.testing.assert_array_equal(run.trace.norms, third.trace.norms)
-        np.testing.assert_allclose(run.trace.norms, other.trace.norms, rtol=1e-5)
-        assert dataclasses.replace(run, trace=None) == dataclasses.replace(third, trace=None)
-    (tmp_path / "runs" / "he-0.json").write_text("{}")
-    (tmp_path / "runs" / "zeros-0.csv").unlink()
-    fits.clear()
-    again()
-    assert len(fits) == 2
+    (whole,) = compare(small.build, small.data(), {"he": TWO["he"]}, epochs=1).runs
+    np.testing.assert_allclose(resumed.runs[1].trace.norms, whole.trace.norms, rtol=1e-5)
+    for run, same in zip(resumed.runs, kept_runs, strict=True):
+        np.testing.assert_array_equal(run.trace.norms, same.trace.norms)
+        assert dataclasses.replace(run, trace=None) == dataclasses.replace(same, trace=None)
+
+
+def test_files_that_are_damaged_are_no_run(tmp_path):
+    run, settings = run_of("healthy"), {"seed": "0"}
+    kept.keep(run, settings, tmp_path)
+    name = run.cell.file_name
+    assert kept.load(run.cell, settings, tmp_path).findings == run.findings
+    assert kept.load(run.cell, {"seed": "1"}, tmp_path) is None
+    (tmp_path / f"{name}.csv").unlink()
+    assert kept.load(run.cell, settings, tmp_path) is None
+    kept.keep(run, settings, tmp_path)
+    for text in ("", "{}", "[]", '{"settings": {"seed": "0"'):
+        (tmp_path / f"{name}.json").write_text(text)
+        assert kept.load(run.cell, settings, tmp_path) is None
 
 
 SETTINGS = {

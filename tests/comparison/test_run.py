@@ -26,8 +26,8 @@ def test_a_run_repeats_and_another_seed_differs():
         return build_network(initializer, "relu", depth=3)
 
     train = digits.train_images, digits.train_labels
-    pairs = [compare(build, train, {"he": STARTS["he"]}, 1, seeds=[5, 6], batch_size=64).runs for _ in range(2)]
-    (first, other), (again, _) = pairs
+    start = {"he": STARTS["he"]}
+    first, other, again = (compare(build, train, start, 1, seeds=[seed], batch_size=64).runs[0] for seed in (5, 6, 5))
     np.testing.assert_allclose(first.trace.norms, again.trace.norms, rtol=1e-4)
     assert first.trace.layers == ("hidden_01", "hidden_02", "hidden_03", "output")
     assert first.trace.norms.shape == (22, 4)  # 1,347 images in batches of 64
