@@ -82,10 +82,12 @@ def _profile(run: Run) -> Figure:
 def _activations(run: Run) -> Figure:
     figure = Figure(figsize=SIZE, dpi=DPI)
     outputs, shares = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    figure.subplots_adjust(left=0.16, right=0.97, top=0.9, bottom=0.13, hspace=0.12)
+    figure.subplots_adjust(left=0.16, right=0.97, top=0.88, bottom=0.13, hspace=0.12)
     places = np.arange(1, len(run.layers) + 1)
     draw_activations(outputs, places, run.layers)
     draw_shares(shares, places, run.layers)
+    if outputs.get_yscale() == "symlog":
+        outputs.yaxis.get_major_locator().set_params(numticks=7)
     shares.xaxis.set_major_locator(MaxNLocator(integer=True))
     shares.set_xlabel("layer, from the input (1) to the output", fontsize=NAME_SIZE)
     for axes in (outputs, shares):
@@ -121,7 +123,7 @@ def _named_axes(layers: Sequence[str], right: float = 0.97) -> tuple[Figure, Axe
     names = [name if len(name) <= LONGEST_NAME else "…" + name[1 - LONGEST_NAME :] for name in names]
     figure = Figure(figsize=SIZE, dpi=DPI)
     left = 0.03 + 0.0135 * max(map(len, names))
-    axes = figure.add_axes((left, 0.13, right - left, 0.77))
+    axes = figure.add_axes((left, 0.13, right - left, 0.75))
     axes.set_yticks(places, labels=names, parse_math=False)
     _small(axes)
     return figure, axes
@@ -136,4 +138,4 @@ def _small(axes: Axes) -> None:
 def _legend(figure: Figure, handles: list[Any], labels: list[Any]) -> None:
     """Above everything, in at most two lines."""
     tight: dict[str, Any] = {"borderpad": 0.1, "columnspacing": 1.0, "handletextpad": 0.4, "handlelength": 1.4}
-    figure.legend(handles, labels, loc="upper center", ncols=5, frameon=False, fontsize=NAME_SIZE, **tight)
+    figure.legend(handles, labels, loc="upper center", ncols=6, frameon=False, fontsize=NAME_SIZE, **tight)

@@ -61,10 +61,12 @@ def draw_plot(runs: Sequence[Run]) -> Figure:
 def draw_histories(runs: Sequence[Run]) -> Figure:
     """Draws a row of panels per network, one for the loss and for each metric: the median of the seeds over epochs.
 
+    What was measured once is left out, if there is anything else.
+
     Args:
         runs: At least one.
     """
-    names = metrics_of(runs)
+    names = [name for name in metrics_of(runs) if any(_is_curve(run, name) for run in runs)] or metrics_of(runs)
     figure, panels, networks = _panels(runs, len(names), height=2.6)
     styles = styles_of(runs)
     for row, network in zip(panels, networks, strict=True):
@@ -77,6 +79,11 @@ def draw_histories(runs: Sequence[Run]) -> Figure:
                 _log_if_positive(axes, runs, name)
             finish_epochs(axes)
     return figure
+
+
+def _is_curve(run: Run, name: str) -> bool:
+    """Whether there is more than one value, as there is not of what is validated once."""
+    return sum(value is not None for value in run.history.get(name, ())) > 1
 
 
 def plot_bytes(runs: Sequence[Run]) -> bytes:
