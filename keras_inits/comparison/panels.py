@@ -118,7 +118,7 @@ def _history(run: Run) -> Figure:
 
 def _named_axes(layers: Sequence[str], right: float = 0.97) -> tuple[Figure, Axes]:
     """Axes with the layers' names beside them, the ends of long ones, and not all of many."""
-    places = np.arange(0, len(layers), -(-len(layers) // MOST_NAMES))
+    places = range(0, len(layers), -(-len(layers) // MOST_NAMES))
     names = [layers[place] for place in places]
     names = [name if len(name) <= LONGEST_NAME else "…" + name[1 - LONGEST_NAME :] for name in names]
     figure = Figure(figsize=SIZE, dpi=DPI)

@@ -1,5 +1,6 @@
 """A plan carried out: the runs one by one behind a progress bar, each kept on disk as soon as it is finished."""
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,7 @@ class Session:
             for cell in self.plan:
                 progress.update(task, description=cell.title)
                 self._finish(cell, after_epoch)
+                gc.collect()  # a model refers to itself, and would stay in memory beside the next ones
                 progress.update(task, completed=len(self.runs) * self.plan.epochs)
                 self.check()
 

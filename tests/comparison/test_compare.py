@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import weakref
 
 import keras
 import numpy as np
@@ -98,6 +99,19 @@ def test_layers_have_the_same_names_in_every_run_and_names_go_on_as_before():
     assert names == {("dense", "dense_1", "dense_2", "dense_3")}
     number = int(first.removeprefix("dense").strip("_") or 0)
     assert keras.layers.Dense(1).name == f"dense_{number + 1}"
+
+
+def test_one_model_at_a_time_is_in_memory():
+    models = []
+
+    def build(initializer):
+        assert [model for model in models if model() is not None] == []
+        model = small.build(initializer)
+        models.append(weakref.ref(model))
+        return model
+
+    compare(build, small.data(), TWO, epochs=1)
+    assert len(models) == 2
 
 
 def test_an_interrupted_comparison_goes_on(tmp_path, fits):
