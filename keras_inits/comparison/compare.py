@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 import keras_inits
 from keras_inits.comparison.comparison import Comparison
@@ -66,7 +67,7 @@ def compare(
         ['zero', 'healthy']
     """
     named = _named(initializers)
-    numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(int(seed) for seed in seeds)
+    numbers = tuple(range(seeds)) if isinstance(seeds, int | np.integer) else tuple(int(seed) for seed in seeds)
     if not named or not numbers or len(set(numbers)) < len(numbers):
         raise ValueError(
             f"compare() received initializers={initializers!r} and seeds={seeds!r}. It expects at least one "
