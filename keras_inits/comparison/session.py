@@ -12,6 +12,10 @@ from keras_inits.comparison import kept
 from keras_inits.comparison.plan import Cell, Plan
 from keras_inits.comparison.run import Run, train
 
+LARGE = 1_000_000
+"""Parameters of a model that is freed before the next is built; smaller ones wait until Python looks for garbage, which
+takes tenths of a second."""
+
 
 @dataclass
 class Session:
@@ -49,7 +53,6 @@ class Session:
             for cell in self.plan:
                 progress.update(task, description=cell.title)
                 self._finish(cell, after_epoch)
-                gc.collect()  # a model refers to itself, and would stay in memory beside the next ones
                 progress.update(task, completed=len(self.runs) * self.plan.epochs)
                 self.check()
 
@@ -69,6 +72,9 @@ class Session:
                 kept.keep(run, settings, self.directory)
                 raise
         self.tell(run, before)
+        if model.count_params() >= LARGE:
+            del model
+            gc.collect()  # it refers to itself, and would stay in memory beside the next ones
 
     def _progress(self) -> Progress:
         """The bar: what is training, how many epochs of all runs are done, and for how long yet."""

@@ -13,7 +13,7 @@ from traces import run_of
 
 import keras_inits
 from keras_inits import compare
-from keras_inits.comparison import Comparison, kept
+from keras_inits.comparison import Comparison, kept, session
 from keras_inits.comparison.plan import Cell, Plan
 
 TWO = {"zeros": keras_inits.Zeros(), "he": keras_inits.HeNormal()}
@@ -101,7 +101,8 @@ def test_layers_have_the_same_names_in_every_run_and_names_go_on_as_before():
     assert keras.layers.Dense(1).name == f"dense_{number + 1}"
 
 
-def test_one_model_at_a_time_is_in_memory():
+def test_one_large_model_at_a_time_is_in_memory(monkeypatch):
+    monkeypatch.setattr(session, "LARGE", 0)
     models = []
 
     def build(initializer):
