@@ -24,7 +24,7 @@ ACTIVATIONS = ("tanh", "relu")
 STARTS = ("zeros", "normal-10", "normal-0.01", "uniform-0.05", "lecun", "glorot", "he", "orthogonal")
 OUTPUT = "keras-inits-report"
 FILES = ("report.html", "gradient_norms.png")
-REPORT_MODULES = ("jinja2", "matplotlib", "pandas", "rich", "sklearn", "typer")
+REPORT_MODULES = ("PIL", "jinja2", "matplotlib", "pandas", "rich", "sklearn", "threadpoolctl", "typer")
 INTERRUPTED = 130
 
 
@@ -77,7 +77,7 @@ def application() -> "typer.Typer":
         _make_directory(output)
         starts = list(dict.fromkeys(initializer or STARTS))
         activations = list(dict.fromkeys(activation or ACTIVATIONS))
-        raise typer.Exit(_compare(starts, activations, {"epochs": epochs, "seed": seed, "depth": depth}, output))
+        raise typer.Exit(_compare(starts, activations, (epochs, seed, depth), output))
 
     @app.command()
     def diagnose(
@@ -135,15 +135,15 @@ class Interruption:
             raise KeyboardInterrupt
 
 
-def _compare(starts: Sequence[str], activations: Sequence[str], numbers: dict[str, int], output: Path) -> int:
+def _compare(starts: Sequence[str], activations: Sequence[str], numbers: tuple[int, int, int], output: Path) -> int:
     """Goes through the comparison, and returns the exit status; Ctrl-C keeps what is finished."""
-    session = None
+    command = None
     with Interruption() as interruption:
         try:
-            from keras_inits.comparison import Session, Settings
+            from keras_inits.comparison.command import Command
 
-            session = Session(starts, activations, Settings(**numbers), output, check=interruption.check)
-            session.train_all()
+            command = Command(starts, activations, *numbers, output, interruption.check)
+            command.train_all()
         except ImportError as error:
             if not interruption.came:
                 return _explain(error)
@@ -153,13 +153,13 @@ def _compare(starts: Sequence[str], activations: Sequence[str], numbers: dict[st
             if not interruption.came:
                 raise
         interruption.hold()
-        if session is not None and session.runs:
-            session.show()
+        if command is not None and command.runs:
+            command.show()
     if not interruption.came:
         return 0
-    if session is not None and session.runs:
-        kept = f"the {len(session.runs)} finished of {session.planned} runs are kept"
-        print(f"Interrupted: {kept}.", file=sys.stderr)
+    if command is not None and command.runs:
+        kept = f"the {len(command.runs)} finished of {command.planned} runs are kept"
+        print(f"Interrupted: {kept}; the same command goes on from there.", file=sys.stderr)
     else:
         print("Interrupted before the first run was finished; there is nothing to report.", file=sys.stderr)
     return INTERRUPTED

@@ -8,6 +8,7 @@ from keras_inits.models import DrawnWeight, InitializationTable, initialize, lsu
 from keras_inits.recording import Alerts, GradientError, GradientNormLogger, GradientTrace
 
 if TYPE_CHECKING:
+    from keras_inits.comparison import Comparison, compare  # type: ignore[no-redef]
     from keras_inits.diagnosis import (  # type: ignore[no-redef]
         Diagnosis,
         Finding,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Alerts",
+    "Comparison",
     "Diagnosis",
     "DrawnWeight",
     "Finding",
@@ -29,6 +31,7 @@ __all__ = [
     "InitializationTable",
     "JacobianSpectrum",
     "Remedy",
+    "compare",
     "diagnose",
     "initialize",
     "jacobian_spectrum",
@@ -39,7 +42,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the diagnosis when it is first used: training does not need it, and it takes a third of the import."""
+    """Imports the diagnosis and the comparison when they are first used: training does not need them."""
+    if name in ("Comparison", "compare"):
+        from keras_inits import comparison
+
+        return getattr(comparison, name)
     if name in __all__:
         from keras_inits import diagnosis
 

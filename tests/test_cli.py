@@ -1,7 +1,6 @@
 """The command: its options, its errors word by word, the files it writes, and what Ctrl-C leaves."""
 
 import contextlib
-import inspect
 import os
 import re
 import signal
@@ -17,6 +16,7 @@ from typer.testing import CliRunner
 import keras_inits
 import keras_inits_cli as cli
 from keras_inits import comparison
+from keras_inits.comparison import command, session
 from keras_inits.recording import GradientTrace
 
 SMALL = ["--depth", "3", "--epochs", "1", "--initializer", "zeros", "--initializer", "he", "--activation", "tanh"]
@@ -43,13 +43,7 @@ def in_words(text):
 
 def test_the_names_are_those_of_the_comparison():
     assert tuple(comparison.STARTS) == cli.STARTS
-    assert (comparison.session.REPORT_NAME, comparison.session.PLOT_NAME) == cli.FILES
-
-
-def test_the_defaults_are_those_of_the_comparison():
-    compare = inspect.signature(cli.application().registered_commands[0].callback).parameters
-    for name in ("epochs", "seed", "depth"):
-        assert compare[name].default == getattr(comparison.Settings(), name)
+    assert (command.REPORT_NAME, command.PLOT_NAME) == cli.FILES
 
 
 def test_a_small_comparison(tmp_path):
@@ -59,13 +53,15 @@ def test_a_small_comparison(tmp_path):
     assert re.search(r"he .* healthy\b", result.output)
     folder = tmp_path / "new" / "folder"
     assert {path.name for path in folder.iterdir()} == {
-        "tanh-zeros.csv",
-        "tanh-he.csv",
+        "tanh-zeros-0.csv",
+        "tanh-zeros-0.json",
+        "tanh-he-0.csv",
+        "tanh-he-0.json",
         "gradient_norms.png",
         "report.html",
     }
-    assert comparison.verdict(GradientTrace.load(folder / "tanh-zeros.csv")) == "zero"
-    assert comparison.verdict(GradientTrace.load(folder / "tanh-he.csv")) == "healthy"
+    assert comparison.verdict(GradientTrace.load(folder / "tanh-zeros-0.csv")) == "zero"
+    assert comparison.verdict(GradientTrace.load(folder / "tanh-he-0.csv")) == "healthy"
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "--depth 3 --activation tanh --initializer zeros --initializer he" in page
 
@@ -111,14 +107,14 @@ def test_a_small_comparison(tmp_path):
     ],
 )
 def test_a_bad_option_is_refused_before_anything_is_trained(arguments, message, monkeypatch):
-    monkeypatch.setattr(comparison, "Session", None)
+    monkeypatch.setattr(command, "Command", None)
     result = invoke("compare", *arguments)
     assert result.exit_code == 2
     assert message in in_words(result.output)
 
 
 def test_a_folder_in_the_place_of_the_report_is_seen_before_anything_is_trained(tmp_path, monkeypatch):
-    monkeypatch.setattr(comparison, "Session", None)
+    monkeypatch.setattr(command, "Command", None)
     (tmp_path / "report.html").mkdir()
     result = invoke("compare", "--output", tmp_path)
     assert result.exit_code == 2
@@ -147,7 +143,7 @@ def test_the_backend_that_keras_finds_by_itself_is_not_installed(tmp_path, monke
     def missing(seed):
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
-    monkeypatch.setattr("keras_inits.comparison.session.load_digits", missing)
+    monkeypatch.setattr("keras_inits.comparison.command.load_digits", missing)
     result = invoke("compare", *SMALL, "--output", tmp_path)
     assert result.exit_code == 2
     assert (
@@ -202,7 +198,7 @@ def test_ctrl_c_keeps_the_finished_runs(tmp_path):
     output, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == cli.INTERRUPTED, errors
     assert "Traceback" not in errors
-    finished = int(re.search(r"Interrupted: the (\d+) finished of 16 runs are kept\.", errors).group(1))
+    finished = int(re.search(r"the (\d+) finished of 16 runs are kept; the same command goes on", errors).group(1))
     assert 1 <= finished < 16
     assert len(list(tmp_path.glob("*.csv"))) == finished
     assert "zeros" in output
@@ -214,14 +210,14 @@ def test_ctrl_c_keeps_the_finished_runs(tmp_path):
 
 def test_ctrl_c_is_not_lost_where_python_drops_it(tmp_path, monkeypatch):
     """As in a callback of the garbage collector: the exception is dropped, and the next end of an epoch raises it."""
-    train = comparison.session.train
+    train = session.train
 
     def dropping(*arguments, **options):
         with contextlib.suppress(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
         return train(*arguments, **options)
 
-    monkeypatch.setattr(comparison.session, "train", dropping)
+    monkeypatch.setattr(session, "train", dropping)
     before = signal.getsignal(signal.SIGINT)
     assert invoke("compare", *SMALL, "--output", tmp_path).exit_code == cli.INTERRUPTED
     assert signal.getsignal(signal.SIGINT) is before
@@ -237,23 +233,23 @@ def test_ctrl_c_is_not_lost_before_training(tmp_path, monkeypatch, error):
         if error is not None:
             raise error
 
-    monkeypatch.setattr(comparison.session, "load_digits", dropping)
+    monkeypatch.setattr(command, "load_digits", dropping)
     result = invoke("compare", *SMALL, "--output", tmp_path)
     assert result.exit_code == cli.INTERRUPTED
     assert "Interrupted before the first run was finished" in result.stderr
 
 
 def test_ctrl_c_waits_for_the_report(tmp_path, monkeypatch):
-    show = comparison.Session.show
+    show = command.Command.show
 
     def interrupted(self):
         signal.raise_signal(signal.SIGINT)
         show(self)
 
-    monkeypatch.setattr(comparison.Session, "show", interrupted)
+    monkeypatch.setattr(command.Command, "show", interrupted)
     result = invoke("compare", *SMALL, "--output", tmp_path)
     assert result.exit_code == cli.INTERRUPTED
-    assert "Interrupted: the 2 finished of 2 runs are kept." in result.stderr
+    assert "Interrupted: the 2 finished of 2 runs are kept; the same command goes on from there." in result.stderr
     assert (tmp_path / "report.html").stat().st_size > 0
 
 

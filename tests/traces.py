@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from keras_inits.comparison.run import Run
+from keras_inits.comparison.plan import Cell
+from keras_inits.comparison.run import FindingText, Run
+from keras_inits.diagnosis.numbers import LayerNumbers, Moments
 from keras_inits.recording import GradientTrace
 
 DEPTH = 6
@@ -22,9 +24,19 @@ def trace_of(*profiles) -> GradientTrace:
     return GradientTrace(np.arange(len(profiles)), tuple(f"layer_{i}" for i in range(norms.shape[1])), norms)
 
 
-def run_of(word: str, start: str = "he", law: str = "HeNormal()", activation: str = "tanh") -> Run:
+def run_of(word: str, start: str = "he", law: str = "HeNormal()", activation: str = "tanh", seed: int = 0) -> Run:
     """A run whose trace earns the word."""
-    return Run(start, law, activation, 0.5, 0.25, trace_of(PROFILES[word], PROFILES[word]))
+    history = {"accuracy": (0.25, 0.5), "loss": (2.0, float("nan")), "val_accuracy": (None, 0.25)}
+    finding = FindingText("dead_layer", "layer_1 is zero <on the whole batch>", "HeNormal() on layer layer_1")
+    trace = trace_of(PROFILES[word], PROFILES[word])
+    return Run(Cell(activation, start, seed), law, history, layers_of(DEPTH), (finding,), trace)
+
+
+def layers_of(depth: int) -> tuple[LayerNumbers, ...]:
+    """What a diagnosis would have measured."""
+    some = Moments(0.1, 1.0, 3.0, 0)
+    row = LayerNumbers("", "Dense", (8,), "float32", "relu", some, some, 1.0, 0.5, False, 0.1, 8, 0, 1, 1, 0, (), ())
+    return tuple(row._replace(name=f"layer_{index}") for index in range(depth))
 
 
 def full_trace(steps=6, layers=("a", "b"), first=0) -> GradientTrace:

@@ -1,19 +1,22 @@
-"""The main job: one deep network on real digits, trained from each starting point, and told apart by its gradients.
+"""The main job: one model, trained from each starting point with each seed, and told apart by its gradients.
 
-    digits ─┐
-    starts ─┼─> network ─> run ─> Run: accuracies and a GradientTrace ─> verdict: one word
-            ┘                       │
-                                    ├─> table   in the terminal
-                                    ├─> plot    gradient norms over depth, a PNG
-                                    └─> report  a self-contained HTML page, with table and plot in it
+    build ────────┐
+    data ─────────┼─> plan ─> session ─> runs ─> comparison: a table, a data frame
+    initializers ─┘             │                    └─> report   a self-contained HTML page
+                                │                          plot   all runs: gradient norms over depth, loss
+                                │                          panels one run: heatmap, profile, activations, loss
+                                ├─ run      a start, diagnosed and trained -> Run
+                                ├─ verdict  a trace -> one word
+                                └─ kept     a finished run <-> files
 
-`session` goes through the flow once, with a progress bar, and keeps what was finished when Ctrl-C comes. The verdict
-sees the recorded norms and nothing else: neither the name of the start nor the accuracy.
+`compare` is this from Python, `command` for the shell: `starts` and `network` on `digits`. The verdict sees the
+recorded norms and nothing else: neither the name of the start nor the accuracy.
 """
 
-from keras_inits.comparison.run import Run, Settings, train
-from keras_inits.comparison.session import Session
+from keras_inits.comparison.compare import compare
+from keras_inits.comparison.comparison import Comparison
+from keras_inits.comparison.run import Run
 from keras_inits.comparison.starts import STARTS
 from keras_inits.comparison.verdict import verdict
 
-__all__ = ["STARTS", "Run", "Session", "Settings", "train", "verdict"]
+__all__ = ["STARTS", "Comparison", "Run", "compare", "verdict"]

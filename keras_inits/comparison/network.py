@@ -1,6 +1,5 @@
-"""The network: dense hidden layers of one width, and an output of ten classes."""
+"""The network of the command line: dense hidden layers of one width, and an output of ten classes."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,26 +8,33 @@ Initializer = Any
 
 NUM_PIXELS = 64
 NUM_CLASSES = 10
+WIDTH = 64
+LEARNING_RATE = 0.001
 
 
-def build_network(activation: str, width: int, initializers: Sequence[Initializer]) -> keras.Sequential:
-    """Stacks one dense layer per initializer, the last of them the output, which has no activation.
+def build_network(initializer: Initializer, activation: str, depth: int) -> keras.Sequential:
+    """Stacks dense layers, the last of them the output, which has no activation, and compiles them.
 
     Args:
+        initializer: Of every kernel. Biases start at zero.
         activation: Of the hidden layers, by its Keras name.
-        width: Units of each hidden layer.
-        initializers: One for each kernel, from the input up. Biases start at zero.
+        depth: How many hidden layers.
 
     Example:
         >>> from keras_inits import HeNormal
-        >>> [layer.name for layer in build_network("relu", 8, [HeNormal(seed=1), HeNormal(seed=2)]).layers]
+        >>> [layer.name for layer in build_network(HeNormal(), "relu", 1).layers]
         ['hidden_01', 'output']
     """
-    *hidden, output = initializers
     layers = [keras.Input((NUM_PIXELS,))]
-    for number, initializer in enumerate(hidden, start=1):
+    for number in range(1, depth + 1):
         layers.append(
-            keras.layers.Dense(width, activation, kernel_initializer=initializer, name=f"hidden_{number:02d}")
+            keras.layers.Dense(WIDTH, activation, kernel_initializer=initializer, name=f"hidden_{number:02d}")
         )
-    layers.append(keras.layers.Dense(NUM_CLASSES, kernel_initializer=output, name="output"))
-    return keras.Sequential(layers)
+    layers.append(keras.layers.Dense(NUM_CLASSES, kernel_initializer=initializer, name="output"))
+    model = keras.Sequential(layers)
+    model.compile(
+        keras.optimizers.Adam(LEARNING_RATE),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return model

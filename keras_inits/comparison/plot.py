@@ -1,6 +1,7 @@
-"""The plot: every layer's gradient norm over depth, at the first and at the last step, one line per starting point."""
+"""The pictures of all runs: gradient norms over depth, one line for each run; the loss and metrics over epochs."""
 
 import io
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,18 +12,29 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from keras_inits.comparison.run import Run
-from keras_inits.comparison.starts import STARTS
+from keras_inits.comparison.table import metrics_of
 
 # Okabe and Ito's colours, told apart with every kind of colour blindness; the markers tell the lines apart in grey.
 COLOURS = ("#000000", "#d55e00", "#cc79a7", "#e69f00", "#56b4e9", "#0072b2", "#009e73", "#a39800")
 MARKERS = "Xv^sPDoh"
-STYLES = {start: (COLOURS[i % 8], MARKERS[i % 8]) for i, start in enumerate(STARTS)}
+DASHES = ("-", "--", ":")  # the next eight have the same colours and markers
 EDGE_SHARE = 0.1
 MOMENTS = (("first step", 0), ("last step", -1))
+DPI = 130
+
+Style = dict[str, Any]
+
+
+def styles_of(runs: Sequence[Run]) -> dict[str, Style]:
+    """How the lines of each initializer look, in all pictures."""
+    names = dict.fromkeys(run.cell.initializer for run in runs)
+    kinds = itertools.product(DASHES, zip(COLOURS, MARKERS, strict=True))
+    looks = [{"color": colour, "marker": marker, "linestyle": dash} for dash, (colour, marker) in kinds]
+    return dict(zip(names, itertools.cycle(looks), strict=False))
 
 
 def draw_plot(runs: Sequence[Run]) -> Figure:
-    """Draws a row of panels per activation: the profile over depth at the first step and at the last.
+    """Draws a row of panels per network: the profile over depth at the first step and at the last.
 
     The scale is logarithmic. Where a norm is 0, or is not finite, its marker stands on a line of its own at the
     bottom or top edge.
@@ -30,40 +42,81 @@ def draw_plot(runs: Sequence[Run]) -> Figure:
     Args:
         runs: At least one.
     """
-    activations = list(dict.fromkeys(run.activation for run in runs))
-    figure = Figure(figsize=(11, 0.9 + 4.1 * len(activations)), layout="constrained")
-    panels = figure.subplots(len(activations), len(MOMENTS), squeeze=False, sharex=True, sharey="row")
-    for row, activation in zip(panels, activations, strict=True):
-        shown = [run for run in runs if run.activation == activation]
+    figure, panels, networks = _panels(runs, len(MOMENTS), sharey="row")
+    styles = styles_of(runs)
+    for row, network in zip(panels, networks, strict=True):
+        shown = [run for run in runs if run.cell.network == network and len(run.trace)]
         low, high = _limits(shown)
         for axes, (moment, step) in zip(row, MOMENTS, strict=True):
             for run in shown:
-                _draw_profile(axes, run, step, low, high)
-            axes.set_title(f"{activation}, {moment}")
+                _draw_profile(axes, run.trace.norms[step], styles[run.cell.initializer], low, high)
+            axes.set_title(f"{network}, {moment}" if network else moment)
             _finish(axes, low, high)
         row[0].set_ylabel("gradient norm of the layer")
     for axes in panels[-1]:
         axes.set_xlabel("layer, from the input (1) to the output")
-    starts = list(dict.fromkeys(run.start for run in runs))
-    handles = [Line2D([], [], color=STYLES[s][0], marker=STYLES[s][1], markersize=6, label=s) for s in starts]
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(starts), 8), frameon=False)
     return figure
 
 
+def draw_histories(runs: Sequence[Run]) -> Figure:
+    """Draws a row of panels per network, one for the loss and for each metric: the median of the seeds over epochs.
+
+    What was measured once is left out, if there is anything else.
+
+    Args:
+        runs: At least one.
+    """
+    names = [name for name in metrics_of(runs) if any(_is_curve(run, name) for run in runs)] or metrics_of(runs)
+    figure, panels, networks = _panels(runs, len(names), height=2.6)
+    styles = styles_of(runs)
+    for row, network in zip(panels, networks, strict=True):
+        for axes, name in zip(row, names, strict=True):
+            for start, style in styles.items():
+                cells = [run for run in runs if (run.cell.network, run.cell.initializer) == (network, start)]
+                _draw_seeds(axes, [run.history[name] for run in cells if name in run.history], style)
+            axes.set_title(f"{network}, {name}" if network else name)
+            if name.endswith("loss"):
+                _log_if_positive(axes, runs, name)
+            finish_epochs(axes)
+    return figure
+
+
+def _is_curve(run: Run, name: str) -> bool:
+    """Whether there is more than one value, as there is not of what is validated once."""
+    return sum(value is not None for value in run.history.get(name, ())) > 1
+
+
 def plot_bytes(runs: Sequence[Run]) -> bytes:
-    """Returns the plot as the bytes of a PNG.
+    """Returns the plot of the gradient norms as the bytes of a PNG.
 
     Args:
         runs: At least one.
     """
     buffer = io.BytesIO()
-    draw_plot(runs).savefig(buffer, format="png", dpi=130)
+    draw_plot(runs).savefig(buffer, format="png")
     return buffer.getvalue()
+
+
+def finish_epochs(axes: Axes) -> None:
+    """Makes the horizontal axis one of epochs."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlabel("epoch")
+    _lighten(axes)
+
+
+def _panels(runs: Sequence[Run], columns: int, height: float = 4.1, **options: Any) -> tuple[Figure, Any, list[str]]:
+    """A row for each network, and a legend of all initializers above."""
+    networks = list(dict.fromkeys(run.cell.network for run in runs))
+    figure = Figure(figsize=(max(11.0, 3.0 * columns), 0.9 + height * len(networks)), layout="constrained", dpi=DPI)
+    panels = figure.subplots(len(networks), columns, squeeze=False, sharex=True, **options)
+    handles = [Line2D([], [], markersize=6, label=name, **style) for name, style in styles_of(runs).items()]
+    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 8), frameon=False)
+    return figure, panels, networks
 
 
 def _limits(runs: Sequence[Run]) -> tuple[float, float]:
     """The exponents of 10 between which every positive, finite norm of the plot lies."""
-    shown = np.concatenate([np.ma.compressed(run.trace.norms[step]) for run in runs for _, step in MOMENTS])
+    shown = np.concatenate([[], *(np.ma.compressed(run.trace.norms[step]) for run in runs for _, step in MOMENTS)])
     shown = shown[np.isfinite(shown) & (shown > 0)]
     if shown.size == 0:
         return -1.0, 1.0
@@ -72,17 +125,38 @@ def _limits(runs: Sequence[Run]) -> tuple[float, float]:
     return float(low - room), float(high + room)
 
 
-def _draw_profile(axes: Axes, run: Run, step: int, low: float, high: float) -> None:
+def _draw_profile(axes: Axes, norms: np.ma.MaskedArray, style: Style, low: float, high: float) -> None:
     """Draws one line; zeros go to the bottom edge, what is not finite to the top, no gradient leaves a gap."""
-    norms: Any = np.ma.filled(np.ma.asarray(run.trace.norms[step], dtype="float64"), np.nan)
-    masked = np.ma.getmaskarray(run.trace.norms[step])
-    heights = np.full(norms.shape, np.nan)
-    positive = np.isfinite(norms) & (norms > 0)
-    heights[positive] = np.log10(norms[positive])
-    edges = np.where(norms == 0, low, np.where(np.isfinite(norms) | masked, np.nan, high))
-    colour, marker = STYLES[run.start]
-    for values in (heights, edges):  # two lines, for no line leads from a norm to 0
-        axes.plot(np.arange(1, norms.size + 1), values, color=colour, marker=marker, markersize=4.5, linewidth=1.4)
+    values: Any = np.ma.filled(np.ma.asarray(norms, dtype="float64"), np.nan)
+    masked = np.ma.getmaskarray(norms)
+    heights = np.full(values.shape, np.nan)
+    positive = np.isfinite(values) & (values > 0)
+    heights[positive] = np.log10(values[positive])
+    edges = np.where(values == 0, low, np.where(np.isfinite(values) | masked, np.nan, high))
+    for line in (heights, edges):  # two lines, for no line leads from a norm to 0
+        axes.plot(np.arange(1, values.size + 1), line, markersize=4.5, linewidth=1.4, **style)
+
+
+def _draw_seeds(axes: Axes, histories: Sequence[Sequence[float | None]], style: Style) -> None:
+    """Draws the median over seeds, and the range about it; runs that were stopped early count as long as they went."""
+    if not histories:
+        return
+    longest = max(map(len, histories))
+    table = np.full((len(histories), longest), np.nan)
+    for row, history in zip(table, histories, strict=True):
+        row[: len(history)] = history
+    shown, epochs = np.ma.masked_invalid(table), np.arange(1, longest + 1)
+    median = np.ma.median(shown, axis=0)  # type: ignore[no-untyped-call]
+    axes.plot(epochs, median, markersize=4, linewidth=1.4, **style)
+    if len(table) > 1:
+        axes.fill_between(epochs, shown.min(axis=0), shown.max(axis=0), color=style["color"], alpha=0.15, linewidth=0)
+
+
+def _log_if_positive(axes: Axes, runs: Sequence[Run], name: str) -> None:
+    values = np.array([value for run in runs for value in run.history.get(name, ())], np.float64)
+    values = values[np.isfinite(values)]
+    if values.size and values.min() > 0:
+        axes.set_yscale("log")
 
 
 def _finish(axes: Axes, low: float, high: float) -> None:
@@ -92,6 +166,10 @@ def _finish(axes: Axes, low: float, high: float) -> None:
     axes.set_yticks([low, *exponents, high], ["0", *(f"$10^{{{e}}}$" for e in exponents), "not finite"])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(low - 0.03 * (high - low), high + 0.03 * (high - low))
+    _lighten(axes)
+
+
+def _lighten(axes: Axes) -> None:
     axes.grid(color="#dddddd", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -1,39 +1,59 @@
 """The report: one HTML page that needs nothing beside it."""
 
-import base64
 import platform
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jinja2
 import keras
+import numpy as np
 
-from keras_inits.comparison.run import BATCH_SIZE, LEARNING_RATE, Run, Settings
-from keras_inits.comparison.table import cells
+import keras_inits
+from keras_inits.comparison.panels import Picture, picture, pictures_of
+from keras_inits.comparison.plot import draw_histories, draw_plot
+from keras_inits.comparison.run import Run
+from keras_inits.comparison.table import NORMS, Row, metrics_of, number, rows_of, spread
 from keras_inits.comparison.verdict import MEANINGS
 
+if TYPE_CHECKING:
+    from keras_inits.comparison.comparison import Comparison
 
-@dataclass(frozen=True)
-class Comparison:
-    """What the page tells of: the runs, what they share, and the command that repeats them."""
-
-    runs: Sequence[Run]
-    planned: int
-    settings: Settings
-    command: str
+MOST_BYTES = 2_400_000
+"""Of the parts about single runs: with the rest the page stays below 3 MB."""
 
 
-def render_report(comparison: Comparison, plot: bytes) -> str:
-    """Returns the page as HTML, with the plot embedded.
+class Part(NamedTuple):
+    """What the page shows of one run."""
+
+    run: Run
+    pictures: list[Picture]
+
+    @property
+    def size(self) -> int:
+        """How many bytes of the page that takes, about."""
+        texts = [text for finding in self.run.findings for text in finding]
+        return sum(map(len, texts)) + sum(len(one.address) for one in self.pictures)
+
+
+def render_report(comparison: "Comparison") -> str:
+    """Returns the page as HTML.
 
     Args:
         comparison: With at least one run.
-        plot: A PNG.
+
+    Raises:
+        ValueError: If it has none.
     """
+    runs = comparison.runs
+    if not runs:
+        raise ValueError(
+            "A report received a comparison without a finished run. It expects at least one. Call compare() again with "
+            "the same output: it goes on where it was interrupted."
+        )
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("keras_inits.comparison", "."),
         autoescape=True,
@@ -41,27 +61,57 @@ def render_report(comparison: Comparison, plot: bytes) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    metrics = metrics_of(runs)
     return environment.get_template("report.html.jinja").render(
         comparison=comparison,
-        settings=comparison.settings,
-        laws=dict.fromkeys((run.start, run.law) for run in comparison.runs),
+        laws=dict.fromkeys((run.cell.initializer, run.law) for run in runs),
         groups={
-            activation: [cells(run) for run in runs]
-            for activation, runs in groupby(comparison.runs, key=lambda run: run.activation)
+            network: [(row, _cells(row, metrics)) for row in rows]
+            for network, rows in groupby(rows_of(runs), key=lambda row: row.network)
         },
-        counts=Counter(run.verdict for run in comparison.runs),
+        metrics=metrics,
+        norms=list(NORMS),
+        seeds=len({run.cell.seed for run in runs}),
+        counts=Counter(run.verdict for run in runs),
         meanings=MEANINGS,
-        learning_rate=LEARNING_RATE,
-        batch_size=BATCH_SIZE,
-        plot=base64.b64encode(plot).decode(),
+        profiles=picture(draw_plot(runs)),
+        histories=picture(draw_histories(runs)) if metrics else None,
+        parts=_parts(runs),
         versions=_versions(),
         date=datetime.now(UTC).strftime("%d %B %Y"),
     )
 
 
+def _cells(row: Row, metrics: Sequence[str]) -> list[tuple[str, str]]:
+    """The numbers of a row, each as text and as what it is sorted by."""
+    values = {name: row.metric(name) for name in metrics}
+    cells = [(spread(name, part), _key(np.median(part)) if part else "") for name, part in values.items()]
+    return cells + [(number(norm), _key(norm)) for norm in row.norms()]
+
+
+def _key(value: Any) -> str:
+    """A number as JavaScript reads it; what is none is empty, and stands last."""
+    if value is np.ma.masked or np.isnan(value):
+        return ""
+    return str(float(value)).replace("inf", "Infinity")
+
+
+def _parts(runs: Sequence[Run]) -> list[Part]:
+    """The runs that the page has room for, the first seed of each start before the others."""
+    seeds = list(dict.fromkeys(run.cell.seed for run in runs))
+    parts: dict[int, Part] = {}
+    room = MOST_BYTES
+    for run in sorted(runs, key=lambda run: seeds.index(run.cell.seed)):
+        part = Part(run, list(pictures_of(run)))
+        room -= part.size
+        if room < 0:
+            break
+        parts[id(run)] = part
+    return [parts[id(run)] for run in runs if id(run) in parts]
+
+
 def _versions() -> str:
     """The versions that the numbers depend on, the backend's among them."""
-    packages = ("keras", keras.backend.backend(), "numpy", "scikit-learn")
-    return ", ".join(
-        [f"Python {platform.python_version()}", *(f"{name} {metadata.version(name)}" for name in packages)]
-    )
+    packages = ("keras", keras.backend.backend(), "numpy")
+    texts = [f"keras_inits {keras_inits.__version__}", *(f"{name} {metadata.version(name)}" for name in packages)]
+    return ", ".join([f"Python {platform.python_version()}", *texts])

@@ -1,103 +1,101 @@
-"""One run: the network from one starting point, trained with the gradient norms recorded."""
+"""One run: a model from its starting point, diagnosed, and trained with the gradient norms recorded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 
-from keras_inits.comparison.digits import Digits
-from keras_inits.comparison.network import build_network
-from keras_inits.comparison.starts import STARTS, law_of
+from keras_inits.comparison.plan import Cell, Plan
 from keras_inits.comparison.verdict import verdict
+from keras_inits.diagnosis import Diagnosis, diagnose
+from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.recording import GradientNormLogger, GradientTrace
 
-LEARNING_RATE = 0.001
-BATCH_SIZE = 64
 
+class FindingText(NamedTuple):
+    """What the diagnosis of a start found, in words."""
 
-@dataclass(frozen=True)
-class Settings:
-    """What all runs of one comparison share."""
-
-    epochs: int = 12
-    seed: int = 0
-    depth: int = 20
-    width: int = 64
+    kind: str
+    evidence: str
+    remedy: str
 
 
 @dataclass(frozen=True)
 class Run:
     """What one run left behind."""
 
-    start: str
+    cell: Cell
     law: str
-    activation: str
-    train_accuracy: float
-    test_accuracy: float
+    """The initializer as it prints itself."""
+    history: Mapping[str, tuple[float | None, ...]]
+    """The loss and each metric after each epoch; None after one that was not validated."""
+    layers: tuple[LayerNumbers, ...]
+    """What one batch showed of each layer before training."""
+    findings: tuple[FindingText, ...]
+    """Of the same batch."""
     trace: GradientTrace
+    """The gradient norms of training."""
 
-    @property
-    def name(self) -> str:
-        """The run's name in file names and legends."""
-        return f"{self.activation}-{self.start}"
+    @cached_property
+    def last(self) -> dict[str, float]:
+        """The last loss and metrics."""
+        known = {name: [value for value in values if value is not None] for name, values in self.history.items()}
+        return {name: values[-1] for name, values in known.items() if values}
 
-    @property
+    @cached_property
     def verdict(self) -> str:
         """One word for the recorded gradient norms."""
-        return verdict(self.trace)
+        return verdict(self.trace) if len(self.trace) else "not recorded"
 
 
-def train(
-    start: str,
-    activation: str,
-    digits: Digits,
-    settings: Settings,
-    on_epoch_end: Callable[[], None] = lambda: None,
-) -> Run:
-    """Trains the network from one starting point.
+def train(model: keras.Model, plan: Plan, cell: Cell, on_epoch_end: Callable[[], None] = lambda: None) -> Run:
+    """Diagnoses and trains a model.
 
-    The batches come in one order, the same for every run, and the kernels' seeds follow from the seed: a run repeats.
+    Examples come in one order for each seed, the same for every initializer.
 
     Args:
-        start: A name of `STARTS`.
-        activation: Of the hidden layers, by its Keras name.
-        digits: What it is trained and tested on.
-        settings: What all runs share.
+        model: As `plan.start` made it.
+        plan: On what, and for how long.
+        cell: Which run it is.
         on_epoch_end: Called after each epoch.
-
-    Example:
-        >>> from keras_inits.comparison.digits import load_digits
-        >>> train("zeros", "tanh", load_digits(seed=0), Settings(epochs=1, depth=3)).verdict
-        'zero'
     """
-    keras.utils.set_random_seed(settings.seed)
-    seeds = np.random.SeedSequence(settings.seed).generate_state(settings.depth + 1)
-    model = build_network(activation, settings.width, [STARTS[start](int(seed)) for seed in seeds])
-    model.compile(keras.optimizers.Adam(LEARNING_RATE), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    model.optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
+    x, y = plan.batch
+    diagnosis = diagnose(model, x, y if model.loss is not None else None)
+    optimizer = model.optimizer
+    if optimizer is not None and not optimizer.built:
+        optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
     logger = GradientNormLogger()
-    model.fit(
-        digits.train_images,
-        digits.train_labels,
-        batch_size=BATCH_SIZE,
-        epochs=settings.epochs,
-        shuffle=False,
-        verbose=0,
-        callbacks=[logger, keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch_end())],
-    )
+    keras.utils.set_random_seed(cell.seed)
+    more = dict(plan.fit)
+    callbacks = [logger, *(more.pop("callbacks", None) or [])]
+    epochs: list[dict[str, float]] = []
+
+    def after_epoch(epoch: int, logs: dict[str, Any]) -> None:
+        epochs.append({name: float(value) for name, value in logs.items() if name != "grad_norm"})
+        on_epoch_end()
+
+    callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=after_epoch))
+    model.fit(*plan.data, epochs=plan.epochs, callbacks=callbacks, **{"verbose": 0, **more})
+    names = dict.fromkeys(name for logs in epochs for name in logs)
     return Run(
-        start,
-        law_of(start),
-        activation,
-        _accuracy(model, digits.train_images, digits.train_labels),
-        _accuracy(model, digits.test_images, digits.test_labels),
+        cell,
+        law_of(plan.initializers[cell.initializer]),
+        {name: tuple(logs.get(name) for logs in epochs) for name in names},
+        tuple(row._replace(kernels=(), weights=()) for row in diagnosis.layers),
+        _in_words(diagnosis),
         logger.trace,
     )
 
 
-def _accuracy(model: keras.Model, images: Any, labels: Any) -> float:
-    """The share of images whose largest output is that of their label; NaN outputs count as class 0."""
-    outputs = keras.ops.convert_to_numpy(model(images))
-    return float(np.mean(np.argmax(outputs, axis=-1) == labels))
+def law_of(initializer: object) -> str:
+    """Returns an initializer as it prints itself."""
+    text = str(initializer)
+    if not text.startswith("<"):
+        return text
+    return f"{getattr(initializer, '__name__', type(initializer).__name__)}()"  # Keras's own print an address
+
+
+def _in_words(diagnosis: Diagnosis) -> tuple[FindingText, ...]:
+    return tuple(FindingText(finding.kind, finding.evidence, str(finding.remedy)) for finding in diagnosis.findings)

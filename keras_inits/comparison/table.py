@@ -1,40 +1,76 @@
-"""The table: one row per run, for the terminal and for the report."""
+"""The table: a row for each starting point, over its seeds, for the terminal and for the report."""
 
+import io
+import itertools
+from collections import Counter
 from collections.abc import Sequence
-from itertools import groupby
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from rich import box
+from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from keras_inits.comparison.run import Run
 from keras_inits.recording.health import EXPLODING, HEALTHY, NON_FINITE, VANISHING, ZERO
 
-HEADERS = (
-    "start",
-    "training",
-    "test",
-    "first\nlayer,\nfirst\nstep",
-    "last\nlayer,\nfirst\nstep",
-    "first\nlayer,\nlast\nstep",
-    "last\nlayer,\nlast\nstep",
-    "verdict",
-)
-TITLE = "Final accuracy, and gradient norm of the first and last layer"
+WIDTH = 100
+MOST_METRICS = 2
+NORMS = ("first layer, first step", "last layer, first step", "first layer, last step", "last layer, last step")
 STYLES = {HEALTHY: "green", VANISHING: "yellow", EXPLODING: "red", ZERO: "yellow", NON_FINITE: "red"}
 
 
-def cells(run: Run) -> list[str]:
-    """Returns the row of a run as text, in the order of `HEADERS`."""
-    norms = np.ma.asarray(run.trace.norms)
-    return [
-        run.start,
-        f"{run.train_accuracy:.1%}",
-        f"{run.test_accuracy:.1%}",
-        *(number(norms[step, layer]) for step in (0, -1) for layer in (0, -1)),
-        run.verdict,
-    ]
+@dataclass(frozen=True)
+class Row:
+    """The runs of one network and one initializer, one for each seed."""
+
+    network: str
+    initializer: str
+    runs: tuple[Run, ...]
+
+    @property
+    def words(self) -> Counter[str]:
+        """How many runs have which verdict."""
+        return Counter(run.verdict for run in self.runs)
+
+    @property
+    def verdict(self) -> str:
+        """The word of all runs, or how many have which."""
+        words = self.words
+        return ", ".join(words) if len(words) == 1 else ", ".join(f"{many} {word}" for word, many in words.items())
+
+    @property
+    def findings(self) -> list[str]:
+        """The kinds of findings that any of the runs has."""
+        return list(dict.fromkeys(finding.kind for run in self.runs for finding in run.findings))
+
+    def metric(self, name: str) -> list[float]:
+        """The last value of the loss or a metric, in each run that has it."""
+        return [run.last[name] for run in self.runs if name in run.last]
+
+    def norms(self) -> list[Any]:
+        """The medians of what `NORMS` names."""
+        return [_median(values) for values in zip(*(ends(run) for run in self.runs), strict=True)]
+
+
+def rows_of(runs: Sequence[Run]) -> list[Row]:
+    """Puts the seeds of each starting point together."""
+    groups = itertools.groupby(runs, key=lambda run: (run.cell.network, run.cell.initializer))
+    return [Row(*names, tuple(group)) for names, group in groups]
+
+
+def metrics_of(runs: Sequence[Run]) -> list[str]:
+    """The names of the loss and all metrics, each before its twin on the validation data."""
+    names = list(dict.fromkeys(name for run in runs for name in run.history))
+    return sorted(names, key=lambda name: (name.removeprefix("val_"), name))
+
+
+def ends(run: Run) -> list[Any]:
+    """The gradient norms of the first and last layer at the first and at the last step; masked where there is none."""
+    norms = run.trace.norms
+    return [norms[step, layer] if norms.size else np.ma.masked for step in (0, -1) for layer in (0, -1)]
 
 
 def number(norm: Any) -> str:
@@ -51,19 +87,68 @@ def number(norm: Any) -> str:
     return f"{norm:.1e}" if np.isfinite(norm) else str(float(norm))
 
 
+def spread(name: str, values: Sequence[float]) -> str:
+    """Writes the median of a metric, and behind it half the range, if there are several values.
+
+    Example:
+        >>> spread("val_accuracy", [0.875]), spread("loss", [1.0, 1.5, 3.0])
+        ('87.5%', '1.5 ± 1')
+    """
+    if not values:
+        return ""
+    middle, half = float(np.median(values)), (max(values) - min(values)) / 2
+    written = [f"{value:.1%}" if name.endswith("accuracy") else f"{value:.3g}" for value in (middle, half)]
+    return " ± ".join(written if len(values) > 1 else written[:1])
+
+
 def build_table(runs: Sequence[Run]) -> Table:
-    """Builds the table that the terminal shows, with a rule between the activations.
+    """Builds the table that the terminal shows, with a rule between the networks.
 
     Args:
         runs: In the order of their rows.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=TITLE)
-    for header in HEADERS:
-        table.add_column(header, justify="left" if header in ("start", "verdict") else "right", no_wrap=True)
-    for activation, group in groupby(runs, key=lambda run: run.activation):
+    names = metrics_of(runs)
+    shown = ([name for name in names if not name.endswith("loss")] or names)[:MOST_METRICS]
+    seeds = len({run.cell.seed for run in runs})
+    title = "Last metrics, and gradient norm of the first and last layer"
+    note = f"median of {seeds} seeds, ± half the range" if seeds > 1 else None
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=title, caption=note)
+    for header in ("start", *shown, *NORMS, "verdict"):
+        text = header.replace(" ", "\n").replace("_", "_\n").replace("accuracy", "accu-\nracy")
+        left = header in ("start", "verdict")
+        table.add_column(text, justify="left" if left else "right", no_wrap=True)
+    for network, group in itertools.groupby(rows_of(runs), key=lambda row: row.network):
         table.add_section()
-        table.add_row(f"[bold]{activation}[/]")
-        for run in group:
-            *texts, word = cells(run)
-            table.add_row(*texts, f"[{STYLES[word]}]{word}[/]")
+        if network:
+            table.add_row(f"[bold]{escape(network)}[/]")
+        for row in group:
+            metrics = [spread(name, row.metric(name)) for name in shown]
+            word = f"[{STYLES.get(row.verdict, 'default')}]{row.verdict}[/]"
+            table.add_row(escape(row.initializer), *metrics, *map(number, row.norms()), word)
     return table
+
+
+def text_of(runs: Sequence[Run]) -> str:
+    """The table as plain text."""
+    if not runs:
+        return "Comparison: no run is finished"
+    text = io.StringIO()
+    Console(file=text, width=WIDTH, color_system=None, highlight=False, emoji=False).print(build_table(runs))
+    return "\n".join(line.rstrip() for line in text.getvalue().split("\n")).strip("\n")
+
+
+def flat(run: Run) -> dict[str, Any]:
+    """What a run left, by the names of a data frame's columns."""
+    cells: dict[str, Any] = {"network": run.cell.network} if run.cell.network else {}
+    cells |= {"initializer": run.cell.initializer, "seed": run.cell.seed, "verdict": run.verdict}
+    cells["findings"] = ", ".join(finding.kind for finding in run.findings)
+    cells |= run.last
+    norms = (None if norm is np.ma.masked else float(norm) for norm in ends(run))
+    return cells | dict(zip(NORMS, norms, strict=True))
+
+
+def _median(norms: Sequence[Any]) -> Any:
+    """NaN if one is; of an even number the upper one, so one of them; masked if one is."""
+    if any(norm is np.ma.masked for norm in norms):
+        return np.ma.masked
+    return sorted(norms)[len(norms) // 2] if not np.isnan(norms).any() else np.nan

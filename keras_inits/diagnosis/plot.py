@@ -29,8 +29,8 @@ def plot_diagnosis(rows: Sequence[LayerNumbers], findings: Sequence[Finding], pa
     figure = Figure(figsize=(width, 9.5), layout="constrained")
     activations, sizes, gradients = figure.subplots(3, 1, sharex=True, height_ratios=[2, 2, 3])
     places = np.arange(len(rows))
-    _draw_activations(activations, places, rows)
-    _draw_shares(sizes, places, rows)
+    draw_activations(activations, places, rows)
+    draw_shares(sizes, places, rows)
     _draw_gradients(gradients, places, rows)
     kinds = ", ".join(finding.kind for finding in findings) or "no findings"
     activations.set_title(f"{len(rows)} layers: {kinds}")
@@ -43,7 +43,8 @@ def plot_diagnosis(rows: Sequence[LayerNumbers], findings: Sequence[Finding], pa
     figure.savefig(path, dpi=120)
 
 
-def _draw_activations(axes: Any, places: np.ndarray, rows: Sequence[LayerNumbers]) -> None:
+def draw_activations(axes: Any, places: np.ndarray, rows: Sequence[LayerNumbers]) -> None:
+    """Draws the mean of each layer's outputs, and one deviation about it."""
     means = np.array([row.outputs.mean for row in rows])
     stddevs = np.array([row.outputs.stddev for row in rows])
     axes.fill_between(places, means - stddevs, means + stddevs, color=BLUE, alpha=0.25, linewidth=0)
@@ -53,7 +54,8 @@ def _draw_activations(axes: Any, places: np.ndarray, rows: Sequence[LayerNumbers
     axes.set_ylabel("outputs")
 
 
-def _draw_shares(axes: Any, places: np.ndarray, rows: Sequence[LayerNumbers]) -> None:
+def draw_shares(axes: Any, places: np.ndarray, rows: Sequence[LayerNumbers]) -> None:
+    """Draws the shares of flat inputs, of dead and of equal units."""
     shares: dict[str, Series] = {
         "flat": ([row.saturated for row in rows], ORANGE, "o"),
         "dead": ([row.dead for row in rows], BLUE, "s"),

@@ -1,74 +1,112 @@
-"""What is shown of the runs: table, plot and page."""
+"""What is shown of the runs: table, plots and page."""
 
+import base64
+import dataclasses
+import io
 import re
+from collections import Counter
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
 from rich.console import Console
-from traces import PROFILES, run_of, trace_of
+from traces import PROFILES, layers_of, run_of, trace_of
 
-from keras_inits.comparison import STARTS, Settings
-from keras_inits.comparison.plot import plot_bytes
-from keras_inits.comparison.report import Comparison, render_report
-from keras_inits.comparison.run import Run
-from keras_inits.comparison.table import build_table, number
+from keras_inits.comparison import STARTS, Comparison, Run, report
+from keras_inits.comparison.panels import Picture, picture, pictures_of
+from keras_inits.comparison.plan import Cell
+from keras_inits.comparison.plot import draw_histories, plot_bytes
+from keras_inits.comparison.report import render_report
+from keras_inits.comparison.table import build_table, number, spread
+from keras_inits.recording import GradientTrace
 
-RUNS = [
-    run_of(word, start=start, activation=activation)
-    for activation in ("tanh", "relu")
-    for word, start in zip(PROFILES, STARTS, strict=False)
+RUNS = [run_of(word, start) for word, start in zip(PROFILES, STARTS, strict=False)] + [
+    run_of("healthy", activation="relu")
 ]
 COMMAND = "keras-inits compare --seed 0"
 
 
-def page(runs=RUNS, planned=10) -> str:
-    return render_report(Comparison(runs, planned, Settings(), COMMAND), plot_bytes(runs))
+def page(runs=RUNS, planned=6) -> str:
+    return render_report(Comparison(tuple(runs), planned, {"Data": "1,797 scanned digits"}, COMMAND))
 
 
-class Loads(HTMLParser):
-    """Collects every address that a browser would fetch or follow."""
+@pytest.fixture(scope="module")
+def text():
+    return page()
+
+
+class Elements(HTMLParser):
+    """Collects every address that a browser would fetch or follow, what is open, and all ids."""
+
+    EMPTY = ("meta", "link", "img", "br")
 
     def __init__(self, text: str):
         super().__init__()
         self.addresses: list[str] = []
         self.tags: list[str] = []
+        self.open: list[str] = []
+        self.ids: Counter[str] = Counter()
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
+        self.open += [tag] if tag not in self.EMPTY else []
         self.addresses += [value for name, value in attributes if name in ("src", "href", "srcset", "action", "data")]
+        self.ids.update(value for name, value in attributes if name == "id")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
 
 
-def test_the_page_needs_nothing_beside_it():
-    text = page()
-    loads = Loads(text)
-    assert [address[:22] for address in loads.addresses] == ["data:image/png;base64,"]
-    assert not {"script", "link", "iframe"} & set(loads.tags)
+def test_the_page_needs_nothing_beside_it(text):
+    elements = Elements(text)
+    assert {address[:10] for address in elements.addresses} == {"data:,", "data:image"}
+    assert elements.tags.count("img") == 2 + 4 * len(RUNS)
+    assert not {"iframe", "object", "embed"} & set(elements.tags)
     assert "@import" not in text
     assert not re.search(r"url\(|https?:", text)
+    assert "default-src 'none'" in text
+
+
+def test_the_page_is_well_formed(text):
+    elements = Elements(text)
+    assert elements.open == []
+    assert not elements.ids or max(elements.ids.values()) == 1
 
 
 def test_the_page_escapes():
-    text = page([run_of("healthy", start="he", law="<script>alert('&')</script>")])
-    assert "<script" not in text
+    text = page([run_of("healthy", start="<b>", law="<script>alert('&')</script>")])
+    assert text.count("<script") == 1
+    assert "<b>" not in text
     assert "&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;" in text
+    assert "is zero &lt;on the whole batch&gt;" in text
 
 
-def test_the_page_says_what_it_must():
-    text = page()
-    for part in (
-        *PROFILES,
-        COMMAND,
-        "1,797 scanned digits",
-        "20 hidden dense layers of 64 units",
-        "HeNormal()",
-        "Python 3",
-    ):
+def test_the_page_says_what_it_must(text):
+    for part in (*PROFILES, COMMAND, "1,797 scanned digits", "HeNormal()", "Python 3", "dead_layer"):
         assert part in text
-    assert text.index("tanh in the hidden layers") < text.index("relu in the hidden layers")
+    assert text.index("tanh</th>") < text.index("relu</th>")
     assert "Interrupted" not in text
-    assert "the 10 finished of 16 planned runs" in re.sub(r"\s+", " ", page(planned=16))
+    assert "the 1 finished of 16 planned runs" in re.sub(r"\s+", " ", page(RUNS[:1], planned=16))
+
+
+def test_the_page_stays_small_and_shows_the_first_seed_of_each_start_first(monkeypatch):
+    large = Picture("heatmap", "data:image/png;base64," + 100_000 * "A")
+    monkeypatch.setattr(report, "pictures_of", lambda run: [large])
+    text = page([run_of("healthy", start, seed=seed) for start in STARTS for seed in range(5)], 40)
+    assert len(text.encode()) < 3_000_000
+    assert text.count("<section>") == 23
+    assert "17 more runs are in the table only" in text
+    assert text.count(", seed 0 <span") == 8
+
+
+def test_pictures_of_many_steps_and_layers_are_small():
+    norms = np.random.default_rng(0).lognormal(size=(2000, 300))
+    trace = GradientTrace(range(2000), [f"block_{i}/a_long_name/dense" for i in range(300)], norms)
+    pictures = pictures_of(dataclasses.replace(run_of("healthy"), trace=trace, layers=layers_of(300)))
+    assert max(len(one.address) for one in pictures) < 150_000
 
 
 def test_numbers_keep_four_things_apart():
@@ -81,25 +119,70 @@ def test_numbers_keep_four_things_apart():
     ]
 
 
-def test_the_table_fits_80_columns():
-    runs = [run_of(word, start=start) for word, start in zip([*PROFILES, *PROFILES], STARTS, strict=False)]
-    console = Console(width=80)
+def test_the_spread_is_that_of_the_seeds():
+    assert spread("accuracy", [0.5, 0.75, 0.5625]) == "56.2% ± 12.5%"
+    assert spread("loss", [np.nan]) == "nan"
+    assert spread("loss", []) == ""
+    runs = [run_of("healthy", seed=0), run_of("zero", seed=1), run_of("zero", seed=2)]
+    text = page(runs, 3)
+    assert re.search(r"1 <span class=.word healthy.>healthy</span> +2 <span class=.word zero.>zero</span>", text)
+    assert "50.0% ± 0.0%" in text
+    assert "1 healthy, 2 zero" in str(Comparison(tuple(runs), 3))
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_the_table_fits_80_columns(seeds):
+    starts = list(zip([*PROFILES, *PROFILES], STARTS, strict=False))
+    runs = [run_of(word, start=start, seed=seed) for word, start in starts for seed in range(seeds)]
+    console = Console(width=80 if seeds == 1 else 100)
     with console.capture() as capture:
         console.print(build_table(runs))
     text = capture.get()
     assert "…" not in text
-    for run in runs:
-        (line,) = [line for line in text.splitlines() if line.split()[:1] == [run.start]]
-        assert line.split()[1:3] == ["50.0%", "25.0%"]
+    for run in runs[::seeds]:
+        (line,) = [line for line in text.splitlines() if line.split()[:1] == [run.cell.initializer]]
+        assert re.findall(r"\d+\.\d%", line) == (
+            ["50.0%", "25.0%"] if seeds == 1 else ["50.0%", "0.0%", "25.0%", "0.0%"]
+        )
         assert line.split()[-1] == run.verdict
 
 
-@pytest.mark.parametrize("word", PROFILES)
-def test_every_kind_of_run_can_be_drawn(word):
-    assert plot_bytes([run_of(word)]).startswith(b"\x89PNG")
+EDGES = {
+    "nothing": run_of("healthy").trace.norms[:0],
+    "zeros": np.ma.array(np.zeros((2, 6)), mask=[[True] + [False] * 5] * 2),
+    "one layer": np.ma.ones((1, 1)),
+}
 
 
-def test_nothing_but_zeros_can_be_drawn():
-    zeros = np.ma.array(np.zeros(3), mask=[True, False, False])
-    run = Run("zeros", "Zeros()", "tanh", 0.1, 0.1, trace_of(zeros))
+@pytest.mark.parametrize("norms", EDGES.values(), ids=EDGES)
+def test_every_kind_of_run_can_be_drawn(norms):
+    layers = [f"layer_{index}" for index in range(norms.shape[1])]
+    run = dataclasses.replace(run_of("zero"), trace=GradientTrace(range(len(norms)), layers, norms))
     assert plot_bytes([run]).startswith(b"\x89PNG")
+    assert len(list(pictures_of(run))) == (4 if norms.size else 2)
+    assert "not recorded" in page([run]) or norms.size
+
+
+def test_a_picture_keeps_its_colours():
+    """Its palette has those of thin lines too, which tell the starts apart."""
+    figure = draw_histories([run_of("healthy", start) for start in STARTS])
+    figure.set_dpi(120)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    drawn = np.asarray(canvas.buffer_rgba()).astype(int)[..., :3]
+    image = Image.open(io.BytesIO(base64.b64decode(picture(figure).removeprefix("data:image/png;base64,"))))
+    assert np.abs(np.asarray(image.convert("RGB")).astype(int) - drawn).max() < 32
+
+
+@pytest.mark.parametrize("word", PROFILES)
+def test_every_verdict_can_be_drawn(word):
+    assert plot_bytes([run_of(word)]).startswith(b"\x89PNG")
+    assert len(list(pictures_of(run_of(word)))) == 4
+
+
+def test_a_run_without_metrics_or_layers():
+    run = Run(Cell("", "normal[1]", 0), "Normal(1.0)", {}, (), (), trace_of(PROFILES["healthy"]))
+    text = page([run])
+    assert "normal[1] " in str(Comparison((run,), 1))
+    assert text.count("<img") == 3
+    assert "No findings." in text

@@ -4,11 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+import small
 from traces import PROFILES, run_of, trace_of
 
 from keras_inits import thresholds
-from keras_inits.comparison import STARTS, Settings, train, verdict
-from keras_inits.comparison.digits import load_digits
+from keras_inits.comparison import STARTS, compare, verdict
+from keras_inits.comparison.plan import Cell
 from keras_inits.comparison.verdict import MEANINGS
 from keras_inits.recording.health import health
 
@@ -95,16 +96,11 @@ def test_no_steps():
 @pytest.mark.parametrize("word", PROFILES)
 def test_the_name_of_the_start_changes_nothing(word):
     for start in STARTS:
-        assert dataclasses.replace(run_of(word), start=start, train_accuracy=1.0).verdict == word
+        assert dataclasses.replace(run_of(word), cell=Cell("", start, 0), history={"accuracy": (1.0,)}).verdict == word
 
 
-def test_swapped_labels_leave_the_verdict_with_the_run(monkeypatch):
+def test_swapped_labels_leave_the_verdict_with_the_run():
     """Training itself, with the labels of two initializers exchanged: what was zeros is now called he."""
-    digits, settings = load_digits(seed=0), Settings(epochs=1, depth=3, width=8)
-    straight = {start: train(start, "tanh", digits, settings) for start in ("zeros", "he")}
-    swapped = {**STARTS, "zeros": STARTS["he"], "he": STARTS["zeros"]}
-    for start in swapped:
-        monkeypatch.setitem(STARTS, start, swapped[start])
-    crossed = {start: train(start, "tanh", digits, settings) for start in ("zeros", "he")}
-    assert {start: run.verdict for start, run in straight.items()} == {"zeros": "zero", "he": "healthy"}
-    assert {start: run.verdict for start, run in crossed.items()} == {"zeros": "healthy", "he": "zero"}
+    starts = {"zeros": STARTS["he"], "he": STARTS["zeros"]}
+    crossed = compare(small.build, small.data(), starts, epochs=1)
+    assert {run.cell.initializer: run.verdict for run in crossed.runs} == {"zeros": "healthy", "he": "zero"}

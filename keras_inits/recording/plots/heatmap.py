@@ -26,22 +26,29 @@ def draw(trace: "GradientTrace") -> Figure:
     """Draws the norms of the gradients, the first layer on top."""
     if not trace.norms.size:
         return _draw_nothing(trace)
-    edges, cells, _, _, pooled = thin.columns(trace.steps, trace.norms)
-    note = f"a column is the median of {pooled:,} steps; what is not finite shows in any case"
-    figure, axes = canvas.new_figure(trace, note if pooled > 1 else "")
+    columns = thin.columns(trace.steps, trace.norms)
+    note = f"a column is the median of {columns.pooled:,} steps; what is not finite shows in any case"
+    figure, axes = canvas.new_figure(trace, note if columns.pooled > 1 else "")
+    canvas.write_names(axes.yaxis, trace.layers)
+    canvas.add_legend(axes, paint(axes, trace, columns))
+    return figure
+
+
+def paint(axes: Axes, trace: "GradientTrace", columns: thin.Columns) -> list[Patch]:
+    """Draws on axes that are there, all but the names of the layers, and returns what their legend should explain."""
     axes.patch.set(**MISSING)
+    edges, cells = columns.edges, columns.median
     rows = np.arange(len(trace.layers) + 1) - 0.5
     shown = np.ma.masked_invalid(thin.drawable(cells).T)
     scale = LogNorm(*canvas.log_limits(trace.norms))
     mesh = axes.pcolormesh(edges, rows, shown, cmap=COLOURS, norm=scale, rasterized=True)
     _draw_odd(axes, edges, rows, cells)
     axes.set_ylim(rows[-1], rows[0])
-    canvas.write_names(axes.yaxis, trace.layers)
     canvas.number_steps(axes, edges[0], edges[-1])
     canvas.mark_outcomes(axes, trace)
+    figure: Any = axes.figure
     figure.colorbar(mesh, ax=axes, aspect=30, pad=0.02, label=QUANTITIES["gradient"])
-    canvas.add_legend(axes, _explain(trace, cells))
-    return figure
+    return _explain(trace, cells)
 
 
 def _draw_nothing(trace: "GradientTrace") -> Figure:

@@ -20,10 +20,18 @@ NOTES = {SKIP: ", skipped", ACCUMULATE: ", micro-step"}
 
 def draw(trace: "GradientTrace") -> Figure:
     """Draws the norms at the first step, at the last and at evenly spaced ones between them; the first layer on top."""
+    figure, axes = canvas.new_figure(trace)
+    canvas.write_names(axes.yaxis, trace.layers)
+    paint(axes, trace)
+    canvas.add_legend(axes)
+    return figure
+
+
+def paint(axes: Axes, trace: "GradientTrace") -> None:
+    """Draws on axes that are there, all but the names of the layers and the legend."""
     different = np.unique(trace.steps)
     places = np.linspace(0, len(different) - 1, min(len(different), MOST_STEPS))
     chosen = different[places.round().astype(int)]
-    figure, axes = canvas.new_figure(trace)
     profiles = [thin.median(trace.norms[trace.steps == step]) for step in chosen]  # two optimizers leave two rows
     everything = np.ma.MaskedArray(np.ma.vstack([*profiles, np.ma.zeros((0, len(trace.layers)))]))
     axes.set_xlim(canvas.log_limits(everything, room=0.08))
@@ -35,12 +43,9 @@ def draw(trace: "GradientTrace") -> Figure:
     for name, test, marker, *_ in canvas.ODD:
         if test(everything.filled(1.0)).any():
             axes.scatter([], [], c="black", marker=marker, s=28, label=name)
-    canvas.write_names(axes.yaxis, trace.layers)
     axes.set_ylim(max(len(trace.layers), 1) - 0.5, -0.5)
     axes.set_xlabel(QUANTITIES["gradient"])
     axes.grid(alpha=0.25)
-    canvas.add_legend(axes)
-    return figure
 
 
 def _note(outcomes: np.ndarray) -> str:

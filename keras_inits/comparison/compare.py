@@ -1,0 +1,117 @@
+"""The comparison from Python: any model, any data."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import keras_inits
+from keras_inits.comparison.comparison import Comparison
+from keras_inits.comparison.plan import Build, Plan, is_dataset
+from keras_inits.comparison.session import Session
+
+MOST_NUMBERS = 8
+
+
+def compare(
+    build: Build,
+    data: Any,
+    initializers: Mapping[str, Any] | Sequence[str],
+    epochs: int = 10,
+    seeds: int | Sequence[int] = 1,
+    output: str | os.PathLike[str] | None = None,
+    **fit: Any,
+) -> Comparison:
+    """Trains the same model from each initializer, with each seed, and tells the runs apart.
+
+    Before each run, `keras.utils.set_random_seed` is called with its seed, and the initializer is copied: one without a
+    seed of its own gives new weights in each run, and examples come in the same order for every initializer.
+
+    With `output`, each finished run is kept there. Called again, after an interruption or with more initializers or
+    seeds, `compare` trains the runs that are not there. A run is there if versions, backend, epochs, seed, initial
+    weights, layers, optimizer, loss, data and arguments of `fit` are the same. Arrays count by their values; a data set
+    by its class, length and `element_spec`; a callback by its class; a model without `get_config` by its weights.
+
+    Args:
+        build: A function from an initializer to a compiled model that uses it.
+        data: What `fit` takes: `(x, y)` or `(x, y, sample_weight)`, of arrays; or a `tf.data.Dataset`, a
+            `keras.utils.PyDataset`, a torch `DataLoader`.
+        initializers: From names to initializers; or the names of initializers, as `keras_inits.get` takes them.
+        epochs: Of each run.
+        seeds: How many seeds, from 0 up; or the seeds.
+        output: A directory for the runs' files, made if it is not there; None keeps nothing.
+        **fit: More arguments of `model.fit`, such as `validation_data` or `batch_size`.
+
+    Returns:
+        The runs. It prints as a table.
+
+    Raises:
+        TypeError: If `build` returns something else than a compiled model, or `data` can be read only once.
+        ValueError: If there is no initializer or seed, or two have one name.
+
+    Example:
+        >>> import keras
+        >>> import numpy as np
+        >>> from keras_inits import compare
+        >>> def build(initializer):
+        ...     dense = [keras.layers.Dense(16, "relu", kernel_initializer=initializer) for _ in range(10)]
+        ...     model = keras.Sequential([keras.Input((8,)), *dense, keras.layers.Dense(1)])
+        ...     model.compile("adam", "mse")
+        ...     return model
+        >>> x = np.random.default_rng(0).standard_normal((256, 8))
+        >>> comparison = compare(build, (x, x[:, :1] * x[:, 1:2]), ["zeros", "he_normal"], epochs=2)
+        >>> [run.verdict for run in comparison.runs]
+        ['zero', 'healthy']
+    """
+    named = _named(initializers)
+    numbers = tuple(range(seeds)) if isinstance(seeds, int | np.integer) else tuple(int(seed) for seed in seeds)
+    if not named or not numbers or len(set(numbers)) < len(numbers):
+        raise ValueError(
+            f"compare() received initializers={initializers!r} and seeds={seeds!r}. It expects at least one "
+            "initializer, at least one seed, and each seed once. Pass for example ['he_normal', 'zeros'] and seeds=3."
+        )
+    arguments = data if isinstance(data, tuple) else (data,)
+    if any(isinstance(leaf, Iterator) for leaf in keras.tree.flatten(arguments)):
+        raise TypeError(
+            f"compare() received data={data!r}, which can be read once, and every run reads it. It expects arrays, or "
+            "a data set that begins anew. Pass arrays, a tf.data.Dataset or a keras.utils.PyDataset."
+        )
+    plan = Plan({"": build}, named, numbers, epochs, arguments, fit)
+    files = [cell.file_name for cell in plan]
+    if len(set(files)) < len(files):
+        raise ValueError(
+            f"compare() received the initializers {', '.join(map(repr, named))}, whose files would be {files}. "
+            "Expected names that differ in their letters and digits. Rename one."
+        )
+    directory = Path(output) if output is not None else None
+    if directory is not None:
+        directory.mkdir(parents=True, exist_ok=True)
+    session = Session(plan, directory)
+    session.train_all()
+    return Comparison(tuple(session.runs), len(plan), _about(plan))
+
+
+def _named(initializers: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]:
+    if not isinstance(initializers, Mapping):
+        initializers = {name: name for name in initializers}
+    return {name: keras_inits.get(initializer) for name, initializer in initializers.items()}
+
+
+def _about(plan: Plan) -> dict[str, str]:
+    """What the report says of the settings."""
+    x, y = plan.batch
+    kind = type(plan.data[0]).__name__ if is_dataset(plan.data[0]) else "arrays"
+    more = {name: value for name, value in plan.fit.items() if isinstance(value, str | int | float)}
+    seeds = ", ".join(map(str, plan.seeds[:MOST_NUMBERS])) + (", …" if len(plan.seeds) > MOST_NUMBERS else "")
+    return {
+        "Data": f"{kind}; a batch of inputs {_shapes(x)}, targets {_shapes(y)}",
+        "Training": ", ".join([f"{plan.epochs} epochs", *(f"{name}={value}" for name, value in more.items())]),
+        "Seeds": seeds,
+    }
+
+
+def _shapes(part: Any) -> str:
+    return ", ".join(str(tuple(leaf.shape)) for leaf in keras.tree.flatten(part) if hasattr(leaf, "shape")) or "none"

@@ -1,0 +1,73 @@
+"""The result: the runs, as a table and as a report."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keras_inits.comparison.run import Run
+
+if TYPE_CHECKING:
+    import pandas  # type: ignore[import-untyped,unused-ignore]
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """The finished runs of a comparison."""
+
+    runs: tuple[Run, ...]
+    """In the order of initializers and, for each, of seeds. A run has `law`, the initializer as it prints itself;
+    `history`, the loss and each metric after each epoch; `layers` and `findings`, what `diagnose` saw before training;
+    `trace`, a `GradientTrace`; and `verdict`, one word for that."""
+    planned: int
+    """How many there would be without an interruption."""
+    about: Mapping[str, str] = field(default_factory=dict)
+    """What the report says of data and settings."""
+    command: str = ""
+    """The command that repeats it, if it came from one."""
+
+    def __repr__(self) -> str:
+        """One line; `print` shows more."""
+        return f"<Comparison of {len(self.runs)} runs>"
+
+    def __str__(self) -> str:
+        """A line for each initializer, as text of at most 100 columns; over several seeds the median and the range."""
+        from keras_inits.comparison.table import text_of
+
+        return text_of(self.runs)
+
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """A pandas table with a row for each run: the verdict, the last loss and metrics, gradient norms.
+
+        Raises:
+            ImportError: If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError(
+                "Comparison.to_dataframe() found no pandas. It expects it to be installed. "
+                'Install it with: pip install "keras_inits[report]"'
+            ) from error
+        from keras_inits.comparison.table import flat
+
+        return pandas.DataFrame([flat(run) for run in self.runs])
+
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Writes a page of HTML, smaller than 3 MB, that needs no other file and no network.
+
+        Args:
+            path: Where to.
+
+        Raises:
+            ImportError: If jinja2 or matplotlib is not installed.
+        """
+        try:
+            from keras_inits.comparison.report import render_report
+        except ImportError as error:
+            raise ImportError(
+                f"Comparison.report() found no {error.name}. It expects it to be installed. "
+                'Install it with: pip install "keras_inits[report]"'
+            ) from error
+        Path(path).write_text(render_report(self), encoding="utf-8")

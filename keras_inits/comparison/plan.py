@@ -1,0 +1,142 @@
+"""The plan: what is trained, from where, on what; and the settings that tell whether a finished run is the same one."""
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+import keras_inits
+from keras_inits.layer_tree import fresh_names
+
+Build = Callable[[Any], keras.Model]
+
+MOST_EXAMPLES = 256
+"""Of the batch that a start is diagnosed on."""
+
+
+class Cell(NamedTuple):
+    """One run of a plan: names of a network and of an initializer, and a seed."""
+
+    network: str
+    initializer: str
+    seed: int
+
+    @property
+    def file_name(self) -> str:
+        """The run's name in the names of files."""
+        return re.sub(r"[^\w.+=-]+", "_", "-".join(str(part) for part in self if part != ""))
+
+    @property
+    def title(self) -> str:
+        """The run's name for people."""
+        return f"{self.network} from {self.initializer}" if self.network else self.initializer
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a comparison trains: every network from every initializer with every seed."""
+
+    builds: Mapping[str, Build]
+    """From the name of a network to the function that builds it; the name is "" if there is one."""
+    initializers: Mapping[str, Any]
+    seeds: Sequence[int]
+    epochs: int
+    data: tuple[Any, ...]
+    """The first arguments of `fit`."""
+    fit: Mapping[str, Any] = field(default_factory=dict)
+    """The others."""
+
+    def __iter__(self) -> Iterator[Cell]:
+        """Goes over the runs in their order."""
+        return itertools.starmap(Cell, itertools.product(self.builds, self.initializers, self.seeds))
+
+    def __len__(self) -> int:
+        """How many runs there are."""
+        return len(self.builds) * len(self.initializers) * len(self.seeds)
+
+    @cached_property
+    def batch(self) -> tuple[Any, Any]:
+        """Some examples to look at a start with, and their targets, if there are any."""
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(self.data)
+        if is_dataset(x):
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(next(iter(x)))
+        some = keras.tree.map_structure(lambda leaf: leaf if leaf is None else leaf[:MOST_EXAMPLES], {"x": x, "y": y})
+        return some["x"], some["y"]
+
+    def start(self, cell: Cell) -> keras.Model:
+        """Builds the model of a run, with its first weights.
+
+        Raises:
+            TypeError: If `build` returns something else than a compiled model.
+        """
+        keras.utils.set_random_seed(cell.seed)
+        with fresh_names():
+            model = self.builds[cell.network](_unused(self.initializers[cell.initializer]))
+            if not isinstance(model, keras.Model) or not model.compiled:
+                raise TypeError(
+                    f"compare() calls build(initializer) for each run. Received from it: {model!r}. Expected a "
+                    "compiled keras.Model. Call model.compile(...) in build, and return the model."
+                )
+            if not model.built:
+                model(self.batch[0])
+        return model
+
+    def settings(self, cell: Cell, model: keras.Model) -> dict[str, str]:
+        """All that a run depends on, as texts; two runs of the same settings are the same."""
+        return {
+            "versions": f"{keras.backend.backend()}, Keras {keras.__version__}, keras_inits {keras_inits.__version__}",
+            "seed": str(cell.seed),
+            "epochs": str(self.epochs),
+            "model": digest(_config(model)),
+            "weights": digest(*(keras.ops.convert_to_numpy(weight) for weight in model.weights)),
+            "data": self._data_digest,
+        }
+
+    @cached_property
+    def _data_digest(self) -> str:
+        return digest(*keras.tree.flatten([self.data, *sorted(self.fit.items())]))
+
+
+def is_dataset(x: Any) -> bool:
+    """Whether this yields batches, as `tf.data.Dataset`, `PyDataset` and `DataLoader` do, and is no array."""
+    leaf = keras.tree.flatten(x)[:1]
+    return bool(leaf) and leaf[0] is x and not hasattr(x, "dtype") and not hasattr(x, "to_numpy")
+
+
+def digest(*leaves: Any) -> str:
+    """Tells values apart: arrays by their bytes, data sets by what they say of themselves, objects by their class."""
+    total = hashlib.sha256()
+    for leaf in leaves:
+        total.update(_bytes(leaf) + b"\0")
+    return total.hexdigest()
+
+
+def _bytes(leaf: Any) -> bytes:
+    if leaf is None or isinstance(leaf, str | int | float):
+        return repr(leaf).encode()
+    if hasattr(leaf, "dtype") or hasattr(leaf, "to_numpy"):
+        array = np.ascontiguousarray(keras.ops.convert_to_numpy(leaf))
+        return f"{array.dtype} {array.shape}".encode() + array.tobytes()
+    length = len(leaf) if hasattr(leaf, "__len__") else None
+    return f"{type(leaf).__qualname__} {length} {getattr(leaf, 'element_spec', '')}".encode()
+
+
+def _unused(initializer: Any) -> Any:
+    """A copy that has given no values yet: what has no seed gets another one in each run."""
+    return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
+
+
+def _config(model: keras.Model) -> str:
+    """The layers, the optimizer and the loss, as far as the model tells."""
+    try:
+        text = model.to_json()
+    except (NotImplementedError, TypeError, ValueError):  # of a subclassed model
+        text = json.dumps([type(model).__qualname__, [weight.path for weight in model.weights]])
+    return re.sub(r'"shared_object_id": \d+', "", text)

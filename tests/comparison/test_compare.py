@@ -1,0 +1,238 @@
+"""`compare` from Python: data of every kind, seeds, what is run again and what is not, and what it returns."""
+
+import dataclasses
+import functools
+import weakref
+
+import keras
+import numpy as np
+import pytest
+import small
+from support import BACKENDS
+from traces import run_of
+
+import keras_inits
+from keras_inits import compare
+from keras_inits.comparison import Comparison, kept, session
+from keras_inits.comparison.plan import Cell, Plan
+
+TWO = {"zeros": keras_inits.Zeros(), "he": keras_inits.HeNormal()}
+
+
+@pytest.fixture
+def fits(monkeypatch):
+    """The models that are trained. If it begins with None, Ctrl-C comes in the second training."""
+    trained, fit = [], keras.Sequential.fit
+
+    def counted(self, *arguments, **options):
+        if len(trained) == 2 and trained[0] is None:
+            raise KeyboardInterrupt
+        trained.append(self)
+        return fit(self, *arguments, **options)
+
+    monkeypatch.setattr(keras.Sequential, "fit", counted)
+    return trained
+
+
+def test_the_result_is_a_table(tmp_path):
+    test = small.data(seed=1)
+    comparison = compare(small.build, small.data(), TWO, epochs=2, seeds=2, validation_data=test)
+    table = comparison.to_dataframe()
+    assert table[["initializer", "seed", "verdict"]].to_numpy().tolist() == [
+        ["zeros", 0, "zero"],
+        ["zeros", 1, "zero"],
+        ["he", 0, "healthy"],
+        ["he", 1, "healthy"],
+    ]
+    assert table["findings"].tolist()[::2] == ["symmetric_units", ""]
+    run = comparison.runs[3]
+    assert table["val_accuracy"][3] == run.history["val_accuracy"][1]
+    assert table["first layer, last step"][3] == run.trace.norms[-1, 0]
+    assert [len(values) for values in run.history.values()] == [2, 2, 2, 2]
+    lines = str(comparison).split("\n")
+    assert max(map(len, lines)) <= 100
+    assert any(line.split()[0] == "he" and line.count("±") == 2 for line in lines if line.strip())
+    comparison.report(tmp_path / "report.html")
+    assert "medians over 2 seeds" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert repr(comparison) == "<Comparison of 4 runs>"
+
+
+KINDS = ["PyDataset", *(["tf.data"] if "tensorflow" in BACKENDS else [])]
+if keras.backend.backend() == "torch":
+    KINDS.append("DataLoader")
+
+
+def dataset(kind):
+    if kind == "tf.data":
+        import tensorflow as tf
+
+        return tf.data.Dataset.from_tensor_slices(small.data()).batch(16)
+    if kind == "DataLoader":
+        import torch
+
+        return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*map(torch.tensor, small.data())), 16)
+    return small.Batches()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_data_set_gives_what_its_arrays_give(kind):
+    starts = {"he": keras_inits.HeNormal()}
+    (run,) = compare(small.build, dataset(kind), starts, epochs=1, shuffle=False).runs
+    (same,) = compare(small.build, small.data(), starts, epochs=1, batch_size=16, shuffle=False).runs
+    np.testing.assert_allclose(run.trace.norms, same.trace.norms, rtol=1e-5)
+    assert len(run.layers) == 4
+
+
+def test_every_seed_draws_other_weights_in_every_layer():
+    """Keras's own initializers repeat themselves; a copy for each run is drawn anew."""
+    plan = Plan({"": small.build}, {"he": keras.initializers.HeNormal()}, (0, 1), 1, small.data())
+    zero, one = (plan.start(cell) for cell in plan)
+    again = plan.start(next(iter(plan)))
+    np.testing.assert_array_equal(zero.get_weights()[0], again.get_weights()[0])
+    assert (zero.get_weights()[0] != one.get_weights()[0]).any()
+
+
+def test_layers_have_the_same_names_in_every_run_and_names_go_on_as_before():
+    first = keras.layers.Dense(1).name
+    comparison = compare(small.build, small.data(), TWO, epochs=1)
+    names = {run.trace.layers for run in comparison.runs}
+    assert names == {("dense", "dense_1", "dense_2", "dense_3")}
+    number = int(first.removeprefix("dense").strip("_") or 0)
+    assert keras.layers.Dense(1).name == f"dense_{number + 1}"
+
+
+def test_one_large_model_at_a_time_is_in_memory(monkeypatch):
+    monkeypatch.setattr(session, "LARGE", 0)
+    models = []
+
+    def build(initializer):
+        assert [model for model in models if model() is not None] == []
+        model = small.build(initializer)
+        models.append(weakref.ref(model))
+        return model
+
+    compare(build, small.data(), TWO, epochs=1)
+    assert len(models) == 2
+
+
+def test_an_interrupted_comparison_goes_on(tmp_path, fits):
+    again = functools.partial(compare, small.build, small.data(), TWO, epochs=1, output=tmp_path / "runs")
+    fits.append(None)
+    with pytest.raises(KeyboardInterrupt):
+        again()
+    fits.clear()
+    resumed = again()
+    assert len(fits) == 1
+    fits.clear()
+    kept_runs = again().runs
+    assert fits == []
+    (whole,) = compare(small.build, small.data(), {"he": TWO["he"]}, epochs=1).runs
+    np.testing.assert_allclose(resumed.runs[1].trace.norms, whole.trace.norms, rtol=1e-5)
+    for run, same in zip(resumed.runs, kept_runs, strict=True):
+        np.testing.assert_array_equal(run.trace.norms, same.trace.norms)
+        assert dataclasses.replace(run, trace=None) == dataclasses.replace(same, trace=None)
+
+
+def test_files_that_are_damaged_are_no_run(tmp_path):
+    run, settings = run_of("healthy"), {"seed": "0"}
+    kept.keep(run, settings, tmp_path)
+    name = run.cell.file_name
+    assert kept.load(run.cell, settings, tmp_path).findings == run.findings
+    assert kept.load(run.cell, {"seed": "1"}, tmp_path) is None
+    (tmp_path / f"{name}.csv").unlink()
+    assert kept.load(run.cell, settings, tmp_path) is None
+    kept.keep(run, settings, tmp_path)
+    for text in ("", "{}", "[]", '{"settings": {"seed": "0"'):
+        (tmp_path / f"{name}.json").write_text(text)
+        assert kept.load(run.cell, settings, tmp_path) is None
+
+
+SETTINGS = {
+    "epochs": {"epochs": 2},
+    "seed": {"seeds": (1,)},
+    "weights": {"initializers": {"he": keras_inits.HeUniform()}},
+    "layers": {"builds": {"": functools.partial(small.build, activation="relu")}},
+    "optimizer": {"builds": {"": functools.partial(small.build, learning_rate=0.1)}},
+    "values": {"data": small.data(seed=1)},
+    "labels": {"data": (small.data()[0], small.data()[1][::-1])},
+    "kind": {"data": (small.Batches(),)},
+    "fit": {"fit": {"batch_size": 8}},
+    "validation": {"fit": {"batch_size": 16, "validation_data": small.data()}},
+}
+
+
+@pytest.mark.parametrize("changes", [{}, *SETTINGS.values()], ids=["nothing", *SETTINGS])
+def test_a_run_is_the_same_if_and_only_if_its_settings_are(changes):
+    plan = Plan({"": small.build}, {"he": keras_inits.HeNormal()}, (0,), 1, small.data(), {"batch_size": 16})
+    (before, after) = (
+        plan.settings(cell, plan.start(cell)) for plan in (plan, dataclasses.replace(plan, **changes)) for cell in plan
+    )
+    assert (before == after) == (changes == {})
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class OwnStep(keras.Model):
+    """Built by its first batch, without a config, and with a loss of its own."""
+
+    def __init__(self, initializer):
+        super().__init__()
+        self.dense = keras.layers.Dense(3, kernel_initializer=initializer)
+
+    def call(self, x):
+        return self.dense(x)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return keras.ops.mean(keras.ops.square(y_pred))
+
+    def get_config(self):
+        raise NotImplementedError
+
+
+def test_a_subclassed_model_without_a_config_or_targets(tmp_path):
+    def build(initializer):
+        model = OwnStep(initializer)
+        model.compile("sgd")
+        return model
+
+    comparison = compare(build, small.data()[0], ["he_normal"], epochs=1, output=tmp_path)
+    assert [len(row) for row in (comparison.runs, comparison.runs[0].layers)] == [1, 1]
+    assert comparison.to_dataframe().columns[:5].tolist() == ["initializer", "seed", "verdict", "findings", "loss"]
+    assert (tmp_path / "he_normal-0.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        (
+            {"build": lambda initializer: None},
+            TypeError,
+            r"Received from it: None. Expected a compiled keras.Model. Call",
+        ),
+        ({"build": lambda initializer: keras.Sequential([keras.layers.Dense(1)])}, TypeError, "Expected a compiled"),
+        ({"data": iter([small.data()])}, TypeError, r"read once, .* It expects arrays, .* Pass arrays, a tf.data"),
+        ({"initializers": {}}, ValueError, r"initializers=\{\} and seeds=1. It expects at least one initializer, at"),
+        ({"seeds": 0}, ValueError, "seeds=0. It expects at least one initializer, at least one seed"),
+        ({"seeds": [3, 3]}, ValueError, r"seeds=\[3, 3\]. It expects .* each seed once. Pass for example"),
+        ({"initializers": ["he_normol"]}, ValueError, "he_normol"),
+        (
+            {"initializers": {"a b": "zeros", "a/b": "ones"}},
+            ValueError,
+            r"'a_b-0', 'a_b-0'\]. Expected names that differ .* Rename one",
+        ),
+    ],
+)
+def test_a_wrong_argument_is_named(changes, error, message):
+    arguments = {"build": small.build, "data": small.data(), "initializers": TWO, "epochs": 1}
+    with pytest.raises(error, match=message):
+        compare(**{**arguments, **changes})
+
+
+def test_a_report_of_nothing(tmp_path):
+    with pytest.raises(ValueError, match=r"without a finished run. It expects at least one. Call compare\(\) again"):
+        Comparison((), 2).report(tmp_path / "report.html")
+    assert str(Comparison((), 2)) == "Comparison: no run is finished"
+
+
+def test_files_have_the_names_of_runs():
+    assert Cell("", "he", 3).file_name == "he-3"
+    assert Cell("tanh", "normal (0/1)", 0).file_name == "tanh-normal_0_1_-0"
