@@ -53,25 +53,29 @@ def _plain_norms(tensors: list[Tensor]) -> list[float]:
     if not tensors[0].is_cpu:
         return torch.stack(torch._foreach_norm(tensors, 2, dtype=torch.float32)).tolist()  # type: ignore[no-any-return]
     short = [tensor for tensor in tensors if tensor.numel() <= LONGEST_SUM]
+    long = [_norms_of_pieces(tensor) for tensor in tensors if tensor.numel() > LONGEST_SUM]
     parts = [torch.stack(torch._foreach_norm(short, 2, dtype=torch.float32))] if short else []
-    counts = [1] * len(short)
-    for tensor in tensors:
-        if tensor.numel() > LONGEST_SUM:
-            pieces = _norms_of_pieces(tensor.reshape(-1))
-            parts += pieces
-            counts.append(sum(map(len, pieces)))
-    squares = torch.cat(parts).detach().double().numpy() ** 2
-    norms = np.sqrt(np.add.reduceat(squares, np.cumsum([0, *counts[:-1]]))).tolist()
-    first, rest = iter(norms[: len(short)]), iter(norms[len(short) :])
-    return [next(first if tensor.numel() <= LONGEST_SUM else rest) for tensor in tensors]
+    norms = torch.cat(parts + long).tolist()
+    shorts, start = iter(norms[: len(short)]), len(short)
+    longs = []
+    for part in long:
+        longs.append(math.hypot(*norms[start : start + len(part)]))
+        start += len(part)
+    rest = iter(longs)
+    return [next(shorts if tensor.numel() <= LONGEST_SUM else rest) for tensor in tensors]
 
 
-def _norms_of_pieces(flat: Tensor) -> list[Tensor]:
-    whole = len(flat) - len(flat) % LONGEST_SUM
-    pieces = [torch.linalg.vector_norm(flat[:whole].view(-1, LONGEST_SUM), dim=1, dtype=torch.float32)]
-    if whole < len(flat):
-        pieces.append(torch.linalg.vector_norm(flat[whole:], dim=0, keepdim=True, dtype=torch.float32))
-    return pieces
+def _norms_of_pieces(tensor: Tensor) -> Tensor:
+    whole = tensor.numel() - tensor.numel() % LONGEST_SUM
+    if whole == tensor.numel():
+        return _norms_of_rows(tensor)
+    flat = tensor.reshape(-1)
+    last = torch.linalg.vector_norm(flat[whole:], dtype=torch.float32)
+    return torch.cat([_norms_of_rows(flat[:whole]), last.reshape(1)])
+
+
+def _norms_of_rows(tensor: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(tensor.reshape(-1, LONGEST_SUM), dim=1, dtype=torch.float32)
 
 
 def _numbers(number: Callable[[Tensor], Tensor]) -> Callable[[list[Tensor]], Any]:
