@@ -98,6 +98,8 @@ class GradientNormLogger(keras.callbacks.Callback):
 
         Raises:
             FileNotFoundError: If `filename` is in a folder that does not exist.
+            FileExistsError: If it is to be a folder, and a file is there.
+            ImportError: If it is to be a folder, and tensorboard is not installed.
             ValueError: If the model has no optimizer of the name that was given.
         """
         if self._sink is not None:

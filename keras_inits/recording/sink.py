@@ -31,7 +31,9 @@ class Sink:
 
     def check(self) -> None:
         """Raises an error if nothing can be written there."""
-        if self._kind != "tensorboard":
+        if self._kind == "tensorboard":
+            files.check_tensorboard(self._path)
+        else:
             files.check_folder(self._path, _CALLER)
 
     def begin(self, done: int) -> int:

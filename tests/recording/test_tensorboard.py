@@ -136,6 +136,17 @@ def test_tensorflow_is_not_needed_and_not_imported(tmp_path, backend, blocked):
     assert shown(tmp_path)["gradient/a"] == [(0, 1.0), (1, 2.0)]
 
 
+@pytest.mark.parametrize("below", ["", "/run/1"])
+def test_a_file_in_the_place_of_the_folder_is_named_before_training(below, tmp_path):
+    (tmp_path / "runs").write_text("mine")
+    model, logger = models.compiled(models.sequential()), GradientNormLogger(filename=f"{tmp_path}/runs{below}")
+    before = model.get_weights()
+    with pytest.raises(FileExistsError, match=r"found the file .*runs'\. It expects a folder.*Pass another path"):
+        models.fit(model, *models.data(), [logger])
+    np.testing.assert_equal(model.get_weights(), before)
+    assert (tmp_path / "runs").read_text() == "mine"
+
+
 def test_the_callback_of_keras_sees_the_logs(tmp_path):
     model = models.compiled(models.sequential())
     callbacks = [GradientNormLogger(log="layers"), keras.callbacks.TensorBoard(tmp_path, write_graph=False)]

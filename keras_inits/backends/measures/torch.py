@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 
 from keras_inits.backends.measures import ABSENT, LEAST_SAFE_SQUARE, NORMS, RESCALING, with_absent
@@ -51,7 +50,7 @@ def _norms(tensors: list[Tensor]) -> Any:
 
 def _plain_norms(tensors: list[Tensor]) -> list[float]:
     if not tensors[0].is_cpu:
-        return torch.stack(torch._foreach_norm(tensors, 2, dtype=torch.float32)).tolist()  # type: ignore[no-any-return]
+        return torch.stack(torch._foreach_norm(tensors, 2, dtype=torch.float32)).tolist()
     short = [tensor for tensor in tensors if tensor.numel() <= LONGEST_SUM]
     long = [_norms_of_pieces(tensor) for tensor in tensors if tensor.numel() > LONGEST_SUM]
     parts = [torch.stack(torch._foreach_norm(short, 2, dtype=torch.float32))] if short else []

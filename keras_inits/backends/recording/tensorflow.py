@@ -100,8 +100,9 @@ class RecordingStep:
         if self._ring is None or not len(held):
             return count, NO_ROWS
         rows = self._ring.numpy()[held % self._capacity]
-        scales, numbers = rows[:, -4], rows[:, -3:].T.astype(np.int64)
-        return count, FetchedRows(*numbers, unscaled(parted(rows[:, :-4], self._plan.measures), scales))
+        scales, (steps, optimizers, accumulated) = rows[:, -4], rows[:, -3:].T.astype(np.int64)
+        measures = unscaled(parted(rows[:, :-4], self._plan.measures), scales)
+        return count, FetchedRows(steps, optimizers, accumulated, measures)
 
     def _made(self, model: Any) -> Callable[..., Any]:
         train_step = model.train_step

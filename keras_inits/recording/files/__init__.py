@@ -29,10 +29,20 @@ import numpy as np
 from keras_inits.recording.files import csv, jsonl, parquet, whole
 from keras_inits.recording.files.paths import check_folder, kind_of, suffix_of
 from keras_inits.recording.files.table import nothing
-from keras_inits.recording.files.tensorboard import TensorBoardFolder
+from keras_inits.recording.files.tensorboard import TensorBoardFolder, check_tensorboard
 from keras_inits.recording.trace import GradientTrace
 
-__all__ = ["TensorBoardFolder", "append", "check_folder", "keep_before", "kind_of", "load", "save", "widen"]
+__all__ = [
+    "TensorBoardFolder",
+    "append",
+    "check_folder",
+    "check_tensorboard",
+    "keep_before",
+    "kind_of",
+    "load",
+    "save",
+    "widen",
+]
 
 _FORMATS: dict[str, ModuleType] = {".csv": csv, ".jsonl": jsonl, ".parquet": parquet}
 _UNREADABLE = (

@@ -26,10 +26,11 @@ class TensorBoardFolder:
 
     Raises:
         ImportError: If tensorboard is not installed.
+        FileExistsError: If a file is there, or in the place of a folder above.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._event, self._writer = _tensorboard(path)
+        self._event, self._writer = check_tensorboard(path)
         self._began = False
         Path(path).mkdir(parents=True, exist_ok=True)
         # TensorBoard reads the files of a folder in the order of their names.
@@ -82,11 +83,17 @@ def _row(scalars: dict[str, list[float | None]], row: int) -> list[dict[str, Any
     return [{"tag": tag, "simple_value": value} for tag, value in values if value is not None]
 
 
-def _tensorboard(path: str | os.PathLike[str]) -> tuple[Any, Any]:
-    """Its event, and what frames events as records.
+def check_tensorboard(path: str | os.PathLike[str]) -> tuple[Any, Any]:
+    """Raises an error if no folder can be there; returns TensorBoard's event, and what frames events as records.
 
     Its EventFileWriter would import TensorFlow where that is installed, and write when its thread sees fit.
     """
+    taken = next((one for one in (Path(path), *Path(path).parents) if one.is_file()), None)
+    if taken is not None:
+        raise FileExistsError(
+            f"GradientNormLogger(filename={os.fspath(path)!r}) found the file {str(taken)!r}. It expects a folder for "
+            "TensorBoard, or nothing, there. Pass another path, or one that ends in .csv or .jsonl for a file."
+        )
     try:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.summary.writer.record_writer import RecordWriter
