@@ -118,17 +118,6 @@ def test_in_mid_fit(tmp_path):
         np.testing.assert_allclose(np.concatenate([*map(np.ravel, one)]), np.concatenate([*map(np.ravel, other)]), 1e-5)
 
 
-@pytest.mark.filterwarnings("ignore:Sharding info not provided")  # Orbax warns of what Keras did not ask for
-@pytest.mark.parametrize("package", ["orbax"] if importlib.util.find_spec("orbax") else [])
-def test_a_checkpoint_of_orbax_opens_with_the_optimizers_state(package, tmp_path):
-    model = ready(loss="mse")
-    checkpoint = keras.callbacks.OrbaxCheckpoint(str(tmp_path), save_freq=3, save_on_background=False)
-    models.fit(model, *models.data(), [GradientNormLogger(), checkpoint])
-    loaded = keras.models.load_model(tmp_path)
-    assert int(loaded.optimizer.iterations) == 12
-    assert len(loaded.optimizer.variables) == len(model.optimizer.variables)
-
-
 @pytest.mark.parametrize("first", ["train_on_batch", "fit"])
 @pytest.mark.parametrize("hook", ["on_train_batch_begin", "on_train_batch_end", "on_epoch_end"])
 def test_after_an_interrupt_in_another_callback(hook, first):
@@ -256,11 +245,19 @@ def test_what_changes_between_two_fits(change):
         assert mask.sum() == 14
 
 
-def test_a_checkpoint_of_mid_fit_opens_with_the_optimizers_state(tmp_path):
-    path = tmp_path / "mid.keras"
+def checkpoint(kind, path):
+    if kind == "orbax":
+        return keras.callbacks.OrbaxCheckpoint(str(path), save_freq=3, save_on_background=False)
+    return keras.callbacks.ModelCheckpoint(path, save_freq=3)
+
+
+@pytest.mark.filterwarnings("ignore:Sharding info not provided")  # Orbax warns of what Keras did not ask for
+@pytest.mark.parametrize("kind", ["keras", *(["orbax"] if importlib.util.find_spec("orbax") else [])])
+def test_a_checkpoint_of_mid_fit_opens_with_the_optimizers_state(kind, tmp_path):
+    path = tmp_path / f"mid.{kind}"
     model = ready(loss="mse")
-    models.fit(model, *models.data(), [GradientNormLogger(), keras.callbacks.ModelCheckpoint(path, save_freq=3)])
-    loaded = keras.models.load_model(path)  # any warning is an error
+    models.fit(model, *models.data(), [GradientNormLogger(), checkpoint(kind, path)])
+    loaded = keras.models.load_model(path)  # any other warning is an error
     assert int(loaded.optimizer.iterations) == 12
     assert len(loaded.optimizer.variables) == len(model.optimizer.variables)
 
