@@ -157,15 +157,20 @@ def interval(recorded: list[float], again: list[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def quartiles(values: list[float]) -> list[float]:
+    """The lower one, the median and the upper one; a single value is all three."""
+    return statistics.quantiles(values) if len(values) > 1 else values * 3
+
+
 def row(arguments: argparse.Namespace, found: dict[str, list[float]], limit: float, ends: tuple[float, float]) -> str:
     """The table's row of this run, below the head if it is the table's first."""
     model = arguments.model + (f", every={arguments.every}" if arguments.every > 1 else "")
     model += "".join(f", {name}" for name in arguments.track if name != "gradient")
     peers = [f"{statistics.median(found[name]):.2f}" if name in found else "" for name in PEERS]
-    again = statistics.quantiles(found["again"]) if len(found["again"]) > 1 else found["again"] * 3
+    low, median, high = quartiles(found["again"])
     cells = [
         *(arguments.backend, model, f"{limit:.3f} ({ends[0]:.3f} {ends[1]:.3f})"),
-        *(f"{again[1]:.3f} ({again[0]:.3f} {again[2]:.3f})", *peers),
+        *(f"{median:.3f} ({low:.3f} {high:.3f})", *peers),
     ]
     lines = [cells]
     if not arguments.append.exists():
@@ -187,7 +192,7 @@ def main() -> None:
         raise SystemExit("the recorded norms are wrong")
     found = ratios(arguments, x, y)
     for name, values in found.items():
-        low, median, high = statistics.quantiles(values) if len(values) > 1 else values * 3
+        low, median, high = quartiles(values)
         print(f"{label}: {name} / plain = {median:.3f} (quartiles {low:.3f} {high:.3f})")
     ends = interval(found["recorded"], found["again"])
     limit = statistics.median(found["recorded"]) / statistics.median(found["again"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_inits.comparison.run import Run
+from keras_inits.extras import pandas_for
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped,unused-ignore]
@@ -43,16 +44,9 @@ class Comparison:
         Raises:
             ImportError: If pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError(
-                "Comparison.to_dataframe() found no pandas. It expects it to be installed. "
-                'Install it with: pip install "keras_inits[report]"'
-            ) from error
         from keras_inits.comparison.table import flat
 
-        return pandas.DataFrame([flat(run) for run in self.runs])
+        return pandas_for("Comparison.to_dataframe()").DataFrame([flat(run) for run in self.runs])
 
     def report(self, path: str | os.PathLike[str]) -> None:
         """Writes a page of HTML, smaller than 3 MB, that needs no other file and no network.

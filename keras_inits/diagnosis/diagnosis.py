@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from keras_inits.diagnosis import table
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import LayerNumbers, Moments
+from keras_inits.extras import pandas_for
 from keras_inits.initializers.seeds import Seed
 from keras_inits.models.initialize import initialize
 from keras_inits.models.table import InitializationTable
@@ -71,13 +72,7 @@ class Diagnosis:
         Raises:
             ImportError: If pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError(
-                "Diagnosis.to_dataframe() found no pandas. It expects it to be installed. "
-                'Install it with: pip install "keras_inits[report]"'
-            ) from error
+        pandas = pandas_for("Diagnosis.to_dataframe()")
         return pandas.DataFrame([table.flat(row) for row in self.layers]).set_index("layer")
 
     def plot(self, path: str | os.PathLike[str]) -> None:

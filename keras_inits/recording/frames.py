@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_inits.extras import pandas_for
 from keras_inits.recording.quantities import OUTCOMES, TRACKED
 
 if TYPE_CHECKING:
@@ -26,13 +27,7 @@ def to_dataframe(trace: "GradientTrace", form: str, quantity: str) -> "pandas.Da
         ImportError: If pandas is not installed.
         ValueError: If the form is another, or the quantity was not recorded.
     """
-    try:
-        import pandas
-    except ImportError as error:
-        raise ImportError(
-            "GradientTrace.to_dataframe() found no pandas. It expects it to be installed. "
-            'Install it with: pip install "keras_inits[report]"'
-        ) from error
+    pandas = pandas_for("GradientTrace.to_dataframe()")
     tables = {"gradient": trace.norms, **trace.tracked}
     _check(form, quantity, list(tables))
     if form == "wide":

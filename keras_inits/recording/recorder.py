@@ -40,7 +40,6 @@ class Recorder:
         self._made_for: tuple[Any, ...] = ()
         self._step: Any = None
         self._plan: Any = None
-        self._model: Any = None
         self._columns = Columns(None, per)
         self._announced: Announced | None = None
         self._row = 0  # of the step: the first that was not fetched
@@ -65,7 +64,7 @@ class Recorder:
 
     def steps_done(self, model: Any) -> int:
         """How many steps the model's optimizers have made, as they have it: the most of any."""
-        return max(int(innermost(one)._iterations) for one in self._own)
+        return max(int(innermost(one)._iterations) for one in optimizers_of(model, self.optimizers))
 
     def announce(self, model: Any) -> None:
         """Has the next step, or group of steps, that `fit` takes recorded."""
@@ -154,7 +153,7 @@ class Recorder:
         if self._host is not host:
             self._collect()
             host._collect()
-            self._host, self._model, self._columns = host, model, Columns(model, self._per)
+            self._host, self._columns = host, Columns(model, self._per)
             host._guests.append((self, self.steps - host.steps))
             host._make(model)
             other.step = host._step
@@ -163,7 +162,7 @@ class Recorder:
         """Makes a recording step, unless the one that there is records all that is wanted."""
         if _settings(model) != self._made_for:
             self._made_for, self._columns, self._step = _settings(model), Columns(model, self._per), None
-            self._model, self._gave_up, self._announced = model, False, None
+            self._gave_up, self._announced = False, None
         try:
             self._own = optimizers_of(model, self.optimizers)
             plan = self._wanted(model)

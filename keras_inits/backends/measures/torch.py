@@ -1,5 +1,6 @@
 """Torch's measures: numbers of the host, or on a CUDA device a tensor, so that the host need not wait."""
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -54,14 +55,11 @@ def _plain_norms(tensors: list[Tensor]) -> list[float]:
     short = [tensor for tensor in tensors if tensor.numel() <= LONGEST_SUM]
     long = [_norms_of_pieces(tensor) for tensor in tensors if tensor.numel() > LONGEST_SUM]
     parts = [torch.stack(torch._foreach_norm(short, 2, dtype=torch.float32))] if short else []
-    norms = torch.cat(parts + long).tolist()
-    shorts, start = iter(norms[: len(short)]), len(short)
-    longs = []
-    for part in long:
-        longs.append(math.hypot(*norms[start : start + len(part)]))
-        start += len(part)
-    rest = iter(longs)
-    return [next(shorts if tensor.numel() <= LONGEST_SUM else rest) for tensor in tensors]
+    norms = iter(torch.cat(parts + long).tolist())
+    shorts = list(itertools.islice(norms, len(short)))
+    longs = [math.hypot(*itertools.islice(norms, len(part))) for part in long]
+    found = {True: iter(shorts), False: iter(longs)}
+    return [next(found[tensor.numel() <= LONGEST_SUM]) for tensor in tensors]
 
 
 def _norms_of_pieces(tensor: Tensor) -> Tensor:
