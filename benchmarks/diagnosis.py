@@ -65,7 +65,7 @@ def main() -> None:
         for _ in range(arguments.processes):
             step, diagnosis = (peak(backend, what, arguments.examples) for what in ("train", "diagnose"))
             ratios.append(diagnosis / step)
-        low, middle, high = statistics.quantiles(ratios, method="inclusive")
+        low, middle, high = statistics.quantiles(ratios, method="inclusive") if len(ratios) > 1 else ratios * 3
         print(f"{backend}: {middle:.2f} times a step's memory (quartiles {low:.2f} {high:.2f})", flush=True)
 
 

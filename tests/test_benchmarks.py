@@ -9,24 +9,16 @@ import keras
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+HERE = ["--backend", keras.backend.backend()]
 COMMANDS = {
-    "memory.py": ["--backend", keras.backend.backend(), "--size", "256", "--law", "Normal", "--processes", "2"],
-    "initializers.py": ["--backend", keras.backend.backend(), "--turns", "2", "--tiny"],
+    "memory.py": [*HERE, "--size", "256", "--law", "Normal", "--processes", "1"],
+    "initializers.py": [*HERE, "--turns", "2", "--tiny"],
     "import_time.py": ["--processes", "2"],
-    "diagnosis.py": ["--backend", keras.backend.backend(), "--examples", "64", "--processes", "2"],
+    "diagnosis.py": [*HERE, "--examples", "64", "--processes", "1"],
     "detection.py": ["--each", "1"],
-    "recording.py": [
-        "--backend",
-        keras.backend.backend(),
-        "--epochs",
-        "2",
-        "--steps",
-        "2",
-        "--peers",
-        "--append",
-        "t.md",
-    ],
+    "recording.py": [*HERE, "--epochs", "2", "--steps", "2", "--peers", "--append", "t.md"],
 }
+MARKS = {"detection.py": pytest.mark.backend("torch"), "import_time.py": pytest.mark.any_backend}
 
 
 def test_none_is_left_out():
@@ -34,10 +26,7 @@ def test_none_is_left_out():
     assert {path.name for path in BENCHMARKS.glob("*.py")} - helpers == set(COMMANDS)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[pytest.mark.backend("torch")] * (name == "detection.py")) for name in COMMANDS],
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, ())) for name in COMMANDS])
 def test_it_runs(name, tmp_path):
     command = [sys.executable, BENCHMARKS / name, *COMMANDS[name]]
     result = subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True)

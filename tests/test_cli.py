@@ -175,6 +175,7 @@ def test_help_and_bad_options_import_no_keras():
         assert result.stdout.splitlines()[-1] == "False"
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_backend_of_the_option_is_the_one_that_runs(backend, tmp_path):
     arguments = ["compare", *SMALL, "--backend", backend, "--output", str(tmp_path)]

@@ -22,6 +22,8 @@ from keras_inits.comparison.report import render_report
 from keras_inits.comparison.table import build_table, number, spread
 from keras_inits.recording import GradientTrace
 
+pytestmark = pytest.mark.any_backend
+
 RUNS = [run_of(word, start) for word, start in zip(PROFILES, STARTS, strict=False)] + [
     run_of("healthy", activation="relu")
 ]

@@ -197,6 +197,7 @@ def test_an_initializer_of_a_function_is_saved_with_it():
 GAIN = "import keras, keras_inits; print(keras_inits.gain(lambda z: keras.ops.sin(z)))"
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_function_has_nearly_the_same_gain_on_each_backend(backend):
     found = float(run_python(GAIN, backend).stdout.splitlines()[-1])

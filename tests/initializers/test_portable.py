@@ -72,6 +72,7 @@ def test_golden_numbers_can_be_read():
         assert values.ravel().tolist() == expected
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_fresh_process_on_each_backend_draws_the_same_bits(backend):
     printed = run_python(PORTABLE + "\nprint(json.dumps([cases, orthogonal]))", backend).stdout
@@ -105,6 +106,7 @@ print(json.dumps([weight.tolist() for weight in model.get_weights()]))
 """
 
 
+@pytest.mark.any_backend
 def test_a_model_built_by_its_first_batch_has_the_same_weights_on_each_backend():
     weights = [json.loads(run_python(SUBCLASSED, backend).stdout.splitlines()[-1]) for backend in BACKENDS]
     digest = hashlib.sha256(json.dumps(weights[0]).encode()).hexdigest()

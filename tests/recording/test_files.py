@@ -15,6 +15,8 @@ from keras_inits.recording import GradientTrace, files
 from keras_inits.recording.files import whole
 from keras_inits.recording.quantities import OUTCOMES, QUANTITIES
 
+pytestmark = pytest.mark.any_backend
+
 SUFFIXES = [".csv", ".jsonl", ".parquet"]
 GROWING = [".csv", ".jsonl"]
 NAMES = st.one_of(

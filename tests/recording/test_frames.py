@@ -6,6 +6,8 @@ import pytest
 
 from keras_inits.recording import GradientTrace
 
+pytestmark = pytest.mark.any_backend
+
 NAN, INF = float("nan"), float("inf")
 
 

@@ -8,6 +8,8 @@ from pictures import INF, NAN, example, legend_of, odd
 from keras_inits.recording import GradientTrace
 from keras_inits.recording.plots import heatmap, lines, thin
 
+pytestmark = pytest.mark.any_backend
+
 
 def test_a_heatmap_has_a_colour_for_each_kind_of_norm():
     figure = heatmap.draw(odd())

@@ -7,6 +7,8 @@ from pictures import INF, NAN, example, legend_of, lines_of, marks_of, odd, two_
 from keras_inits.recording import GradientTrace
 from keras_inits.recording.plots import heatmap, lines, profile
 
+pytestmark = pytest.mark.any_backend
+
 
 def test_rows_of_two_optimizers_do_not_break_lines_nor_leave_gaps():
     trace = two_optimizers(10)

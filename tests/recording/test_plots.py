@@ -14,6 +14,8 @@ from pictures import INF, NAN, example
 from keras_inits.recording import GradientTrace
 from keras_inits.recording.plots import KINDS, heatmap, lines, profile
 
+pytestmark = pytest.mark.any_backend
+
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("steps", [0, 1, 900])

@@ -8,6 +8,8 @@ import traces
 
 from keras_inits.recording import GradientTrace
 
+pytestmark = pytest.mark.any_backend
+
 NAN, INF = float("nan"), float("inf")
 
 
