@@ -8,8 +8,6 @@ A norm is right wherever the entries are normal, finite numbers of float32: no s
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 NORMS = ("gradient", "accumulated", "weight", "change")
 """Norms: of the gradient of this step; of what accumulated, with this step's, divided by the number of steps; of the
 weights before the step; of what the step changed in them."""
@@ -28,13 +26,6 @@ float32 then has the square 2**-72; the largest, 2**76, and 2**51 of those can s
 
 ABSENT = -1.0
 """What stands in a row where a variable had no gradient. No measure is negative, and NaN is one that users must see."""
-
-
-def norms_of(squares: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Norms in float64, from sums of squares of what was multiplied by a factor."""
-    present = squares != ABSENT
-    norms = np.sqrt(np.where(present, squares, 0.0).astype(np.float64)) / factors
-    return np.where(present, norms, ABSENT)
 
 
 def with_absent(values: list[Any], arranged: Sequence[Any], absent: Any) -> list[Any]:

@@ -1,49 +1,39 @@
-"""JAX's measures, compiled or not."""
+"""JAX's measures, compiled or not.
+
+All are taken in float64, which holds the square of any float32 and rounds no long sum off. A device without it emulates
+it. (A second sum of rescaled numbers, where squares were lost, has the compiled step hold and copy all gradients, taken
+or not: 1.4 times the time of a step of 50 small layers, where float64 takes 1.3.)
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from keras_inits.backends.measures import ABSENT, LEAST_SAFE_SQUARE, NORMS, RESCALING, with_absent
+from keras_inits.backends.measures import ABSENT, NORMS, with_absent
 
 Tensor = Any
 
 
-def _norms(arranged: list[Tensor]) -> Tensor:
-    """A row of sums of squares, and one of the factors that the numbers had when they were squared."""
-    present = [one for one in arranged if one is not None]
-    plain = jnp.stack([_sum_of_squares(one) for one in present])
-    safe = (plain >= LEAST_SAFE_SQUARE) & (plain < jnp.inf)
-    factors = jnp.where(safe, 1.0, jnp.where(plain < LEAST_SAFE_SQUARE, RESCALING, 1.0 / RESCALING))
+def _of_present(measure: Callable[[Tensor], Tensor]) -> Callable[[list[Tensor]], Tensor]:
+    """Measures what is there, and puts `ABSENT` in all other columns."""
 
-    def rescaled() -> Tensor:
-        return jnp.stack([_sum_of_squares(one * factor) for one, factor in zip(present, factors, strict=True)])
+    def measured(arranged: list[Tensor]) -> Tensor:
+        with jax.enable_x64(True):
+            numbers = [measure(one).astype(jnp.float64) for one in arranged if one is not None]
+            return jnp.stack(with_absent(numbers, arranged, jnp.float64(ABSENT)))
 
-    squares = jax.lax.cond(safe.all(), lambda: plain, rescaled)
-    if len(present) < len(arranged):
-        places = np.array(with_absent(list(range(len(present))), arranged, len(present)))
-        squares, factors = jnp.append(squares, ABSENT)[places], jnp.append(factors, 1.0)[places]
-    return jnp.stack([squares, factors])
+    return measured
 
 
-def _numbers(number: Callable[[Tensor], Tensor]) -> Callable[[list[Tensor]], Tensor]:
-    def numbers(arranged: list[Tensor]) -> Tensor:
-        numbers = [number(one).astype(jnp.float32) for one in arranged if one is not None]
-        return jnp.stack(with_absent(numbers, arranged, jnp.float32(ABSENT)))
-
-    return numbers
+def _norm(tensor: Tensor) -> Tensor:
+    return jnp.sqrt(jnp.sum(jnp.square(tensor.astype(jnp.float64))))
 
 
 MEASURES: dict[str, Callable[[list[Tensor]], Tensor]] = {
-    **dict.fromkeys(NORMS, _norms),
-    **dict.fromkeys(("largest", "peak"), _numbers(lambda tensor: jnp.max(jnp.abs(tensor), initial=0.0))),
-    "nonzeros": _numbers(jnp.count_nonzero),
-    "nonfinite": _numbers(lambda tensor: jnp.count_nonzero(~jnp.isfinite(tensor))),
+    **dict.fromkeys(NORMS, _of_present(_norm)),
+    **dict.fromkeys(("largest", "peak"), _of_present(lambda tensor: jnp.max(jnp.abs(tensor), initial=0.0))),
+    "nonzeros": _of_present(jnp.count_nonzero),
+    "nonfinite": _of_present(lambda tensor: jnp.count_nonzero(~jnp.isfinite(tensor))),
 }
-
-
-def _sum_of_squares(gradient: Tensor) -> Tensor:
-    return jnp.vdot(gradient, gradient, precision="highest")

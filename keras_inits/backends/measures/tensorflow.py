@@ -1,6 +1,6 @@
 """TensorFlow's measures, in a graph or not."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,22 @@ MEASURES: dict[str, Callable[[list[Tensor]], Tensor]] = {
     "nonzeros": _numbers(lambda tensor: _count(tf.not_equal(tensor, 0.0))),
     "nonfinite": _numbers(lambda tensor: _count(~tf.math.is_finite(tensor))),
 }
+
+
+def width_of(measures: Sequence[str]) -> int:
+    """How many numbers these measures have for each column: of a norm the sum of squares and the factor in them."""
+    return sum(2 if name in NORMS else 1 for name in measures)
+
+
+def parted(table: np.ndarray, measures: Sequence[str]) -> dict[str, np.ndarray]:
+    """Splits rows of such numbers, now of the host and float64, into the measures."""
+    parts = iter(np.split(table, width_of(measures), axis=1))
+    return {name: _norms_of(next(parts), next(parts)) if name in NORMS else next(parts) for name in measures}
+
+
+def _norms_of(squares: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    present = squares != ABSENT
+    return np.where(present, np.sqrt(np.where(present, squares, 0.0)) / factors, ABSENT)
 
 
 def _with_absent(values: Tensor, arranged: list[Tensor], absent: float) -> Tensor:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from keras_inits.backends import of_backend, swapped
-from keras_inits.backends.measures import ABSENT, NORMS, norms_of
+from keras_inits.backends.measures import ABSENT
 
 ROWS_WAITING = 128
 """How many rows may wait on the device before they are fetched: 128 rows of 1,000 variables take 1 MB."""
@@ -89,17 +89,6 @@ def accumulators(optimizer: Any, variables: Sequence[Any]) -> list[Any]:
     if not inner.built:
         return [None] * len(variables)
     return [inner._accumulated_gradients[inner._get_variable_index(variable)] for variable in variables]
-
-
-def width_of(measures: Sequence[str]) -> int:
-    """How many numbers a row has for each column: of a norm the sum of squares and the factor that was in them."""
-    return sum(2 if name in NORMS else 1 for name in measures)
-
-
-def parted(table: np.ndarray, measures: Sequence[str]) -> dict[str, np.ndarray]:
-    """Splits rows of such numbers into the measures."""
-    parts = iter(np.split(table.astype(np.float64), width_of(measures), axis=1))
-    return {name: norms_of(next(parts), next(parts)) if name in NORMS else next(parts) for name in measures}
 
 
 def unscaled(measures: dict[str, np.ndarray], scales: np.ndarray) -> dict[str, np.ndarray]:

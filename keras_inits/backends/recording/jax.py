@@ -21,7 +21,6 @@ from keras_inits.backends.recording import (
     innermost,
     loss_scale,
     made_by_keras,
-    parted,
     unscaled,
 )
 
@@ -64,7 +63,8 @@ class RecordingStep:
             return since, NO_ROWS
         rows = np.stack(jax.device_get([row for _, row in self._rows]))
         scales, (optimizers, accumulated) = rows[:, -3], rows[:, -2:].T.astype(np.int64)
-        measures = unscaled(parted(rows[:, :-3], self._plan.measures), scales)
+        parts = np.split(rows[:, :-3], len(self._plan.measures), axis=1)
+        measures = unscaled(dict(zip(self._plan.measures, parts, strict=True)), scales)
         return since + len(steps), FetchedRows(steps, optimizers, accumulated, measures)
 
     def _made(self, model: Any) -> Callable[..., Any]:
@@ -173,9 +173,10 @@ def _row(measures: tuple[str, ...], optimizer: int, operands: dict[str, Any]) ->
         before, after = (_where(gradients, _float32(operands[name])) for name in ("before", "after"))
         changes = [None if old is None else new - old for old, new in zip(before, after, strict=True)]
         tensors |= {"weight": before, "change": changes}
-    parts = [MEASURES[name](tensors[name]).ravel() for name in measures]
-    numbers = jnp.stack([jnp.asarray(one, jnp.float32) for one in (scale, optimizer, operands["accumulated calls"])])
-    return jnp.concatenate([*parts, numbers])
+    parts = [MEASURES[name](tensors[name]) for name in measures]
+    with jax.enable_x64(True):
+        numbers = [jnp.asarray(one, jnp.float64) for one in (scale, optimizer, operands["accumulated calls"])]
+        return jnp.concatenate([*parts, jnp.stack(numbers)])
 
 
 def _float32(tensors: list[Tensor]) -> list[Tensor]:

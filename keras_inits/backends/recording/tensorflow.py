@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_inits.backends import swapped
-from keras_inits.backends.measures.tensorflow import MEASURES, dense
+from keras_inits.backends.measures.tensorflow import MEASURES, dense, parted, width_of
 from keras_inits.backends.recording import (
     NO_ROWS,
     ROWS_WAITING,
@@ -22,9 +22,7 @@ from keras_inits.backends.recording import (
     innermost,
     loss_scale,
     made_by_keras,
-    parted,
     unscaled,
-    width_of,
 )
 
 Tensor = Any
