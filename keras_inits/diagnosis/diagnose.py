@@ -1,6 +1,7 @@
 """From a model and a batch to its diagnosis."""
 
 import contextlib
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -66,10 +67,12 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
     target, described = target_of(model, y, loss)
     watched = watched_layers(model, weights)
     in_float16 = any(one.layer.compute_dtype == "float16" for one in watched)
+    rows: tuple[LayerNumbers, ...] = ()
     for scale in FLOAT16_SCALES if in_float16 else (1.0,):
         order, gradients = _passed(model, x, watched, lambda outputs: target(outputs) * scale)  # noqa: B023 - called now
         pairs = zip(order, [None, *order], strict=False)
-        rows = tuple(_numbers(look, before, graph, gradients, scale) for look, before in pairs)
+        again = [_numbers(look, before, graph, gradients, scale) for look, before in pairs]
+        rows = tuple(itertools.starmap(_finite, zip(rows or again, again, strict=True)))
         if not any(row.gradient_nonfinite for row in rows):
             break
     inputs = _moments(x)
@@ -153,6 +156,14 @@ def _numbers(look: Look, before: Look | None, graph: Graph, gradients: Gradients
         kernels=kernels,
         weights=tuple(weight.path for weight in watched.weights),
     )
+
+
+def _finite(larger: LayerNumbers, smaller: LayerNumbers) -> LayerNumbers:
+    """Those of the larger scale if its gradient is finite there: a smaller one may lose it to zero."""
+    if not larger.gradient_nonfinite:
+        return larger
+    lost = larger is not smaller and not smaller.gradient and not smaller.output_gradient
+    return smaller._replace(gradient=None, output_gradient=None) if lost else smaller
 
 
 def _gradient(weights: tuple[Weight, ...], gradients: Gradients) -> Total | None:

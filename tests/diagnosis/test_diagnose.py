@@ -1,5 +1,7 @@
 """The numbers of `diagnose`, by a slow twin, in every kind of model; and that it leaves the model as it was."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -170,6 +172,23 @@ def test_dtype_policies(policy):
     for row, exact in zip(diagnosis.layers, diagnose(twin, batch(64, 16)).layers, strict=True):
         assert row.outputs.stddev == pytest.approx(exact.outputs.stddev, rel=8 * 2**-9)
         assert row.gradient == pytest.approx(exact.gradient, rel=16 * 2**-9)
+
+
+def test_a_gradient_of_more_orders_than_float16_has_is_seen_as_far_as_it_goes():
+    keras.config.set_dtype_policy("mixed_float16")
+    model = sequential(*(layers.Dense(64, "hard_tanh") for _ in range(60)), shape=(64,))
+    # Sums have the deviation 20, and those within 1 of 0 a slope: the gradient grows by 20 * 0.04 ** 0.5 a layer.
+    keras_inits.initialize(model, keras_inits.VarianceScaling(400.0), seed=0)
+    diagnosis = diagnose(model, batch(128, 64))
+    assert "exploding_gradient" in {finding.kind for finding in diagnosis}
+    assert "nonfinite" not in {finding.kind for finding in diagnosis}
+    norms = [row.output_gradient for row in diagnosis.layers]
+    lost = norms.count(None)
+    assert 30 < lost < 50
+    assert all(norm is None for norm in norms[:lost])
+    # Where the scale changes, part of a norm is lost.
+    assert all(0.1 < earlier / later < 10 for earlier, later in itertools.pairwise(norms[lost:]))
+    assert norms[lost] > 1e8 * norms[-1]
 
 
 def test_frozen_layers_have_no_gradient_and_let_it_through():
