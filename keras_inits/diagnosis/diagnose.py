@@ -1,8 +1,7 @@
 """From a model and a batch to its diagnosis."""
 
 import contextlib
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -72,7 +71,7 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
         order, gradients = _passed(model, x, watched, lambda outputs: target(outputs) * scale)  # noqa: B023 - called now
         pairs = zip(order, [None, *order], strict=False)
         again = [_numbers(look, before, graph, gradients, scale) for look, before in pairs]
-        rows = tuple(itertools.starmap(_finite, zip(rows or again, again, strict=True)))
+        rows = _finite(rows, again) if rows else tuple(again)
         if not any(row.gradient_nonfinite for row in rows):
             break
     inputs = _moments(x)
@@ -158,12 +157,19 @@ def _numbers(look: Look, before: Look | None, graph: Graph, gradients: Gradients
     )
 
 
-def _finite(larger: LayerNumbers, smaller: LayerNumbers) -> LayerNumbers:
-    """Those of the larger scale if its gradient is finite there: a smaller one may lose it to zero."""
-    if not larger.gradient_nonfinite:
-        return larger
-    lost = larger is not smaller and not smaller.gradient and not smaller.output_gradient
-    return smaller._replace(gradient=None, output_gradient=None) if lost else smaller
+def _finite(larger: Sequence[LayerNumbers], smaller: Sequence[LayerNumbers]) -> tuple[LayerNumbers, ...]:
+    """Of each layer the numbers of the larger loss scale if its gradient is finite there, and else of the smaller one.
+
+    Unless the smaller one has lost to zero what comes back from the layers behind: then no scale has room for both.
+    """
+    found, lost = [], False
+    for large, small in zip(reversed(larger), reversed(smaller), strict=True):
+        if large.gradient_nonfinite:
+            found.append(large if lost and not small.output_gradient else small)
+        else:
+            lost = lost or (bool(large.output_gradient) and not small.output_gradient)
+            found.append(large)
+    return tuple(reversed(found))
 
 
 def _gradient(weights: tuple[Weight, ...], gradients: Gradients) -> Total | None:

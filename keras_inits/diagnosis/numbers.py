@@ -64,10 +64,10 @@ class LayerNumbers(NamedTuple):
     identical: float
     """The share of units with weights, or outputs that are not all zero, equal to another's."""
     gradient: float | None
-    """The norm of the gradient of the layer's weights; None if it has none that are trained, or if float16 has no room
-    for it at any loss scale: at one it overflows, and at the next it is lost to zero."""
+    """The norm of the gradient of the layer's weights; None if it has none that are trained. A layer that computes in
+    float16 has it at the largest loss scale at which it is finite."""
     output_gradient: float | None
-    """The norm of the gradient of the outputs; None if none came, or if float16 has no room for it."""
+    """The norm of the gradient of the outputs; None if none came."""
     gradient_nonfinite: int
     kernels: tuple[KernelNumbers, ...]
     weights: tuple[str, ...]

@@ -106,6 +106,8 @@ def nonfinite(case: Case) -> Finding | None:
         evidence = f"the outputs of {forward[0].name} are the first with infinite values or ones that are no number"
     else:
         evidence = f"the outputs are finite; going back, {backward[-1].name} is the first whose gradient is not"
+        if backward[-1].dtype == "float16":
+            evidence += ", at each loss scale at which those behind it have one"
     large = {kernel.path for row in case.rows for kernel in row.kernels if too_large(kernel)}
     paths = {kernel.path for kernel in bad} | large | set(forward[0].weights if forward else ())
     remedy = case.remedy(lambda _, weight: weight.path in paths, "finite weights, of a size that keeps them so")
