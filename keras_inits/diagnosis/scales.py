@@ -18,6 +18,9 @@ OTHER_LAYERS = (
 FADED = thresholds.FLOAT32_SMALLEST / thresholds.FLOAT32_ROUNDOFF
 """What goes into a layer below this, 2e-31, may come out as zero: then it is the layers before that are at fault."""
 
+FADING_RATIO = thresholds.VANISHING_RATIO * thresholds.RATIO_UNCERTAINTY
+GROWING_RATIO = thresholds.EXPLODING_RATIO / thresholds.RATIO_UNCERTAINTY
+
 Profile = Sequence[tuple[int, float]]  # the rows' numbers, and a size of each
 
 
@@ -71,7 +74,7 @@ def vanishing_gradient(case: Case) -> Finding | None:
     for what, profile in _gradients(case.rows):
         smallest, largest = _extremes(profile)
         lost = largest[1] < thresholds.VANISHING_NORM
-        fades = smallest[1] < thresholds.VANISHING_RATIO * largest[1]
+        fades = smallest[1] < FADING_RATIO * largest[1]
         if lost or (fades and smallest[0] < largest[0]):
             return _gradient_finding(case, what, profile, "vanishing_gradient", (smallest, largest))
         if _underflows(case.rows):  # zeros at the end of a decay are the decay's
@@ -87,7 +90,7 @@ def exploding_gradient(case: Case) -> Finding | None:
     for what, profile in _gradients(case.rows):
         smallest, largest = _extremes(profile)
         lost = largest[1] > thresholds.EXPLODING_NORM
-        grows = largest[1] > thresholds.EXPLODING_RATIO * smallest[1]
+        grows = largest[1] > GROWING_RATIO * smallest[1]
         if lost or (grows and largest[0] < smallest[0]):
             return _gradient_finding(case, what, profile, "exploding_gradient", (largest, smallest))
     return None
@@ -148,7 +151,7 @@ def _gradient_finding(
         f"{case.rows[last].name}: by {factor:.2g} per layer from {high} to {low}"
     )
     fades = kind == "vanishing_gradient"
-    bound = thresholds.VANISHING_RATIO * other if fades else thresholds.EXPLODING_RATIO * other
+    bound = other * (FADING_RATIO if fades else GROWING_RATIO)
     layers = tuple(case.rows[number].name for number, norm in profile if (norm < bound if fades else norm > bound))
     reason = "weights that keep the gradient's norm from layer to layer"
     remedy = _rescaled(case, too_small if fades else too_large, reason, OTHER_LAYERS)
