@@ -16,6 +16,7 @@ import itertools
 import math
 import os
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 os.environ["KERAS_BACKEND"] = "torch"
@@ -32,24 +33,49 @@ from keras_inits.diagnosis.reductions import SEED
 
 PARTS = {  # architectures and seeds, of which the two have none in common
     "choosing": {
-        "depths": (2, 4, 10, 30, 80),
-        "widths": (32, 96),
-        "activations": ("relu", "tanh", "gelu"),
-        "inputs": (1.0, 0.3),
+        "depths": (2, 3, 4, 5, 10, 15, 30, 40, 80, 100),
+        "widths": (20, 32, 48, 96, 112),
+        "convolutions": (2, 3, 4, 5, 10, 15, 20),
+        "channels": (20, 24),
+        "activations": ("relu", "tanh", "gelu", "elu", "selu", "silu", "softsign", "hard_tanh", "linear", "relu6"),
+        "switching": ("relu", "relu6"),
+        "saturating": ("tanh", "hard_tanh", "sigmoid", "relu6", "sparse_sigmoid"),
+        "inputs": (1.0, 0.3, 0.5, 3.0),
         "seed": 1_000,
     },
     "report": {
-        "depths": (3, 5, 15, 40, 100),
-        "widths": (20, 48, 112),
-        "activations": ("relu", "tanh", "elu", "selu", "silu", "softsign", "hard_tanh", "linear"),
-        "inputs": (1.0, 0.5, 3.0),
-        "seed": 6_000_000,
+        "depths": (1, 7, 22, 60, 99),
+        "widths": (16, 40, 80, 128),
+        "convolutions": (1, 7, 12, 25),
+        "channels": (12, 28),
+        "activations": ("leaky_relu", "celu", "mish", "hard_silu", "softplus", "log_sigmoid", "erf", "arctan"),
+        "switching": ("hard_silu", "rectified_tanh"),
+        "saturating": ("erf", "arctan", "hard_sigmoid"),
+        "inputs": (0.2, 0.7, 2.0),
+        "seed": 7_000_000,
     },
 }
 PLANTS = ("small", "large", "zeros", "constant", "copies", "dead", "saturated", "nan", "fans", "float16")
 HEALTHY_STARTS = ("auto", "orthogonal", "keras")
 EXAMPLES = 128
 FLOAT16_ORDERS = 65504 / 2**-24  # the largest number over the smallest
+OWN = {
+    "erf": keras.ops.erf,
+    "arctan": keras.ops.arctan,
+    "rectified_tanh": lambda inputs: keras.ops.tanh(keras.ops.relu(inputs)),
+}  # activations that Keras has no name for
+FLAT_OUTSIDE = {  # where the derivative is below a hundredth of its largest, at both ends
+    "tanh": (-2.9932, 2.9932),
+    "hard_tanh": (-1.0, 1.0),
+    "sigmoid": (-5.9864, 5.9864),
+    "softsign": (-9.0, 9.0),
+    "relu6": (0.0, 6.0),
+    "sparse_sigmoid": (-1.0, 1.0),
+    "erf": (-2.1460, 2.1460),
+    "arctan": (-9.9499, 9.9499),
+    "hard_sigmoid": (-3.0, 3.0),
+    "rectified_tanh": (0.0, 2.9932),
+}
 GRADIENTS = {"vanishing_gradient", "exploding_gradient"}
 JUDGED_ANYWAY = tuple(kind for kind in KINDS if kind not in GRADIENTS)
 
@@ -78,17 +104,22 @@ def recipes(part: str, each: int) -> list[Recipe]:
             family = "depthwise"
         activation = str(random.choice(choice["activations"]))
         if plant == "dead":
-            activation, family = "relu", "dense"
+            activation, family = str(random.choice(choice["switching"])), "dense"
         if plant == "saturated":
-            activation, family = str(random.choice(["tanh", "hard_tanh", "sigmoid"])), "dense"
+            activation, family = str(random.choice(choice["saturating"])), "dense"
         depth = int(random.choice(choice["depths"]))
         width, inputs = int(random.choice(choice["widths"])), float(random.choice(choice["inputs"]))
         if family == "convolution":
-            depth, width = min(depth, 20), min(width, 24)
+            depth, width = int(random.choice(choice["convolutions"])), int(random.choice(choice["channels"]))
         if family == "depthwise":
             depth = 1
         found.append(Recipe(family, depth, width, activation, plant, inputs, seed))
     return found
+
+
+def activation_of(recipe: Recipe) -> Any:
+    """The activation as Keras takes it."""
+    return OWN.get(recipe.activation, recipe.activation)
 
 
 def build(recipe: Recipe, dtype: Any, split: bool) -> Any:
@@ -98,7 +129,7 @@ def build(recipe: Recipe, dtype: Any, split: bool) -> Any:
     parts: list[Any] = [keras.Input((8, 8, recipe.width) if image else (recipe.width,))]
     for _ in range(recipe.depth):
         apart = split or recipe.family == "normalised"
-        own = None if apart else recipe.activation
+        own = None if apart else activation_of(recipe)
         if recipe.family == "convolution":
             parts.append(layers.Conv2D(recipe.width, 3, padding="same", activation=own))
         elif recipe.family == "depthwise":
@@ -108,7 +139,7 @@ def build(recipe: Recipe, dtype: Any, split: bool) -> Any:
         if recipe.family == "normalised":
             parts.append(layers.BatchNormalization())
         if apart and recipe.family != "depthwise":
-            parts.append(layers.Activation(recipe.activation))
+            parts.append(layers.Activation(activation_of(recipe)))
     parts += [layers.GlobalAveragePooling2D()] if image else []
     return keras.Sequential([*parts, layers.Dense(10)])
 
@@ -121,8 +152,8 @@ def plant(model: Any, recipe: Recipe) -> None:
     some = kernels[int(random.integers(len(kernels)))]
     start = str(random.choice(HEALTHY_STARTS))
     if recipe.plant == "healthy" and start == "orthogonal":
-        initialize(model, [("kernel", keras_inits.Orthogonal(keras_inits.gain(recipe.activation)))], recipe.seed)
-    elif recipe.plant == "healthy" and start == "keras" and recipe.depth <= 6:
+        initialize(model, [("kernel", keras_inits.Orthogonal(keras_inits.gain(activation_of(recipe))))], recipe.seed)
+    elif recipe.plant == "healthy" and start == "keras" and recipe.depth <= 7:
         initialize(model, "glorot_uniform", recipe.seed)
     elif recipe.plant in ("small", "large", "saturated", "float16"):
         low, high = {"small": (0.03, 0.8), "large": (1.3, 8), "saturated": (2, 12), "float16": (1.5, 20)}[recipe.plant]
@@ -159,9 +190,11 @@ class Pass(NamedTuple):
     """What the twin showed: arrays in float64, for each layer with a kernel and for what follows it."""
 
     before: list[np.ndarray]  # outputs of dense and convolutional layers
+    entering: list[np.ndarray]  # what their activations get of them, normalised or not
     after: list[np.ndarray]  # the same behind their activation
     kernels: list[np.ndarray]
     before_gradients: list[np.ndarray]
+    entering_gradients: list[np.ndarray]
     after_gradients: list[np.ndarray]
     kernel_gradients: list[np.ndarray]
 
@@ -177,20 +210,22 @@ def exact(recipe: Recipe, model: Any) -> Pass:
     twin = build(recipe, "float64", split=True)
     twin.set_weights([np.asarray(keras.ops.convert_to_numpy(weight), "float64") for weight in model.get_weights()])
     value = torch.from_numpy(batch(recipe, model).astype("float64"))
-    before, after, kernels = [], [], []
+    before, entering, after, kernels = [], [], [], []
     for layer in twin.layers:
         if isinstance(layer, layers.Dense):  # Keras 3.15 on torch multiplies matrices of float64 in float32
             value = value @ layer.kernel.value + layer.bias.value
         else:
+            if isinstance(layer, layers.Activation):
+                entering[-1] = value
             value = layer(value, training=True)
         if hasattr(layer, "kernel"):
-            before.append(value)
             kernels.append(layer.kernel.value)
-            after.append(value)
+            for values in (before, entering, after):
+                values.append(value)
         else:
             after[-1] = value
     vectors = torch.from_numpy(np.random.default_rng(SEED).standard_normal(tuple(value.shape)) / value.numel() ** 0.5)
-    asked = [*before, *after, *kernels]
+    asked = [*before, *entering, *after, *kernels]
     found = torch.autograd.grad((value * vectors).sum(), asked, allow_unused=True)
     pairs = zip(asked, found, strict=True)
     arrays = [one.detach().numpy() for one in asked]
@@ -200,7 +235,8 @@ def exact(recipe: Recipe, model: Any) -> Pass:
 
 def confirm(recipe: Recipe, seen: Pass) -> set[str]:
     """The kinds of which the model is ill."""
-    forward, backward = [*seen.before, *seen.after, *seen.kernels], seen.after_gradients
+    forward = [*seen.before, *seen.entering, *seen.after, *seen.kernels]
+    backward = [*seen.kernel_gradients, *seen.after_gradients]
     largest = thresholds.FLOAT16_LARGEST if recipe.plant == "float16" else thresholds.FLOAT32_LARGEST
     finite = all((abs(one) <= largest).all() for one in forward)
     finite = finite and all((abs(one) <= thresholds.FLOAT32_LARGEST).all() for one in backward)
@@ -208,7 +244,9 @@ def confirm(recipe: Recipe, seen: Pass) -> set[str]:
         # No loss scale keeps both the outputs' gradient from zero and the largest one from overflowing.
         finite = max(abs(one).max() for one in backward) <= FLOAT16_ORDERS * abs(backward[-1]).max()
     ill = set() if finite else {"nonfinite"}
-    deviations = [float(one.std()) for one in (*seen.before, *seen.after) if np.isfinite(one).all() and one.std() > 0]
+    # What the model's layers put out: those of the family "normalised" have their activations apart.
+    signals = [*seen.before, *seen.entering, *seen.after] if recipe.family == "normalised" else seen.after
+    deviations = [float(one.std()) for one in signals if np.isfinite(one).all() and one.std() > 0]
     if any(one < thresholds.VANISHING_SIGNAL * min(1, recipe.inputs) for one in deviations):
         ill.add("vanishing_signal")
     if any(one > thresholds.EXPLODING_SIGNAL * max(1, recipe.inputs) for one in deviations):
@@ -251,20 +289,14 @@ def ill_units(recipe: Recipe, seen: Pass, number: int, outputs: np.ndarray) -> s
     if zero and all(one.any() for one in seen.after[:number]):
         ill.add("dead_layer")
     if hidden and recipe.activation != "linear" and recipe.family != "depthwise":
-        if thresholds.DEAD_SHARE + thresholds.DEAD_DEVIATIONS * math.sqrt(0.25 / units) < dead < 1:
+        if thresholds.dead_limit(units) < dead < 1:
             ill.add("dead_units")
-        z = seen.before[number]
-        flat = {
-            "tanh": 1 - np.tanh(z) ** 2 < 0.01,
-            "hard_tanh": abs(z) >= 1,
-            "sigmoid": abs(z) > 5.986,
-            "softsign": abs(z) > 9,
-        }
-        if (
-            recipe.family != "normalised"
-            and flat.get(recipe.activation, np.zeros(1)).mean() > thresholds.SATURATED_SHARE
-        ):
-            ill.add("saturated")
+        if recipe.activation in FLAT_OUTSIDE:
+            low, high = FLAT_OUTSIDE[recipe.activation]
+            entering = seen.entering[number]
+            normal = NormalDist().cdf(low) + NormalDist().cdf(-high)
+            if ((entering <= low) | (entering >= high)).mean() > thresholds.saturated_limit(normal, units):
+                ill.add("saturated")
     # Units with equal weights and an equal gradient are equal after each step of gradient descent.
     shape = (-1, units if hidden else 10)
     both = [one.reshape(shape) / (abs(one).max() or 1) for one in (seen.kernels[number], seen.kernel_gradients[number])]

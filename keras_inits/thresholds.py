@@ -65,17 +65,39 @@ sigmoid beyond 5.99. In `1 / HEALTHY_UPDATE` steps, in which weights with their 
 those of a unit that passes a hundredth of it move by a hundredth."""
 
 SATURATED_SHARE = 0.5
-"""Of a layer's units and examples, from which it counts as saturated: the median derivative is then below
-`SATURATED_DERIVATIVE` of the largest, and each such layer takes two orders of magnitude from what typical units pass
-back. For a normal input of the variance 1 the share is 0.003 for tanh, and 0.32 for hard_tanh, which has the most."""
+"""Of those units and examples of a layer that a normal input of the mean 0 and the variance 1 leaves unsaturated, the
+share that is saturated, from which the layer counts as such: a good start would pass back through twice as many.
+
+Of such an input 0.003 are saturated for tanh, 0.32 for hard_tanh, and 0.5 for relu6, which is off below zero.
+"""
 
 DEAD_SHARE = 0.5
 """Of a layer's units that are zero on the whole batch. Deep in a network all examples look alike, and a unit whose
 weights are symmetric about zero is then off for all of them with probability 1/2: so many are no fault of theirs."""
 
-DEAD_DEVIATIONS = 4.0
-"""By how many standard deviations, sqrt(1 / (4 n)) for n units, chance may exceed `DEAD_SHARE`: in 3e-5 of the layers
-it does by more, and in 0.3 percent of networks of 100 layers."""
+UNITS_DEVIATIONS = 4.0
+"""By how many standard deviations, sqrt(p (1 - p) / n) for n units, chance may exceed the share p of units that are off
+in a good start: in 3e-5 of the layers it does by more, and in 0.3 percent of networks of 100 layers."""
+
+
+def dead_limit(units: int) -> float:
+    """The share of dead units, of so many, that chance stays below."""
+    return _chance(DEAD_SHARE, units)
+
+
+def saturated_limit(normal: float, units: int) -> float:
+    """The share of saturated units and examples that a layer of so many units may have.
+
+    Args:
+        normal: The share for normal inputs of the mean 0 and the variance 1.
+        units: The layer's. Where all examples look alike, they alone are the sample.
+    """
+    return max(normal + SATURATED_SHARE * (1 - normal), _chance(normal, units))
+
+
+def _chance(share: float, units: int) -> float:
+    return share + UNITS_DEVIATIONS * math.sqrt(share * (1 - share) / max(1, units))
+
 
 SYMMETRIC_SHARE = 0.1
 """Of a layer's units that are equal to another one and have an equal gradient, so that they stay equal. Two draws from

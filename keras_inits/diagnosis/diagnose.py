@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_inits import thresholds
 from keras_inits.backends import differentiation
 from keras_inits.backends.differentiation import Watch
 from keras_inits.diagnosis.diagnosis import Diagnosis
@@ -145,7 +146,7 @@ def _numbers(look: Look, before: Look | None, graph: Graph, gradients: Gradients
         outputs=outputs,
         ratio=outputs.stddev / earlier if earlier else None,
         saturated=look.flat / look.entered if look.slope is not None and look.entered else None,
-        saturates=look.slope is not None and look.slope.saturates,
+        saturated_limit=_saturated_limit(look),
         dead=look.units.dead,
         units=look.units.alive.size,
         identical=identical,
@@ -155,6 +156,12 @@ def _numbers(look: Look, before: Look | None, graph: Graph, gradients: Gradients
         kernels=kernels,
         weights=tuple(weight.path for weight in watched.weights),
     )
+
+
+def _saturated_limit(look: Look) -> float | None:
+    if look.slope is None or not look.slope.saturates:
+        return None
+    return thresholds.saturated_limit(look.slope.normal, look.units.alive.size)
 
 
 def _finite(larger: Sequence[LayerNumbers], smaller: Sequence[LayerNumbers]) -> tuple[LayerNumbers, ...]:

@@ -56,8 +56,8 @@ class LayerNumbers(NamedTuple):
     """The outputs' standard deviation over that of the layer before."""
     saturated: float | None
     """The share of the activation's inputs where its derivative is below a hundredth of its largest."""
-    saturates: bool
-    """Whether that is so at both ends, as of tanh."""
+    saturated_limit: float | None
+    """The share above which that is a finding; None for an activation that is not flat at both ends, as tanh is."""
     dead: float
     """The share of units that are zero on the whole batch."""
     units: int

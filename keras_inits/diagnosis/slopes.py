@@ -20,6 +20,10 @@ class Slope:
 
     Args:
         function: A function of one tensor that works on each entry on its own.
+
+    Attributes:
+        saturates: Whether it is so at both ends.
+        normal: The share of normal inputs of the mean 0 and the variance 1 for which it is so.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -30,6 +34,7 @@ class Slope:
         largest = derivative[np.abs(centres) <= TYPICAL].max()
         self._flat = derivative < thresholds.SATURATED_DERIVATIVE * largest
         self.saturates = bool(self._flat[0] and self._flat[-1])
+        self.normal = float(np.average(self._flat, weights=np.exp(-(centres.astype("float64") ** 2) / 2)))
 
     def flat(self, values: np.ndarray) -> int:
         """At how many of the values the activation is flat; those that are not numbers are left out."""

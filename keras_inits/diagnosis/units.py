@@ -1,7 +1,5 @@
 """The findings about units: equal ones, saturated ones, dead ones."""
 
-import math
-
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large
@@ -37,7 +35,7 @@ def saturated(case: Case) -> Finding | None:
     found = [
         number
         for number, row in enumerate(case.rows)
-        if row.saturates and (row.saturated or 0.0) > thresholds.SATURATED_SHARE
+        if row.saturated_limit is not None and (row.saturated or 0.0) > row.saturated_limit
     ]
     if not found:
         return None
@@ -45,7 +43,7 @@ def saturated(case: Case) -> Finding | None:
     assert worst.inputs is not None
     evidence = (
         f"{worst.saturated:.0%} of {worst.name}'s inputs to {worst.activation} lie where its derivative is below "
-        f"{thresholds.SATURATED_DERIVATIVE:.0%} of its largest (at most {thresholds.SATURATED_SHARE:.0%}); their "
+        f"{thresholds.SATURATED_DERIVATIVE:.0%} of its largest (at most {worst.saturated_limit:.0%}); their "
         f"standard deviation is {worst.inputs.stddev:.3g}"
     )
     feeding = [row for number in found for row in case.feeding(number)]
@@ -60,23 +58,20 @@ def dead_units(case: Case) -> Finding | None:
     found = [
         number
         for number, row in enumerate(case.rows)
-        if row.activation is not None and dead_limit(row.units) < row.dead < 1 and row.outputs.largest > FADED
+        if row.activation is not None
+        and thresholds.dead_limit(row.units) < row.dead < 1
+        and row.outputs.largest > FADED
     ]
     if not found:
         return None
     worst = max((case.rows[number] for number in found), key=lambda row: row.dead)
     evidence = (
         f"{worst.dead:.0%} of the {worst.units} units of {worst.name} are zero on the whole batch "
-        f"(at most {dead_limit(worst.units):.0%})"
+        f"(at most {thresholds.dead_limit(worst.units):.0%})"
     )
     feeding = [row for number in found for row in case.feeding(number)]
     remedy = case.for_rows(feeding, "weights and biases that leave each unit on for half of its inputs")
     return Finding("dead_units", tuple(case.rows[number].name for number in found), evidence, remedy)
-
-
-def dead_limit(units: int) -> float:
-    """The share of dead units that chance stays below."""
-    return thresholds.DEAD_SHARE + thresholds.DEAD_DEVIATIONS * math.sqrt(0.25 / max(1, units))
 
 
 def dead_layer(case: Case) -> Finding | None:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from statistics import NormalDist
 
 import keras
 import numpy as np
@@ -64,7 +65,8 @@ def test_the_numbers_are_those_of_numpy():
     near = (abs(abs(before[0]) - edge) < 1 / 128).mean()
     assert first.saturated == pytest.approx((abs(before[0]) > edge).mean(), abs=near)
     assert second.saturated == (before[1] <= 0).mean()
-    assert (first.saturates, second.saturates, last.saturated, last.inputs) == (True, False, None, None)
+    assert first.saturated_limit == pytest.approx(0.5 + 1 - NormalDist().cdf(edge), abs=1e-4)
+    assert (second.saturated_limit, last.saturated, last.inputs) == (None, None, None)
     kernel = second.kernels[0]
     assert kernel.moments.stddev == pytest.approx(b.std(), rel=1e-6)
     assert kernel.auto == pytest.approx((2 / 24) ** 0.5)

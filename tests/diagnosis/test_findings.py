@@ -173,6 +173,13 @@ def test_large_inputs_are_not_blamed_on_the_weights():
     assert str(finding.remedy).startswith("divide the inputs by 10, or add keras.layers.Normalization")
 
 
+@pytest.mark.parametrize("activation", ["relu6", "hard_tanh", "sparse_sigmoid"])
+def test_what_is_flat_in_a_good_start_is_not_called_saturated(activation):
+    assert "saturated" not in [finding.kind for finding in diagnose(*planted("auto", activation=activation, depth=20))]
+    (finding,) = diagnose(*planted(Normal(5.0), activation=activation, depth=2))
+    assert finding.kind == "saturated"
+
+
 def test_there_may_be_nothing_to_repair():
     model, x = planted("auto", depth=3)
     with pytest.raises(ValueError, match=r"the findings none.*Expected one whose remedies name initializers"):
