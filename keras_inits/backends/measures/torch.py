@@ -41,6 +41,9 @@ def _norms(tensors: list[Tensor]) -> Any:
     norms = _plain_norms(tensors)
     # Squares may have been lost or have overflowed: those are taken again, of numbers of another size.
     unsafe = [place for place, norm in enumerate(norms) if not LEAST_SAFE_SQUARE <= norm * norm < math.inf]
+    if unsafe:  # unless they are of zeros alone, as in a network of which half is dead
+        sums = torch.stack(torch._foreach_norm([tensors[place] for place in unsafe], 1, dtype=torch.float32)).tolist()
+        unsafe = [place for place, one in zip(unsafe, sums, strict=True) if one != 0.0]
     if unsafe:
         factors = [RESCALING if norms[place] < 1.0 else 1.0 / RESCALING for place in unsafe]
         scaled = torch._foreach_mul([tensors[place].float() for place in unsafe], factors)
