@@ -76,9 +76,11 @@ def built(kind: str, optimizer: Any, base: Any = None) -> Any:
         x = layers.GlobalAveragePooling1D()(x)
     else:
         depth, width = {"mlp": (10, 256), "wide": (10, 512), "deep": (50, 64), "many": (500, 8)}[kind]
+        # Eight units with relu would be dead long before the last layer, and half of a dead network has no gradient.
+        activation, rule = ("tanh", "orthogonal") if kind == "many" else ("relu", "he_normal")
         inputs = x = keras.Input((width,))
         for _ in range(depth):
-            x = layers.Dense(width, activation="relu", kernel_initializer="he_normal")(x)
+            x = layers.Dense(width, activation=activation, kernel_initializer=rule)(x)
     model = (base or keras.Model)(inputs, layers.Dense(10)(x))
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     return model

@@ -77,6 +77,8 @@ def sum_of(y, predicted):
         [3e38, 3e38, 3e38],  # a norm beyond float32
         [1e-38, 1e38, 1.0],
         [2e-19, 1e-25, 0.0],  # around where squares begin to be lost
+        [2e-16, 1e-19, 1e-19],  # around where so many as are lost begin to count
+        [1e-16, 1e-19, 1e-19],
         [0.0, 0.0, 0.0],
         [np.inf, 1.0, 0.0],
         [np.nan, 1.0, 0.0],

@@ -16,9 +16,9 @@ NUMBERS = ("largest", "peak", "nonzeros", "nonfinite")
 """The largest absolute entry of the gradient, and of that which an update uses; how many entries are not zero, or not
 finite."""
 
-LEAST_SAFE_SQUARE = 1e-20
-"""From here to the largest float32 a sum of squares is right as it is. Below it, squares may have been lost: each lost
-one was under 2**-126, so a sum of n of them that still reaches 1e-20 is wrong by n * 1.2e-18 of itself at the most."""
+LEAST_SAFE_MEAN_SQUARE = 1e6 * 2.0**-126
+"""From here to the largest float32 a sum of squares, over their number, is right as it is. Below it, squares may have
+been lost: each lost one was under 2**-126, so a sum that still reaches this is wrong by 1e-6 of itself at the most."""
 
 RESCALING = 2.0**90
 """Unsafe numbers are multiplied (or divided) by this before they are squared, which is exact. The smallest normal

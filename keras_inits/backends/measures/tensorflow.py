@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_inits.backends.measures import ABSENT, LEAST_SAFE_SQUARE, NORMS, RESCALING, with_absent
+from keras_inits.backends.measures import ABSENT, LEAST_SAFE_MEAN_SQUARE, NORMS, RESCALING, with_absent
 
 Tensor = Any
 
@@ -20,7 +20,9 @@ def _norms(arranged: list[Tensor]) -> Tensor:
     """For all columns the sums of squares, then for all the factors that the numbers had when they were squared."""
     present = [one for one in arranged if one is not None]
     plain = _sums_of_squares(present)
-    squares, factors = _branch(tf.reduce_all(_is_safe(plain)), _as_they_are, _rescaled, [plain, *present])
+    least = tf.stack([LEAST_SAFE_MEAN_SQUARE * tf.cast(tf.size(one), tf.float32) for one in present])
+    safe = (plain >= least) & (plain < np.inf)
+    squares, factors = _branch(tf.reduce_all(safe), _as_they_are, _rescaled, [plain, safe, *present])
     return tf.concat([_with_absent(squares, arranged, ABSENT), _with_absent(factors, arranged, 1.0)], 0)
 
 
@@ -73,16 +75,12 @@ def _with_absent(values: Tensor, arranged: list[Tensor], absent: float) -> Tenso
     return tf.gather(tf.concat([values, [absent]], 0), places)
 
 
-def _is_safe(squares: Tensor) -> Tensor:
-    return (squares >= LEAST_SAFE_SQUARE) & (squares < np.inf)
-
-
 def _as_they_are(plain: Tensor, *_: Tensor) -> tuple[Tensor, Tensor]:
     return plain, tf.ones_like(plain)
 
 
-def _rescaled(plain: Tensor, *gradients: Tensor) -> tuple[Tensor, Tensor]:
-    factors = tf.where(_is_safe(plain), 1.0, tf.where(plain < LEAST_SAFE_SQUARE, RESCALING, 1.0 / RESCALING))
+def _rescaled(plain: Tensor, safe: Tensor, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+    factors = tf.where(safe, 1.0, tf.where(plain < 1.0, RESCALING, 1.0 / RESCALING))
     pairs = zip(gradients, tf.unstack(factors), strict=True)
     return _sums_of_squares([gradient * factor for gradient, factor in pairs]), factors
 

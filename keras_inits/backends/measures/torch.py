@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from keras_inits.backends.measures import ABSENT, LEAST_SAFE_SQUARE, NORMS, RESCALING, with_absent
+from keras_inits.backends.measures import ABSENT, LEAST_SAFE_MEAN_SQUARE, NORMS, RESCALING, with_absent
 
 Tensor = Any
 
@@ -40,7 +40,11 @@ def _norms(tensors: list[Tensor]) -> Any:
         return torch.stack(torch._foreach_norm(tensors, 2, dtype=torch.float64))
     norms = _plain_norms(tensors)
     # Squares may have been lost or have overflowed: those are taken again, of numbers of another size.
-    unsafe = [place for place, norm in enumerate(norms) if not LEAST_SAFE_SQUARE <= norm * norm < math.inf]
+    unsafe = [
+        place
+        for place, (norm, tensor) in enumerate(zip(norms, tensors, strict=True))
+        if not LEAST_SAFE_MEAN_SQUARE * tensor.numel() <= norm * norm < math.inf
+    ]
     if unsafe:  # unless they are of zeros alone, as in a network of which half is dead
         sums = torch.stack(torch._foreach_norm([tensors[place] for place in unsafe], 1, dtype=torch.float32)).tolist()
         unsafe = [place for place, one in zip(unsafe, sums, strict=True) if one != 0.0]
