@@ -123,7 +123,7 @@ def dtype_range(case: Case) -> Finding | None:
     limit = thresholds.FLOAT16_LARGEST / thresholds.FLOAT16_ROOM
     rows = [row for row in case.rows if row.dtype == "float16"]
     high = [row for row in rows if _largest(row) > limit or row.outputs.nonfinite]
-    low = [row for row in rows if 0 < _signal(row) < thresholds.FLOAT16_SMALLEST]
+    low = [row for row in rows if _has_signal(row) and _signal(row) < thresholds.FLOAT16_SMALLEST]
     if high:
         row = high[0]
         evidence = f"{row.name} computes in float16 and has values up to {_largest(row):.3g} (at most {limit:.3g})"
@@ -165,8 +165,13 @@ def _rescaled(case: Case, off: Callable[[KernelNumbers], bool], reason: str, oth
 
 
 def _signals(rows: Sequence[LayerNumbers]) -> Profile:
-    """The signal of each row that has one; zeros are what dead layers are about."""
-    return [(number, _signal(row)) for number, row in enumerate(rows) if _signal(row) > 0]
+    """The signal of each row that can be judged by it."""
+    return [(number, _signal(row)) for number, row in enumerate(rows) if _has_signal(row)]
+
+
+def _has_signal(row: LayerNumbers) -> bool:
+    """Zeros are what dead layers are about, and where numbers are not finite, too few may be left to differ."""
+    return _signal(row) > 0 or (row.outputs.largest > 0 and not row.outputs.nonfinite)
 
 
 def _signal(row: LayerNumbers) -> float:
@@ -207,7 +212,8 @@ def _run(rows: Sequence[LayerNumbers], profile: Profile, place: int, extreme: ob
     while first and sign * profile[first - 1][1] > sign * profile[first][1]:
         first -= 1
     count = sum(bool(row.kernels) for row in rows[profile[first][0] + 1 : profile[last][0] + 1])
-    factor = (profile[last][1] / profile[first][1]) ** (1 / max(1, count))
+    start, end = (max(profile[one][1], thresholds.FLOAT32_SMALLEST) for one in (first, last))  # a constant has zero
+    factor = (end / start) ** (1 / max(1, count))
     return Run(profile[first][0], profile[last][0], factor)
 
 

@@ -166,6 +166,16 @@ def test_what_fades_until_it_is_zero_is_not_called_dead():
     assert diagnose(model, x).findings == ()
 
 
+@pytest.mark.parametrize("inputs", [1.0, 0.0])
+def test_outputs_that_are_all_the_same_carry_no_signal(inputs):
+    model, x = planted(Constant(0.001), activation="softplus", depth=8)
+    diagnosis = diagnose(model, inputs * x)
+    assert diagnosis.layers[6].outputs.stddev == 0 < diagnosis.layers[6].outputs.largest
+    finding = next(one for one in diagnosis if one.kind == "vanishing_signal")
+    assert "hidden_06" in finding.layers
+    assert np.isfinite(finding.factor)
+
+
 def test_large_inputs_are_not_blamed_on_the_weights():
     model, x = planted("auto", activation="tanh", depth=2)
     (finding,) = diagnose(model, 10 * x)
