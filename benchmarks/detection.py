@@ -341,7 +341,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--part", choices=tuple(PARTS), default="report")
     parser.add_argument(
-        "--each", type=int, default=60, help="models for each of the plants, and four times that healthy"
+        "--each", type=int, default=90, help="models for each of the plants, and four times that healthy"
     )
     parser.add_argument("--write", type=Path, help="a Markdown file for the table")
     arguments = parser.parse_args()
