@@ -193,10 +193,12 @@ class Pass(NamedTuple):
     entering: list[np.ndarray]  # what their activations get of them, normalised or not
     after: list[np.ndarray]  # the same behind their activation
     kernels: list[np.ndarray]
+    biases: list[np.ndarray]
     before_gradients: list[np.ndarray]
     entering_gradients: list[np.ndarray]
     after_gradients: list[np.ndarray]
     kernel_gradients: list[np.ndarray]
+    bias_gradients: list[np.ndarray]
 
 
 def batch(recipe: Recipe, model: Any) -> np.ndarray:
@@ -210,7 +212,7 @@ def exact(recipe: Recipe, model: Any) -> Pass:
     twin = build(recipe, "float64", split=True)
     twin.set_weights([np.asarray(keras.ops.convert_to_numpy(weight), "float64") for weight in model.get_weights()])
     value = torch.from_numpy(batch(recipe, model).astype("float64"))
-    before, entering, after, kernels = [], [], [], []
+    before, entering, after, kernels, biases = [], [], [], [], []
     for layer in twin.layers:
         if isinstance(layer, layers.Dense):  # Keras 3.15 on torch multiplies matrices of float64 in float32
             value = value @ layer.kernel.value + layer.bias.value
@@ -220,12 +222,13 @@ def exact(recipe: Recipe, model: Any) -> Pass:
             value = layer(value, training=True)
         if hasattr(layer, "kernel"):
             kernels.append(layer.kernel.value)
+            biases.append(layer.bias.value)
             for values in (before, entering, after):
                 values.append(value)
         else:
             after[-1] = value
     vectors = torch.from_numpy(np.random.default_rng(SEED).standard_normal(tuple(value.shape)) / value.numel() ** 0.5)
-    asked = [*before, *entering, *after, *kernels]
+    asked = [*before, *entering, *after, *kernels, *biases]
     found = torch.autograd.grad((value * vectors).sum(), asked, allow_unused=True)
     pairs = zip(asked, found, strict=True)
     arrays = [one.detach().numpy() for one in asked]
@@ -251,7 +254,9 @@ def confirm(recipe: Recipe, seen: Pass) -> set[str]:
         ill.add("vanishing_signal")
     if any(one > thresholds.EXPLODING_SIGNAL * max(1, recipe.inputs) for one in deviations):
         ill.add("exploding_signal")
-    ill |= faded(seen.after_gradients) | faded(seen.kernel_gradients)
+    pairs = zip(seen.kernel_gradients, seen.bias_gradients, strict=True)
+    weights = [np.append(kernel, bias) for kernel, bias in pairs if kernel.any()]  # or the bias' may be rounding alone
+    ill |= faded(seen.after_gradients) | faded(weights)
     for number, outputs in enumerate(seen.after):
         ill |= ill_units(recipe, seen, number, outputs)
     if recipe.plant == "float16":
