@@ -52,7 +52,7 @@ PARTS = {  # architectures and seeds, of which the two have none in common
         "switching": ("hard_silu", "rectified_tanh"),
         "saturating": ("erf", "arctan", "hard_sigmoid"),
         "inputs": (0.2, 0.7, 2.0),
-        "seed": 8_000_000,
+        "seed": 9_000_000,
     },
 }
 PLANTS = ("small", "large", "zeros", "constant", "copies", "dead", "saturated", "nan", "fans", "float16")
@@ -254,9 +254,9 @@ def confirm(recipe: Recipe, seen: Pass) -> set[str]:
         ill.add("vanishing_signal")
     if any(one > thresholds.EXPLODING_SIGNAL * max(1, recipe.inputs) for one in deviations):
         ill.add("exploding_signal")
-    pairs = zip(seen.kernel_gradients, seen.bias_gradients, strict=True)
-    weights = [np.append(kernel, bias) for kernel, bias in pairs if kernel.any()]  # or the bias' may be rounding alone
-    ill |= faded(seen.after_gradients) | faded(weights)
+    weights = zip(seen.kernels, seen.kernel_gradients, seen.bias_gradients, strict=True)
+    # The gradient of a kernel of zeros behind normalisation may be rounding alone.
+    ill |= faded(seen.after_gradients) | faded([np.append(*both) for kernel, *both in weights if kernel.any()])
     for number, outputs in enumerate(seen.after):
         ill |= ill_units(recipe, seen, number, outputs)
     if recipe.plant == "float16":
