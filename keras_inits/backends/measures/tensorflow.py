@@ -26,17 +26,44 @@ def _norms(arranged: list[Tensor]) -> Tensor:
     return tf.concat([_with_absent(squares, arranged, ABSENT), _with_absent(factors, arranged, 1.0)], 0)
 
 
-def _numbers(number: Callable[[Tensor], Tensor]) -> Callable[[list[Tensor]], Tensor]:
-    def numbers(arranged: list[Tensor]) -> Tensor:
-        return tf.stack(with_absent([number(one) for one in arranged if one is not None], arranged, ABSENT))
+def _of_present(measure: Callable[[list[Tensor]], Tensor]) -> Callable[[list[Tensor]], Tensor]:
+    """Measures what is there, and puts `ABSENT` in all other columns."""
 
-    return numbers
+    def measured(arranged: list[Tensor]) -> Tensor:
+        return _with_absent(measure([one for one in arranged if one is not None]), arranged, ABSENT)
+
+    return measured
 
 
-def _largest(tensor: Tensor) -> Tensor:
+def _largest(present: list[Tensor]) -> Tensor:
     # An empty one has no largest, and a maximum may lose a NaN.
-    largest = tf.maximum(tf.reduce_max(tf.abs(tensor)), 0.0)
-    return tf.where(tf.reduce_any(tf.math.is_nan(tensor)), np.nan, largest)
+    largest = tf.stack([tf.maximum(tf.reduce_max(tf.abs(one)), 0.0) for one in present])
+    return tf.where(_counts_unless_finite(tf.math.is_nan, present) > 0, np.nan, largest)
+
+
+def _nonfinite(present: list[Tensor]) -> Tensor:
+    return _counts_unless_finite(lambda one: ~tf.math.is_finite(one), present)
+
+
+def _nonzeros(present: list[Tensor]) -> Tensor:
+    return tf.stack([_count(tf.cast(one, tf.bool)) for one in present])
+
+
+def _counts_unless_finite(condition: Callable[[Tensor], Tensor], present: list[Tensor]) -> Tensor:
+    """How many entries meet a condition that no finite number meets.
+
+    Each is finite if all sums of squares are, which a graph computes once for this and for the norms.
+    """
+    squares = _sums_of_squares(present)
+
+    def none(squares: Tensor, *_: Tensor) -> tuple[Tensor]:
+        return (tf.zeros_like(squares),)
+
+    def counts(_: Tensor, *tensors: Tensor) -> tuple[Tensor]:
+        return (tf.stack([_count(condition(tensor)) for tensor in tensors]),)
+
+    (found,) = _branch(tf.reduce_all(tf.math.is_finite(squares)), none, counts, [squares, *present])
+    return found
 
 
 def _count(tensor: Tensor) -> Tensor:
@@ -45,9 +72,9 @@ def _count(tensor: Tensor) -> Tensor:
 
 MEASURES: dict[str, Callable[[list[Tensor]], Tensor]] = {
     **dict.fromkeys(NORMS, _norms),
-    **dict.fromkeys(("largest", "peak"), _numbers(_largest)),
-    "nonzeros": _numbers(lambda tensor: _count(tf.not_equal(tensor, 0.0))),
-    "nonfinite": _numbers(lambda tensor: _count(~tf.math.is_finite(tensor))),
+    **dict.fromkeys(("largest", "peak"), _of_present(_largest)),
+    "nonzeros": _of_present(_nonzeros),
+    "nonfinite": _of_present(_nonfinite),
 }
 
 
