@@ -67,7 +67,7 @@ class LayerNumbers(NamedTuple):
     """The norm of the gradient of the layer's weights; None if it has none that are trained. A layer that computes in
     float16 has it at the largest loss scale at which it is finite."""
     output_gradient: float | None
-    """The norm of the gradient of the outputs; None if none came."""
+    """The norm of the gradient of the outputs, or before an activation that mixes units; None if none came."""
     gradient_nonfinite: int
     kernels: tuple[KernelNumbers, ...]
     weights: tuple[str, ...]

@@ -176,6 +176,17 @@ def test_outputs_that_are_all_the_same_carry_no_signal(inputs):
     assert np.isfinite(finding.factor)
 
 
+@pytest.mark.parametrize("apart", [True, False])
+def test_gradients_are_not_judged_beside_those_behind_a_softmax(apart):
+    """Each of 10,000 probabilities is small, and so is all that comes back through them."""
+    head = [layers.Dense(10_000), layers.Softmax()] if apart else [layers.Dense(10_000, "softmax")]
+    model = keras.Sequential([keras.Input((64,)), *[layers.Dense(64, "relu") for _ in range(3)], *head])
+    initialize(model, seed=1)
+    diagnosis = diagnose(model, batch(128, 64))
+    assert diagnosis.findings == ()
+    assert diagnosis.layers[3].output_gradient < 0.001
+
+
 def test_large_inputs_are_not_blamed_on_the_weights():
     model, x = planted("auto", activation="tanh", depth=2)
     (finding,) = diagnose(model, 10 * x)
