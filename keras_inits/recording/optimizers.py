@@ -1,7 +1,7 @@
 """The optimizers that train a model: the one it was compiled with, and those that it holds under other names."""
 
 import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -23,14 +23,14 @@ def optimizers_of(model: Any, names: Sequence[str] | None) -> tuple[Any, ...]:
 
 def _found(model: Any) -> Iterator[Any]:
     yield model.optimizer
-    for layer in model._flatten_layers():
+    optimizer = keras.optimizers.Optimizer
+    for layer in model._flatten_layers():  # whose attributes are many: a generator for each would show in an epoch
         for value in vars(layer).values():
-            held = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else (value,)
-            yield from _optimizers_in(held)
-
-
-def _optimizers_in(values: Iterable[Any]) -> Iterator[Any]:
-    return (value for value in values if isinstance(value, keras.optimizers.Optimizer))
+            if isinstance(value, optimizer):
+                yield value
+            elif isinstance(value, (dict, list, tuple)):
+                held = value.values() if isinstance(value, dict) else value
+                yield from [one for one in held if isinstance(one, optimizer)]
 
 
 def _named(model: Any, name: str) -> Any:
