@@ -20,8 +20,7 @@ def _norms(arranged: list[Tensor]) -> Tensor:
     """For all columns the sums of squares, then for all the factors that the numbers had when they were squared."""
     present = [one for one in arranged if one is not None]
     plain = _sums_of_squares(present)
-    least = tf.stack([LEAST_SAFE_MEAN_SQUARE * tf.cast(tf.size(one), tf.float32) for one in present])
-    safe = (plain >= least) & (plain < np.inf)
+    safe = (plain >= LEAST_SAFE_MEAN_SQUARE * tf.stack([_entries(one) for one in present])) & (plain < np.inf)
     squares, factors = _branch(tf.reduce_all(safe), _as_they_are, _rescaled, [plain, safe, *present])
     return tf.concat([_with_absent(squares, arranged, ABSENT), _with_absent(factors, arranged, 1.0)], 0)
 
@@ -100,6 +99,11 @@ def _with_absent(values: Tensor, arranged: list[Tensor], absent: float) -> Tenso
     numbers = iter(range(len(arranged)))
     places = with_absent(list(numbers), arranged, sum(one is not None for one in arranged))
     return tf.gather(tf.concat([values, [absent]], 0), places)
+
+
+def _entries(tensor: Tensor) -> Any:
+    number = tensor.shape.num_elements()
+    return tf.cast(tf.size(tensor), tf.float32) if number is None else float(number)
 
 
 def _as_they_are(plain: Tensor, *_: Tensor) -> tuple[Tensor, Tensor]:
