@@ -248,7 +248,8 @@ def confirm(recipe: Recipe, seen: Pass) -> set[str]:
         finite = max(abs(one).max() for one in backward) <= FLOAT16_ORDERS * abs(backward[-1]).max()
     ill = set() if finite else {"nonfinite"}
     # What the model's layers put out: those of the family "normalised" have their activations apart.
-    signals = [*seen.before, *seen.entering, *seen.after] if recipe.family == "normalised" else seen.after
+    several = (seen.before, seen.entering, seen.after) if recipe.family == "normalised" else (seen.after,)
+    signals = [one for kernel, *outputs in zip(seen.kernels, *several, strict=True) if kernel.any() for one in outputs]
     deviations = [float(one.std()) for one in signals if np.isfinite(one).all() and one.any()]
     if any(one < thresholds.VANISHING_SIGNAL * min(1, recipe.inputs) for one in deviations):
         ill.add("vanishing_signal")

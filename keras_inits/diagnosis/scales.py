@@ -170,8 +170,14 @@ def _signals(rows: Sequence[LayerNumbers]) -> Profile:
 
 
 def _has_signal(row: LayerNumbers) -> bool:
-    """Zeros are what dead layers are about, and where numbers are not finite, too few may be left to differ."""
-    return _signal(row) > 0 or (row.outputs.largest > 0 and not row.outputs.nonfinite)
+    """Zeros are what dead layers are about, and where numbers are not finite, too few may be left to differ.
+
+    A kernel of zeros, as some heads begin with, passes nothing by design, or else its units are symmetric.
+    """
+    if row.kernels and all(kernel.moments.largest == 0 for kernel in row.kernels):
+        return False
+    same = bool(row.kernels) and row.outputs.largest > 0 and not row.outputs.nonfinite
+    return same or _signal(row) > 0
 
 
 def _signal(row: LayerNumbers) -> float:

@@ -187,6 +187,14 @@ def test_gradients_are_not_judged_beside_those_behind_a_softmax(apart):
     assert diagnosis.layers[3].output_gradient < 0.001
 
 
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax", None])
+def test_a_head_may_begin_with_zeros(activation):
+    model, x = planted("auto", depth=3)
+    head = layers.Dense(1 if activation == "sigmoid" else 10, activation, kernel_initializer="zeros")
+    found = diagnose(keras.Sequential([keras.Input((64,)), *model.layers[:-1], head]), x)
+    assert "vanishing_signal" not in [finding.kind for finding in found]
+
+
 def test_large_inputs_are_not_blamed_on_the_weights():
     model, x = planted("auto", activation="tanh", depth=2)
     (finding,) = diagnose(model, 10 * x)
