@@ -186,19 +186,14 @@ def plant(model: Any, recipe: Recipe) -> None:
             )
 
 
-class Pass(NamedTuple):
-    """What the twin showed: arrays in float64, for each layer with a kernel and for what follows it."""
+class Layers(NamedTuple):
+    """Of each of the twin's layers with a kernel the values, or their gradients, in float64."""
 
     before: list[np.ndarray]  # outputs of dense and convolutional layers
     entering: list[np.ndarray]  # what their activations get of them, normalised or not
     after: list[np.ndarray]  # the same behind their activation
     kernels: list[np.ndarray]
     biases: list[np.ndarray]
-    before_gradients: list[np.ndarray]
-    entering_gradients: list[np.ndarray]
-    after_gradients: list[np.ndarray]
-    kernel_gradients: list[np.ndarray]
-    bias_gradients: list[np.ndarray]
 
 
 def batch(recipe: Recipe, model: Any) -> np.ndarray:
@@ -207,39 +202,38 @@ def batch(recipe: Recipe, model: Any) -> np.ndarray:
     return (recipe.inputs * random.standard_normal((EXAMPLES, *model.input_shape[1:]))).astype("float32")
 
 
-def exact(recipe: Recipe, model: Any) -> Pass:
-    """Runs the twin in float64 forward and backward."""
+def exact(recipe: Recipe, model: Any) -> tuple[Layers, Layers]:
+    """The twin's values and gradients, from a batch that it takes forward and backward."""
     twin = build(recipe, "float64", split=True)
     twin.set_weights([np.asarray(keras.ops.convert_to_numpy(weight), "float64") for weight in model.get_weights()])
     value = torch.from_numpy(batch(recipe, model).astype("float64"))
-    before, entering, after, kernels, biases = [], [], [], [], []
+    seen = Layers([], [], [], [], [])
     for layer in twin.layers:
         if isinstance(layer, layers.Dense):  # Keras 3.15 on torch multiplies matrices of float64 in float32
             value = value @ layer.kernel.value + layer.bias.value
         else:
             if isinstance(layer, layers.Activation):
-                entering[-1] = value
+                seen.entering[-1] = value
             value = layer(value, training=True)
         if hasattr(layer, "kernel"):
-            kernels.append(layer.kernel.value)
-            biases.append(layer.bias.value)
-            for values in (before, entering, after):
-                values.append(value)
+            for values, one in zip(seen, (value, value, value, layer.kernel.value, layer.bias.value), strict=True):
+                values.append(one)
         else:
-            after[-1] = value
+            seen.after[-1] = value
     vectors = torch.from_numpy(np.random.default_rng(SEED).standard_normal(tuple(value.shape)) / value.numel() ** 0.5)
-    asked = [*before, *entering, *after, *kernels, *biases]
-    found = torch.autograd.grad((value * vectors).sum(), asked, allow_unused=True)
-    pairs = zip(asked, found, strict=True)
-    arrays = [one.detach().numpy() for one in asked]
-    arrays += [np.zeros(one.shape) if gradient is None else gradient.numpy() for one, gradient in pairs]
-    return Pass(*(arrays[start : start + len(before)] for start in range(0, len(arrays), len(before))))
+    flat = [one for values in seen for one in values]
+    found = torch.autograd.grad((value * vectors).sum(), flat, allow_unused=True, materialize_grads=True)
+    gradients = iter(found)
+    return (
+        Layers(*([one.detach().numpy() for one in values] for values in seen)),
+        Layers(*([next(gradients).numpy() for _ in values] for values in seen)),
+    )
 
 
-def confirm(recipe: Recipe, seen: Pass) -> set[str]:
+def confirm(recipe: Recipe, seen: Layers, gradients: Layers) -> set[str]:
     """The kinds of which the model is ill."""
     forward = [*seen.before, *seen.entering, *seen.after, *seen.kernels]
-    backward = [*seen.kernel_gradients, *seen.after_gradients]
+    backward = [*gradients.kernels, *gradients.after]
     largest = thresholds.FLOAT16_LARGEST if recipe.plant == "float16" else thresholds.FLOAT32_LARGEST
     finite = all((abs(one) <= largest).all() for one in forward)
     finite = finite and all((abs(one) <= thresholds.FLOAT32_LARGEST).all() for one in backward)
@@ -255,11 +249,11 @@ def confirm(recipe: Recipe, seen: Pass) -> set[str]:
         ill.add("vanishing_signal")
     if any(one > thresholds.EXPLODING_SIGNAL * max(1, recipe.inputs) for one in deviations):
         ill.add("exploding_signal")
-    weights = zip(seen.kernels, seen.kernel_gradients, seen.bias_gradients, strict=True)
+    weights = zip(seen.kernels, gradients.kernels, gradients.biases, strict=True)
     # The gradient of a kernel of zeros behind normalisation may be rounding alone.
-    ill |= faded(seen.after_gradients) | faded([np.append(*both) for kernel, *both in weights if kernel.any()])
-    for number, outputs in enumerate(seen.after):
-        ill |= ill_units(recipe, seen, number, outputs)
+    ill |= faded(gradients.after) | faded([np.append(*both) for kernel, *both in weights if kernel.any()])
+    for number in range(len(seen.after)):
+        ill |= ill_units(recipe, seen, gradients, number)
     if recipe.plant == "float16":
         largest = max(np.nanmax(abs(one)) for one in (*seen.before, *seen.after))
         if (
@@ -285,13 +279,14 @@ def faded(gradients: list[np.ndarray]) -> set[str]:
     return {"vanishing_gradient"} if fades or norms[high] < thresholds.VANISHING_NORM else set()
 
 
-def ill_units(recipe: Recipe, seen: Pass, number: int, outputs: np.ndarray) -> set[str]:
+def ill_units(recipe: Recipe, seen: Layers, gradients: Layers, number: int) -> set[str]:
     """What is wrong with the units of one layer."""
     ill = set()
+    outputs = seen.after[number]
     units = outputs.shape[-1]
     hidden = number < len(seen.after) - 1
     dead = float((outputs == 0).reshape(-1, units).all(axis=0).mean())
-    zero = not outputs.any() and not seen.before_gradients[number].any() and seen.kernels[number].any()
+    zero = not outputs.any() and not gradients.before[number].any() and seen.kernels[number].any()
     if zero and all(one.any() for one in seen.after[:number]):
         ill.add("dead_layer")
     if hidden and recipe.activation != "linear" and recipe.family != "depthwise":
@@ -305,7 +300,7 @@ def ill_units(recipe: Recipe, seen: Pass, number: int, outputs: np.ndarray) -> s
                 ill.add("saturated")
     # Units with equal weights and an equal gradient are equal after each step of gradient descent.
     shape = (-1, units if hidden else 10)
-    both = [one.reshape(shape) / (abs(one).max() or 1) for one in (seen.kernels[number], seen.kernel_gradients[number])]
+    both = [one.reshape(shape) / (abs(one).max() or 1) for one in (seen.kernels[number], gradients.kernels[number])]
     if recipe.family != "depthwise" and all(np.isfinite(one).all() for one in both):
         _, counts = np.unique(np.round(np.concatenate(both), 12), axis=1, return_counts=True)
         if counts[counts > 1].sum() >= thresholds.SYMMETRIC_SHARE * shape[1]:
@@ -313,7 +308,7 @@ def ill_units(recipe: Recipe, seen: Pass, number: int, outputs: np.ndarray) -> s
     return ill
 
 
-def wrongly_fanned(recipe: Recipe, seen: Pass) -> set[str]:
+def wrongly_fanned(recipe: Recipe, seen: Layers) -> set[str]:
     """Whether a layer makes of an input of variance 1 another variance than its rule promises, by the factor."""
     if recipe.plant != "fans":
         return set()
@@ -339,7 +334,7 @@ def judge(recipe: Recipe) -> tuple[set[str], set[str]]:
     plant(model, recipe)
     found = {finding.kind for finding in diagnose(model, batch(recipe, model))}
     with np.errstate(all="ignore"):
-        return confirm(recipe, exact(recipe, model)), found
+        return confirm(recipe, *exact(recipe, model)), found
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_inits import thresholds
 from keras_inits.backends import differentiation
 from keras_inits.backends.differentiation import Watch
 from keras_inits.diagnosis.diagnosis import Diagnosis
@@ -146,7 +145,7 @@ def _numbers(look: Look, before: Look | None, graph: Graph, gradients: Gradients
         outputs=outputs,
         ratio=outputs.stddev / earlier if earlier else None,
         saturated=look.flat / look.entered if look.slope is not None and look.entered else None,
-        saturated_limit=_saturated_limit(look),
+        saturated_limit=look.slope.saturated_limit(look.units.alive.size) if look.slope is not None else None,
         dead=look.units.dead,
         units=look.units.alive.size,
         identical=identical,
@@ -156,12 +155,6 @@ def _numbers(look: Look, before: Look | None, graph: Graph, gradients: Gradients
         kernels=kernels,
         weights=tuple(weight.path for weight in watched.weights),
     )
-
-
-def _saturated_limit(look: Look) -> float | None:
-    if look.slope is None or not look.slope.saturates:
-        return None
-    return thresholds.saturated_limit(look.slope.normal, look.units.alive.size)
 
 
 def _finite(larger: Sequence[LayerNumbers], smaller: Sequence[LayerNumbers]) -> tuple[LayerNumbers, ...]:

@@ -28,12 +28,13 @@ class Look:
         self.watched, self._order = watched, order
         self.activation = activation_of(watched.layer)
         self.slope = slope_of(self.activation) if self.activation is not None else None
-        # Softmax makes every gradient small, of the more units the more: the layer's own is the one before that.
-        self._mixes = self.activation is not None and self.slope is None
         self.shape: tuple[int, ...] = ()
         self.inputs, self.outputs, self.units = Total(), Total(), Units()
         self.flat = self.entered = 0
         self.gradient, self.had_gradient = Total(), False
+        # Softmax makes every gradient small, of the more units the more: the layer's own is the one before that.
+        mixes = self.activation is not None and self.slope is None
+        self._before_activation, self._behind = (self._see_gradient, _pass) if mixes else (_pass, self._see_gradient)
 
     @contextlib.contextmanager
     def open(self, watch: Watch) -> Iterator[None]:
@@ -48,20 +49,20 @@ class Look:
     def _watching_call(self, call: Callable[..., Any], watch: Watch) -> Callable[..., Any]:
         def watching_call(*arguments: Any, **options: Any) -> Any:
             if self.activation is self.watched.layer:
-                arguments = (watch(arguments[0], self._see_inputs, self._see_gradient_before), *arguments[1:])
+                arguments = (watch(arguments[0], self._see_inputs, self._before_activation), *arguments[1:])
             outputs = call(*arguments, **options)
             leaves = keras.tree.flatten(outputs)
             place = next((place for place, leaf in enumerate(leaves) if _is_float(leaf)), None)
             if place is None:
                 return outputs
-            leaves[place] = watch(leaves[place], self._see_outputs, _pass if self._mixes else self._see_gradient)
+            leaves[place] = watch(leaves[place], self._see_outputs, self._behind)
             return keras.tree.pack_sequence_as(outputs, leaves)
 
         return watching_call
 
     def _watching_activation(self, activation: Callable[..., Any], watch: Watch) -> Callable[..., Any]:
         def watching_activation(inputs: Tensor) -> Tensor:
-            return activation(watch(inputs, self._see_inputs, self._see_gradient_before))
+            return activation(watch(inputs, self._see_inputs, self._before_activation))
 
         return watching_activation
 
@@ -80,10 +81,6 @@ class Look:
         for piece in pieces(values, (output_axis(self.watched.layer),)):
             self.outputs.add(piece)
             self.units.add(piece)
-
-    def _see_gradient_before(self, tensor: Tensor) -> None:
-        if self._mixes:
-            self._see_gradient(tensor)
 
     def _see_gradient(self, tensor: Tensor) -> None:
         self.had_gradient = True

@@ -174,10 +174,14 @@ def _has_signal(row: LayerNumbers) -> bool:
 
     A kernel of zeros, as some heads begin with, passes nothing by design, or else its units are symmetric.
     """
-    if row.kernels and all(kernel.moments.largest == 0 for kernel in row.kernels):
+    if _begins_with_zeros(row):
         return False
     same = bool(row.kernels) and row.outputs.largest > 0 and not row.outputs.nonfinite
     return same or _signal(row) > 0
+
+
+def _begins_with_zeros(row: LayerNumbers) -> bool:
+    return bool(row.kernels) and all(kernel.moments.largest == 0 for kernel in row.kernels)
 
 
 def _signal(row: LayerNumbers) -> float:
@@ -190,7 +194,7 @@ def _gradients(rows: Sequence[LayerNumbers]) -> list[tuple[str, Profile]]:
     """The two profiles of norms, of layers with kernels: those that are zero or not finite are other findings."""
     outputs = [(number, row.output_gradient) for number, row in enumerate(rows) if row.kernels]
     # The gradient of a kernel of zeros may be all rounding, as behind batch normalisation.
-    moving = [(number, row) for number, row in enumerate(rows) if any(one.moments.largest > 0 for one in row.kernels)]
+    moving = [(number, row) for number, row in enumerate(rows) if row.kernels and not _begins_with_zeros(row)]
     weights = [(number, row.gradient) for number, row in moving]
     named = [("outputs", outputs), ("weights", weights)]
     return [

@@ -20,10 +20,6 @@ class Slope:
 
     Args:
         function: A function of one tensor that works on each entry on its own.
-
-    Attributes:
-        saturates: Whether it is so at both ends.
-        normal: The share of normal inputs of the mean 0 and the variance 1 for which it is so.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -33,8 +29,13 @@ class Slope:
         derivative = np.abs(np.asarray(keras.ops.convert_to_numpy(product), np.float64))
         largest = derivative[np.abs(centres) <= TYPICAL].max()
         self._flat = derivative < thresholds.SATURATED_DERIVATIVE * largest
-        self.saturates = bool(self._flat[0] and self._flat[-1])
-        self.normal = float(np.average(self._flat, weights=np.exp(-(centres.astype("float64") ** 2) / 2)))
+        # Of normal inputs of the mean 0 and the variance 1.
+        self._normal = float(np.average(self._flat, weights=np.exp(-(centres.astype("float64") ** 2) / 2)))
+
+    def saturated_limit(self, units: int) -> float | None:
+        """The share of flat places that so many units may have; None for what is not flat at both ends."""
+        saturates = self._flat[0] and self._flat[-1]
+        return thresholds.saturated_limit(self._normal, units) if saturates else None
 
     def flat(self, values: np.ndarray) -> int:
         """At how many of the values the activation is flat; those that are not numbers are left out."""
