@@ -43,7 +43,7 @@ class GradientError(RuntimeError):
 class Alerts:
     """What `GradientNormLogger` does at the first step whose gradients went bad, by the kind of it.
 
-    Rows come from the device in bulk, so an action follows its step after at most 128 steps, or 5 seconds and a step,
+    Rows come from the device in bulk, so an action follows its step after at most 512 steps, or 5 seconds and a step,
     or when the epoch ends. The thresholds are those of `keras_inits.thresholds`.
 
     Args:

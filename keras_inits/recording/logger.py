@@ -118,7 +118,7 @@ class GradientNormLogger(keras.callbacks.Callback):
         """Has the coming step recorded."""
         model = self._model  # not `self.model`, which on JAX copies the whole state back to the model
         if self._recorder.must_fetch(model):
-            self._watch.look(self._fetch(), model)
+            self._watch.look(self._fetch(wait=False), model)
         self._recorder.announce(model)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -134,8 +134,8 @@ class GradientNormLogger(keras.callbacks.Callback):
                 logs.update({f"grad_norm/{name}": mean for name, mean in self._rows.mean_norms().items()})
         self._watch.look(blocks, self._model)
 
-    def _fetch(self) -> list[GradientTrace]:
-        blocks = self._recorder.fetch()
+    def _fetch(self, wait: bool = True) -> list[GradientTrace]:
+        blocks = self._recorder.fetch(wait)
         for block in blocks:
             self._rows.append(block)
             if self._sink is not None:

@@ -44,6 +44,7 @@ class Recorder:
         self._announced: Announced | None = None
         self._row = 0  # of the step: the first that was not fetched
         self._pending = 0  # how many steps may have run since rows were last fetched
+        self._left = 0  # of how many steps rows may have been left then
         self._calls = 0  # rows of a step; 0 until the first step was looked at
         self._fetched_at = time.monotonic()
         self._inbox: list[GradientTrace] = []
@@ -97,22 +98,26 @@ class Recorder:
             return True
         if time.monotonic() - self._fetched_at > SECONDS_WAITING:
             return True
-        rows = (self._pending + model.steps_per_execution) * self._calls // self._plan.every + 1
+        steps = self._left + self._pending + model.steps_per_execution
+        rows = steps * self._calls // self._plan.every + 1
         return bool(rows > max(recording.ROWS_WAITING, model.steps_per_execution))
 
-    def fetch(self) -> list[GradientTrace]:
-        """The rows that were not fetched before, in blocks."""
-        (self._host or self)._collect()
+    def fetch(self, wait: bool = True) -> list[GradientTrace]:
+        """The rows that were not fetched before, in blocks; without waiting, those that are computed already."""
+        (self._host or self)._collect(wait)
         blocks, self._inbox = self._inbox, []
         return blocks
 
-    def _collect(self) -> None:
+    def _collect(self, wait: bool = True) -> None:
         """Takes the rows from the device, for this recorder and its guests."""
         self._fetched_at = time.monotonic()
-        if self._step is None or not self._pending:
+        if self._step is None or not (self._pending or self._left):
             return
-        count, rows = self._step.fetch(self._row)
-        self._look(count - self._row)
+        wait = wait or not self._calls  # which the first rows tell
+        count, rows = self._step.fetch(self._row, wait)
+        self._look(rows.steps)
+        fetched = rows.steps[-1] + 1 if len(rows) else self._step.steps - self._left - self._pending
+        self._left, self._pending = 0 if wait else self._step.steps - fetched, 0
         self._warn_of_lost(count - self._row - len(rows))
         self._row = count
         for reader, ahead in [(self, 0), *self._guests]:
@@ -120,23 +125,20 @@ class Recorder:
             reader._receive(rows, ahead, self._plan, self._step)
 
     def _receive(self, rows: recording.FetchedRows, ahead: int, plan: Any, step: Any) -> None:
-        own = [plan.optimizers.index(optimizer) for optimizer in self._own]
-        rows = rows.where(((rows.steps + ahead) % self.every == 0) & np.isin(rows.optimizers, own), ahead)
+        own = np.array([any(one is optimizer for one in self._own) for optimizer in plan.optimizers])
+        rows = rows.where(((rows.steps + ahead) % self.every == 0) & own[rows.optimizers], ahead)
         if len(rows):
             self._columns.arrange((), ())
             self._inbox.append(read(rows, self._columns, plan.optimizers, self.quantities, not step.clips_before))
 
-    def _look(self, rows: int) -> None:
+    def _look(self, steps_of_rows: np.ndarray) -> None:
         """Learns whether the steps since the last look left rows, and how many each."""
         if self._announced is not None and self._announced.ended and self._pending:
-            every, steps = self._plan.every, self._step.steps
-            due = len(range(-(-self.steps // every) * every, steps, every))
             if self._step.failure is not None:
                 self._give_up(f"{self._step.failure}")
-            elif steps == self.steps and not self._step.may_skip_steps:
+            elif self._step.steps == self.steps and not self._step.may_skip_steps:
                 self._give_up("the model's train_step does not hand its gradients to an optimizer that the model holds")
-            self._calls = max(self._calls, -(-rows // due) if due else 0, 1)
-        self._pending = 0
+            self._calls = max(self._calls, 1, *np.unique(steps_of_rows, return_counts=True)[1].tolist())
 
     def _warn_of_lost(self, lost: int) -> None:
         if lost > 0:

@@ -201,7 +201,11 @@ def _check_tracked(
             f"tables of shape {shape} with names among {', '.join(map(repr, names))}. Pass one row for each step and "
             "one column for each layer."
         )
-    if outcomes.shape != shape[:1] or np.shape(clipped) != shape[:1] or not np.isin(outcomes, OUTCOMES).all():
+    if (
+        outcomes.shape != shape[:1]
+        or np.shape(clipped) != shape[:1]
+        or not set(outcomes.ravel().tolist()) <= set(OUTCOMES)
+    ):
         raise ValueError(
             f"GradientTrace received outcomes {sorted(set(outcomes.ravel().tolist()))} of shape {outcomes.shape}, and "
             f"clipped of shape {np.shape(clipped)}. It expects one of {', '.join(map(repr, OUTCOMES))}, and True or "

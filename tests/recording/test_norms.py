@@ -6,7 +6,7 @@ import numpy as np
 import oracle
 import pytest
 
-from keras_inits.recording import GradientNormLogger
+from keras_inits.recording import Alerts, GradientError, GradientNormLogger
 
 BACKEND = keras.backend.backend()
 MODES = {
@@ -155,22 +155,39 @@ def test_variables_are_recorded_one_by_one():
     assert logger.trace.layers == tuple(variable.path for variable in model.trainable_variables)
 
 
-@pytest.mark.parametrize("group", [1, 4] if BACKEND != "torch" else [1])
-def test_every_third_step(group):
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("mode", [mode for name, mode in CASES if name == "sequential"])
+@pytest.mark.parametrize("every", [3, 7])  # an epoch has 7, and its last group is short
+def test_every_third_or_seventh_step(mode, every):
     model, twin, names, x, y = twins("sequential")
-    logger = GradientNormLogger(every=3)
-    models.fit(models.compiled(model, steps_per_execution=group), x, y, [logger])
+    logger = GradientNormLogger(every=every)
+    models.fit(models.compiled(model, **MODES[mode]), x, y, [logger])
     gradients = oracle.train(twin, models.mean_square, models.batches(x, y), models.RATE)
-    np.testing.assert_array_equal(logger.trace.steps, [0, 3, 6, 9, 12])
-    oracle.assert_same(logger.trace.norms, oracle.norms(gradients, models.layer_variables(twin, names))[::3])
+    np.testing.assert_array_equal(logger.trace.steps, np.arange(0, 14, every))
+    oracle.assert_same(logger.trace.norms, oracle.norms(gradients, models.layer_variables(twin, names))[::every])
+
+
+def fit_one_by_one(x, logger, group=1):
+    model = keras.Sequential([keras.Input((1,)), Given()])
+    model.compile(keras.optimizers.SGD(0.0), sum_of, steps_per_execution=group)
+    model.fit(x, x, batch_size=1, shuffle=False, verbose=0, callbacks=[logger])
 
 
 @pytest.mark.parametrize("group", [1, 200] if BACKEND != "torch" else [1])
 def test_more_steps_than_wait_on_the_device(group):
-    x = np.arange(300, dtype=np.float32)[:, None] + 1.0
-    model = keras.Sequential([keras.Input((1,)), Given()])
-    model.compile(keras.optimizers.SGD(0.0), sum_of, steps_per_execution=group)
+    x = np.arange(1300, dtype=np.float32)[:, None] + 1.0
     logger = GradientNormLogger()
-    model.fit(x, x, batch_size=1, shuffle=False, verbose=0, callbacks=[logger])
-    np.testing.assert_array_equal(logger.trace.steps, np.arange(300))
+    fit_one_by_one(x, logger, group)
+    np.testing.assert_array_equal(logger.trace.steps, np.arange(1300))
     np.testing.assert_allclose(logger.trace.global_norm, x[:, 0], rtol=1e-6)
+
+
+def test_rows_that_were_left_on_the_device_join_after_an_error():
+    x = np.ones((1300, 1), np.float32)
+    x[100] = np.nan
+    logger = GradientNormLogger(alerts=Alerts(nonfinite="raise"))
+    with pytest.raises(GradientError):
+        fit_one_by_one(x, logger)
+    steps = logger._recorder._step.steps
+    assert 100 < steps < 1300
+    np.testing.assert_array_equal(logger.trace.steps, np.arange(steps))

@@ -1,7 +1,8 @@
 """Training steps that also hand out rows of measures: one file for each backend, with the same class `RecordingStep`.
 
     model, plan   -> RecordingStep      Keras's own training function, in which each call of an optimizer leaves a row
-    row's number  -> its method `fetch` the rows from there on, as arrays of the host
+    row's number  -> its method `fetch` the rows from there on, as arrays of the host; those that are still computed can
+                                        be left for later where rows are read one by one
 
 What can be measured stands in `backends.measures`.
 """
@@ -16,8 +17,8 @@ import numpy as np
 from keras_inits.backends import of_backend, swapped
 from keras_inits.backends.measures import ABSENT
 
-ROWS_WAITING = 128
-"""How many rows may wait on the device before they are fetched: 128 rows of 1,000 variables take 1 MB."""
+ROWS_WAITING = 512
+"""How many rows may wait on the device before they are fetched: 512 rows of 1,000 variables take 4 MB."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class FetchedRows:
 
     def where(self, kept: np.ndarray, ahead: int) -> "FetchedRows":
         """Some of the rows, with steps counted from elsewhere."""
+        if not ahead and kept.all():
+            return self
         measures = {name: values[kept] for name, values in self.measures.items()}
         return FetchedRows(self.steps[kept] + ahead, self.optimizers[kept], self.accumulated[kept], measures)
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import functools
+import itertools
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,6 +28,9 @@ from keras_inits.backends.recording import (
 
 Tensor = Any
 
+ROWS_IN_BLOCK = 32
+"""So many rows are put together on the device: to fetch an array while the device computes takes the host 20 us."""
+
 
 class RecordingStep:
     """A training function made by Keras whose optimizers also leave rows.
@@ -42,7 +47,8 @@ class RecordingStep:
         self.may_skip_steps = self.clips_before = False
         self.steps = 0
         self._plan = plan
-        self._rows: list[tuple[int, Tensor]] = []
+        self._loose: list[tuple[int, Tensor]] = []  # rows with their steps
+        self._blocks: deque[tuple[list[int], Tensor]] = deque()
         self._released = 0  # how many rows were let go, having been fetched
         self._function = self._made(model)
 
@@ -54,14 +60,18 @@ class RecordingStep:
         """Goes on counting steps from here."""
         self.steps = step
 
-    def fetch(self, since: int) -> tuple[int, FetchedRows]:
-        """How many rows there were so far, and those from row `since` on; what came before them is let go."""
-        del self._rows[: since - self._released]
-        self._released = since
-        steps = np.array([step for step, _ in self._rows], np.int64)
-        if not len(steps):
+    def fetch(self, since: int, wait: bool) -> tuple[int, FetchedRows]:
+        """The number of the row after these: from row `since` on, all or those that are there; lets those before go."""
+        while self._blocks and self._released + len(self._blocks[0][0]) <= since:
+            self._released += len(self._blocks.popleft()[0])
+        if wait:
+            self._blocks.extend(([step], row) for step, row in self._loose)
+            self._loose = []
+        blocks = self._blocks if wait else list(itertools.takewhile(lambda block: block[1].is_ready(), self._blocks))
+        if not blocks:
             return since, NO_ROWS
-        rows = np.stack(jax.device_get([row for _, row in self._rows]))
+        steps = np.array([step for steps, _ in blocks for step in steps], np.int64)
+        rows = np.vstack(jax.device_get([rows for _, rows in blocks]))
         scales, (optimizers, accumulated) = rows[:, -3], rows[:, -2:].T.astype(np.int64)
         parts = np.split(rows[:, :-3], len(self._plan.measures), axis=1)
         measures = unscaled(dict(zip(self._plan.measures, parts, strict=True)), scales)
@@ -78,11 +88,18 @@ class RecordingStep:
                 self.steps += 1
                 return logs, state
             (logs, rows), state = recording(state, data)
-            self._rows += [(self.steps, row) for row in rows]
+            self._keep(rows)
             self.steps += 1 if rows else 0
             return logs, state
 
         return model._make_function(step)  # type: ignore[no-any-return]
+
+    def _keep(self, rows: tuple[Tensor, ...]) -> None:
+        self._loose += [(self.steps, row) for row in rows]
+        if len(self._loose) >= ROWS_IN_BLOCK:
+            steps, rows = zip(*self._loose, strict=True)
+            self._blocks.append((list(steps), _stacked(rows)))
+            self._loose = []
 
     def _jitted(self, model: Any, train_step: Callable[..., Any]) -> Callable[..., Any]:
         """The step as Keras compiles it, before it is wrapped in the loop over `steps_per_execution`."""
@@ -144,6 +161,12 @@ class RecordingStep:
         if "weight" in self._plan.measures or "change" in self._plan.measures:
             operands |= {"before": arrange(before, variables), "after": arrange(after, variables)}
         return operands
+
+
+@jax.jit
+def _stacked(rows: tuple[Tensor, ...]) -> Tensor:
+    with jax.enable_x64(True):
+        return jnp.stack(rows)
 
 
 def _on_all_devices(row: Tensor) -> Tensor:

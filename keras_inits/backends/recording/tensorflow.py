@@ -41,6 +41,15 @@ class Call:
     weights: list[Tensor]
 
 
+class Trace(threading.local):
+    """What is known of a step while it is traced (or, eagerly, run); replicas are traced in threads of their own."""
+
+    is_first = True  # whether no optimizer was called yet
+    records = True
+    graph: Any = None
+    reduced: list[tuple[Tensor, Any]] | None = None
+
+
 class RecordingStep:
     """A training function made by Keras whose optimizers also leave rows.
 
@@ -66,13 +75,18 @@ class RecordingStep:
         self._capacity = max(ROWS_WAITING, model.steps_per_execution)
         self._numbers = self._variable(np.zeros(2, np.int64))  # of steps, and of rows
         self._ring: tf.Variable | None = None
-        self._thread = threading.local()  # replicas are traced in threads of their own
-        self._function = self._made(model)
+        self._trace = Trace()
+        self._alternates = plan.every > 1 and not self.may_skip_steps
+        # One function leaves rows, and one only counts: a branch inside of one would slow each step down.
+        self._functions = {records: self._made(model, records) for records in {True, not self._alternates}}
+        self._next = 0  # the step that the next call begins with
 
     def __call__(self, *arguments: Any) -> Any:
         """Runs the step or steps that Keras's own training function would run."""
         if self._ring is None:
             self._prepare()
+        ahead = self._model.steps_per_execution
+        records = not self._alternates or -self._next % self._plan.every < ahead
         with contextlib.ExitStack() as stack:
             for index, outermost in enumerate(self._plan.optimizers):
                 optimizer = innermost(outermost) if self._replicated else outermost
@@ -80,7 +94,9 @@ class RecordingStep:
                 if self._replicated:
                     name = "_all_reduce_sum_gradients"
                     stack.enter_context(swapped(optimizer, name, self._after_reduction(getattr(optimizer, name))))
-            return self._function(*arguments)
+            logs = self._functions[records](*arguments)
+        self._next += ahead
+        return logs
 
     @property
     def steps(self) -> int:
@@ -90,10 +106,11 @@ class RecordingStep:
     def start(self, step: int) -> None:
         """Goes on counting steps from here."""
         self._numbers.assign(np.array([step, self._numbers.numpy()[1]]))
+        self._next = step
 
-    def fetch(self, since: int) -> tuple[int, FetchedRows]:
+    def fetch(self, since: int, wait: bool) -> tuple[int, FetchedRows]:
         """How many rows were written so far, and those from row `since` on that are still held."""
-        count = int(self._numbers.numpy()[1])
+        self._next, count = self._numbers.numpy().tolist()  # a group of steps may have found its data at their end
         held = np.arange(max(since, count - self._capacity), count)
         if self._ring is None or not len(held):
             return count, NO_ROWS
@@ -102,12 +119,12 @@ class RecordingStep:
         measures = unscaled(parted(rows[:, :-4], self._plan.measures), scales)
         return count, FetchedRows(steps, optimizers, accumulated, measures)
 
-    def _made(self, model: Any) -> Callable[..., Any]:
+    def _made(self, model: Any, records: bool) -> Callable[..., Any]:
         train_step = model.train_step
 
         @functools.wraps(train_step)
         def step(*arguments: Any) -> Any:
-            self._thread.is_first = True  # the next call of an optimizer is the first of this step
+            self._trace.is_first, self._trace.records, self._trace.graph = True, records, _graph()
             return train_step(*arguments)
 
         return made_by_keras(model, step)  # type: ignore[no-any-return]
@@ -147,8 +164,8 @@ class RecordingStep:
 
     def _after_reduction(self, reduce: Callable[..., Any]) -> Callable[..., Any]:
         def recording_reduction(grads_and_vars: Any) -> Any:
-            self._thread.reduced = list(reduce(grads_and_vars))
-            return self._thread.reduced
+            self._trace.reduced = list(reduce(grads_and_vars))
+            return self._trace.reduced
 
         return recording_reduction
 
@@ -164,7 +181,7 @@ class RecordingStep:
         inner, measures = innermost(optimizer), self._plan.measures
         number = inner.gradient_accumulation_steps or 1
         scale = loss_scale(optimizer)
-        self._thread.reduced = None
+        self._trace.reduced = None
         waiting = accumulators(optimizer, variables) if number > 1 else []
         needs_weights = "weight" in measures or "change" in measures
         return Call(
@@ -180,32 +197,41 @@ class RecordingStep:
     def _after(self, call: Call) -> None:
         gradients, variables = call.gradients, call.variables
         if self._replicated:
-            if self._thread.reduced is None:  # the optimizer found nothing to apply
+            if self._trace.reduced is None:  # the optimizer found nothing to apply
                 return
-            gradients, variables = zip(*self._thread.reduced, strict=True)
+            gradients, variables = zip(*self._trace.reduced, strict=True)
         arranged = self._plan.arrange(gradients, variables)
         if self._ring is None:
             self._make_ring(len(arranged))
-        numbers, first = self._numbers, int(getattr(self._thread, "is_first", True))
-        self._thread.is_first = False
+        if tf.executing_eagerly() or _graph() is not self._trace.graph:  # a step of Python, or with a graph inside
+            self._alternates = False
+        numbers, first = self._numbers, int(self._trace.is_first)
+        self._trace.is_first = False
         step = numbers[0] - (1 - first)
-        due = tf.equal(step % self._plan.every, 0) if self._plan.every > 1 else tf.constant(True)
-        row = functools.partial(self._row, call, arranged, step)
-        if self._replicated:  # where neither a branch nor an indexed write may hold a variable
-            slots = tf.range(self._capacity, dtype=tf.int64)
-            here = due & tf.equal(slots, numbers[1] % self._capacity)
-            self._ring.assign(tf.where(here[:, None], row()[None], self._ring))  # type: ignore[union-attr]
-        elif self._plan.every == 1:
-            self._write(row)
-        else:
-            tf.cond(due, lambda: self._write(row), lambda: due)
+        due = tf.constant(self._trace.records)
+        if self._trace.records:
+            if self._plan.every > 1 and not (self._alternates and self._model.steps_per_execution == 1):
+                due = tf.equal(step % self._plan.every, 0)
+            self._write(functools.partial(self._row, call, arranged, step), due)
         # Nothing else holds the count back from going up for a step whose data were at their end.
         with tf.control_dependencies([getattr(g, "values", g) for g in arranged if g is not None]):
             numbers.assign_add(tf.stack([tf.constant(first, tf.int64), tf.cast(due, tf.int64)]))
 
-    def _write(self, row: Callable[[], Tensor]) -> Tensor:
-        self._ring.scatter_nd_update([[self._numbers[1] % self._capacity]], [row()])  # type: ignore[union-attr]
-        return tf.constant(True)
+    def _write(self, row: Callable[[], Tensor], due: Tensor) -> None:
+        ring: Any = self._ring
+        slot = self._numbers[1] % self._capacity
+
+        def write() -> Tensor:
+            ring.scatter_nd_update([[slot]], [row()])
+            return due
+
+        if self._replicated:  # where neither a branch nor an indexed write may hold a variable
+            here = due & tf.equal(tf.range(self._capacity, dtype=tf.int64), slot)
+            ring.assign(tf.where(here[:, None], row()[None], ring))
+        elif tf.get_static_value(due):
+            write()
+        else:
+            tf.cond(due, write, lambda: due)
 
     def _row(self, call: Call, arranged: list[Tensor], step: Tensor) -> Tensor:
         """The measures, then the loss scale, the step, which optimizer, and how many calls had accumulated."""
@@ -238,6 +264,10 @@ class RecordingStep:
             None if gradient is None else _mean(gradient, wait, call.scale, number)
             for gradient, wait in zip(arranged, waiting, strict=True)
         ]
+
+
+def _graph() -> Any:
+    return tf.compat.v1.get_default_graph()
 
 
 def _values(variables: Sequence[Any]) -> list[Tensor]:

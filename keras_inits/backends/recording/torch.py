@@ -65,7 +65,7 @@ class RecordingStep:
         """Goes on counting steps from here."""
         self.steps = step
 
-    def fetch(self, since: int) -> tuple[int, FetchedRows]:
+    def fetch(self, since: int, wait: bool) -> tuple[int, FetchedRows]:
         """How many rows there were so far, and those from row `since` on that are still held."""
         held = list(self._rows)[max(since - self._count, -len(self._rows)) :] if since < self._count else []
         if not held:
