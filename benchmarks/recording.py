@@ -31,7 +31,7 @@ MODELS = {
 }
 BATCHES = {"mlp": 128, "wide": 32, "conv": 64, "transformer": 32, "deep": 32, "many": 32}
 PEERS = ("recomputed", "metrics", "hooks")
-STEPS = {"mlp": 200, "wide": 100, "conv": 15, "transformer": 30, "deep": 200, "many": 10}
+STEPS = {"mlp": 100, "wide": 80, "conv": 15, "transformer": 30, "deep": 200, "many": 10}
 
 
 def parsed() -> argparse.Namespace:

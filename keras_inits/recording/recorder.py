@@ -44,7 +44,7 @@ class Recorder:
         self._announced: Announced | None = None
         self._row = 0  # of the step: the first that was not fetched
         self._pending = 0  # how many steps may have run since rows were last fetched
-        self._left = 0  # of how many steps rows may have been left then
+        self._left = 0  # of how many steps before those, at the most, rows may still be on the device
         self._calls = 0  # rows of a step; 0 until the first step was looked at
         self._fetched_at = time.monotonic()
         self._inbox: list[GradientTrace] = []
@@ -60,6 +60,8 @@ class Recorder:
         """Forgets what was announced in a fit that was interrupted, and looks which optimizers the model has now."""
         self._announced, self._host, self._guests = None, None, []
         self._own = optimizers_of(model, self.optimizers)
+        if self._step is not None:
+            self._step.start(self.steps)  # which a host may have counted on
         if self._plan is not None and not set(map(id, self._own)) <= set(map(id, self._plan.optimizers)):
             self._made_for = ()
 
@@ -116,8 +118,8 @@ class Recorder:
         wait = wait or not self._calls  # which the first rows tell
         count, rows = self._step.fetch(self._row, wait)
         self._look(rows.steps)
-        fetched = rows.steps[-1] + 1 if len(rows) else self._step.steps - self._left - self._pending
-        self._left, self._pending = 0 if wait else self._step.steps - fetched, 0
+        since = self._step.steps - (rows.steps[-1] + 1) if len(rows) else self._left + self._pending
+        self._left, self._pending = 0 if wait else since, 0
         self._warn_of_lost(count - self._row - len(rows))
         self._row = count
         for reader, ahead in [(self, 0), *self._guests]:
@@ -138,7 +140,8 @@ class Recorder:
                 self._give_up(f"{self._step.failure}")
             elif self._step.steps == self.steps and not self._step.may_skip_steps:
                 self._give_up("the model's train_step does not hand its gradients to an optimizer that the model holds")
-            self._calls = max(self._calls, 1, *np.unique(steps_of_rows, return_counts=True)[1].tolist())
+            counts = np.unique(steps_of_rows, return_counts=True)[1].tolist()
+            self._calls = max(self._calls, len(self._plan.optimizers), *counts)
 
     def _warn_of_lost(self, lost: int) -> None:
         if lost > 0:

@@ -381,7 +381,37 @@ class CallsTwice(keras.Sequential):
 @pytest.mark.backend("tensorflow")
 def test_rows_that_found_no_room_are_counted():
     x, y = models.data()
-    model = models.compiled(CallsTwice([keras.Input((6,)), models.dense(1)]), steps_per_execution=100)
+    model = models.compiled(CallsTwice([keras.Input((6,)), models.dense(1)]), steps_per_execution=300)
     logger = GradientNormLogger()
     with pytest.warns(UserWarning, match=r"lost \d+ rows: .* Compile the model with a smaller steps_per_execution"):
-        model.fit(np.repeat(x, 5, 0), np.repeat(y, 5, 0), batch_size=1, verbose=0, callbacks=[logger])
+        model.fit(np.resize(x, (600, 6)), np.resize(y, (600, 1)), batch_size=1, verbose=0, callbacks=[logger])
+
+
+class DrawsNoise(keras.Sequential):
+    """A model whose step draws numbers whose state is that of TensorFlow's function."""
+
+    def train_step(self, data):
+        import tensorflow as tf
+
+        x, y = data
+        return super().train_step((x + tf.random.normal(tf.shape(x)), y))
+
+
+@pytest.mark.backend("tensorflow")
+def test_a_step_that_is_not_recorded_goes_on_with_the_same_random_numbers():
+    x, y = models.data()
+    weights = []
+    for callbacks in ([], [GradientNormLogger(every=3)]):
+        keras.utils.set_random_seed(0)
+        model = models.compiled(DrawsNoise([keras.Input((6,)), models.dense(1)]))
+        models.fit(model, x, y, callbacks)
+        weights.append(model.get_weights())
+    np.testing.assert_array_equal(weights[0][0], weights[1][0])
+
+
+def test_a_logger_that_was_a_guest_for_a_fit_goes_on_counting():
+    model, (x, y) = ready(), models.data()
+    first, second = GradientNormLogger(), GradientNormLogger()
+    for callbacks in ([first], [second, first], [first]):
+        models.fit(model, x, y, callbacks)
+    np.testing.assert_array_equal(first.trace.steps, np.arange(3 * 14))

@@ -6,7 +6,7 @@ import numpy as np
 import oracle
 import pytest
 
-from keras_inits.recording import Alerts, GradientError, GradientNormLogger
+from keras_inits.recording import Alerts, GradientError, GradientNormLogger, recorder
 
 BACKEND = keras.backend.backend()
 MODES = {
@@ -167,6 +167,46 @@ def test_every_third_or_seventh_step(mode, every):
     oracle.assert_same(logger.trace.norms, oracle.norms(gradients, models.layer_variables(twin, names))[::every])
 
 
+class Inner(keras.Sequential):
+    """A model whose step is a TensorFlow function of its own, which keeps what it was traced with."""
+
+    def train_step(self, data):
+        import tensorflow as tf
+
+        if not hasattr(self, "inner"):
+            self.inner = tf.function(super().train_step)
+        return self.inner(data)
+
+
+class TwoACall(keras.Sequential):
+    """A model with a training function of its own, each call of which makes two steps."""
+
+    def make_train_function(self, force=False):
+        import tensorflow as tf
+
+        if self.train_function is None or force:
+            step = self.train_step
+
+            def two(iterator):
+                data = next(iterator)
+                step(data)
+                return step(data)
+
+            self.train_function = tf.function(two)
+        return self.train_function
+
+
+@pytest.mark.backend("tensorflow")
+@pytest.mark.parametrize(("cls", "factor"), [(Inner, 1), (TwoACall, 2)])
+def test_every_third_step_of_a_function_that_is_not_keras_s(cls, factor):
+    x = np.ones((7, 6), np.float32)
+    logger = GradientNormLogger(every=3)
+    for _ in range(2):  # the second begins at a step that is not due
+        models.fit(models.compiled(cls([keras.Input((6,)), models.dense(1)])), x, x[:, :1], [logger])
+    steps = 4 * factor * -(-len(x) // models.BATCH)
+    np.testing.assert_array_equal(logger.trace.steps, np.arange(0, steps, 3))
+
+
 def fit_one_by_one(x, logger, group=1):
     model = keras.Sequential([keras.Input((1,)), Given()])
     model.compile(keras.optimizers.SGD(0.0), sum_of, steps_per_execution=group)
@@ -191,3 +231,13 @@ def test_rows_that_were_left_on_the_device_join_after_an_error():
     steps = logger._recorder._step.steps
     assert 100 < steps < 1300
     np.testing.assert_array_equal(logger.trace.steps, np.arange(steps))
+
+
+def test_rows_come_to_the_alerts_while_they_are_few(monkeypatch):
+    monkeypatch.setattr(recorder, "SECONDS_WAITING", 0.0)
+    x = np.ones((300, 1), np.float32)
+    x[3] = np.nan
+    logger = GradientNormLogger(alerts=Alerts(nonfinite="raise"))
+    with pytest.raises(GradientError):
+        fit_one_by_one(x, logger)
+    assert logger._recorder._step.steps < 30

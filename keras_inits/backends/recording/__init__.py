@@ -1,8 +1,8 @@
 """Training steps that also hand out rows of measures: one file for each backend, with the same class `RecordingStep`.
 
     model, plan   -> RecordingStep      Keras's own training function, in which each call of an optimizer leaves a row
-    row's number  -> its method `fetch` the rows from there on, as arrays of the host; those that are still computed can
-                                        be left for later where rows are read one by one
+    row's number  -> its method `fetch` the rows from there on, as arrays of the host; without `wait`, those that are
+                                        still computed may be left for later
 
 What can be measured stands in `backends.measures`.
 """

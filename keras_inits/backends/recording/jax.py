@@ -64,7 +64,8 @@ class RecordingStep:
         """The number of the row after these: from row `since` on, all or those that are there; lets those before go."""
         while self._blocks and self._released + len(self._blocks[0][0]) <= since:
             self._released += len(self._blocks.popleft()[0])
-        if wait:
+        wait = wait or jax.process_count() > 1  # or processes would see, and stop at, different rows
+        if wait or (self._loose and self._loose[-1][1].is_ready()):
             self._blocks.extend(([step], row) for step, row in self._loose)
             self._loose = []
         blocks = self._blocks if wait else list(itertools.takewhile(lambda block: block[1].is_ready(), self._blocks))
@@ -88,14 +89,15 @@ class RecordingStep:
                 self.steps += 1
                 return logs, state
             (logs, rows), state = recording(state, data)
-            self._keep(rows)
+            number = self.steps
             self.steps += 1 if rows else 0
+            self._keep(number, rows)
             return logs, state
 
         return model._make_function(step)  # type: ignore[no-any-return]
 
-    def _keep(self, rows: tuple[Tensor, ...]) -> None:
-        self._loose += [(self.steps, row) for row in rows]
+    def _keep(self, step: int, rows: tuple[Tensor, ...]) -> None:
+        self._loose += [(step, row) for row in rows]
         if len(self._loose) >= ROWS_IN_BLOCK:
             steps, rows = zip(*self._loose, strict=True)
             self._blocks.append((list(steps), _stacked(rows)))

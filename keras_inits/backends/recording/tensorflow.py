@@ -76,9 +76,10 @@ class RecordingStep:
         self._numbers = self._variable(np.zeros(2, np.int64))  # of steps, and of rows
         self._ring: tf.Variable | None = None
         self._trace = Trace()
+        # One function leaves rows where a step is due, and one only counts: a branch would slow each step down.
         self._alternates = plan.every > 1 and not self.may_skip_steps
-        # One function leaves rows, and one only counts: a branch inside of one would slow each step down.
-        self._functions = {records: self._made(model, records) for records in {True, not self._alternates}}
+        self._functions = {records: self._made(model, records) for records in (True, False)}
+        self._begun = False
         self._next = 0  # the step that the next call begins with
 
     def __call__(self, *arguments: Any) -> Any:
@@ -86,7 +87,8 @@ class RecordingStep:
         if self._ring is None:
             self._prepare()
         ahead = self._model.steps_per_execution
-        records = not self._alternates or -self._next % self._plan.every < ahead
+        # The first trace says whether the second function may be used, so that is of the first function.
+        records = not (self._alternates and self._begun) or -self._next % self._plan.every < ahead
         with contextlib.ExitStack() as stack:
             for index, outermost in enumerate(self._plan.optimizers):
                 optimizer = innermost(outermost) if self._replicated else outermost
@@ -95,6 +97,7 @@ class RecordingStep:
                     name = "_all_reduce_sum_gradients"
                     stack.enter_context(swapped(optimizer, name, self._after_reduction(getattr(optimizer, name))))
             logs = self._functions[records](*arguments)
+        self._begun = True
         self._next += ahead
         return logs
 
@@ -109,8 +112,11 @@ class RecordingStep:
         self._next = step
 
     def fetch(self, since: int, wait: bool) -> tuple[int, FetchedRows]:
-        """How many rows were written so far, and those from row `since` on that are still held."""
-        self._next, count = self._numbers.numpy().tolist()  # a group of steps may have found its data at their end
+        """How many rows were written so far, and those from row `since` on that are still held; always waits."""
+        steps, count = self._numbers.numpy().tolist()
+        # A group of steps may have found its data at their end. Otherwise a call is not what Keras's function does.
+        self._alternates &= self._next - self._model.steps_per_execution < steps <= self._next
+        self._next = steps
         held = np.arange(max(since, count - self._capacity), count)
         if self._ring is None or not len(held):
             return count, NO_ROWS
@@ -203,19 +209,24 @@ class RecordingStep:
         arranged = self._plan.arrange(gradients, variables)
         if self._ring is None:
             self._make_ring(len(arranged))
-        if tf.executing_eagerly() or _graph() is not self._trace.graph:  # a step of Python, or with a graph inside
-            self._alternates = False
+        self._alternates = self._alternates and self._may_alternate()
         numbers, first = self._numbers, int(self._trace.is_first)
         self._trace.is_first = False
         step = numbers[0] - (1 - first)
-        due = tf.constant(self._trace.records)
+        due = tf.constant(False)
         if self._trace.records:
-            if self._plan.every > 1 and not (self._alternates and self._model.steps_per_execution == 1):
-                due = tf.equal(step % self._plan.every, 0)
+            due = tf.equal(step % self._plan.every, 0) if self._plan.every > 1 else tf.constant(True)
             self._write(functools.partial(self._row, call, arranged, step), due)
         # Nothing else holds the count back from going up for a step whose data were at their end.
         with tf.control_dependencies([getattr(g, "values", g) for g in arranged if g is not None]):
             numbers.assign_add(tf.stack([tf.constant(first, tf.int64), tf.cast(due, tf.int64)]))
+
+    def _may_alternate(self) -> bool:
+        """Whether the step that is traced does the same in two functions in turn as in one."""
+        if tf.executing_eagerly():
+            return False
+        graph = _graph()
+        return graph is self._trace.graph and not _has_random_state(graph)  # not in a function of the user's own
 
     def _write(self, row: Callable[[], Tensor], due: Tensor) -> None:
         ring: Any = self._ring
@@ -268,6 +279,13 @@ class RecordingStep:
 
 def _graph() -> Any:
     return tf.compat.v1.get_default_graph()
+
+
+def _has_random_state(graph: Any) -> bool:
+    """Whether it draws numbers as `tf.random.normal` does, whose state is its function's; Keras's is a variable's."""
+    definition = graph.as_graph_def()
+    bodies = [definition.node, *(function.node_def for function in definition.library.function)]
+    return any("seed2" in node.attr for body in bodies for node in body)
 
 
 def _values(variables: Sequence[Any]) -> list[Tensor]:

@@ -66,7 +66,7 @@ class RecordingStep:
         self.steps = step
 
     def fetch(self, since: int, wait: bool) -> tuple[int, FetchedRows]:
-        """How many rows there were so far, and those from row `since` on that are still held."""
+        """How many rows there were so far, and those from row `since` on that are still held; always waits."""
         held = list(self._rows)[max(since - self._count, -len(self._rows)) :] if since < self._count else []
         if not held:
             return self._count, NO_ROWS
