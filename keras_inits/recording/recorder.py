@@ -117,13 +117,14 @@ class Recorder:
             return
         wait = wait or not self._calls  # which the first rows tell
         count, rows = self._step.fetch(self._row, wait)
-        self._look(rows.steps)
-        since = self._step.steps - (rows.steps[-1] + 1) if len(rows) else self._left + self._pending
+        steps = self._step.steps  # on TensorFlow read from the device
+        self._look(rows.steps, steps)
+        since = steps - (rows.steps[-1] + 1) if len(rows) else self._left + self._pending
         self._left, self._pending = 0 if wait else since, 0
         self._warn_of_lost(count - self._row - len(rows))
         self._row = count
         for reader, ahead in [(self, 0), *self._guests]:
-            reader.steps = self._step.steps + ahead
+            reader.steps = steps + ahead
             reader._receive(rows, ahead, self._plan, self._step)
 
     def _receive(self, rows: recording.FetchedRows, ahead: int, plan: Any, step: Any) -> None:
@@ -133,12 +134,12 @@ class Recorder:
             self._columns.arrange((), ())
             self._inbox.append(read(rows, self._columns, plan.optimizers, self.quantities, not step.clips_before))
 
-    def _look(self, steps_of_rows: np.ndarray) -> None:
+    def _look(self, steps_of_rows: np.ndarray, steps: int) -> None:
         """Learns whether the steps since the last look left rows, and how many each."""
         if self._announced is not None and self._announced.ended and self._pending:
             if self._step.failure is not None:
                 self._give_up(f"{self._step.failure}")
-            elif self._step.steps == self.steps and not self._step.may_skip_steps:
+            elif steps == self.steps and not self._step.may_skip_steps:
                 self._give_up("the model's train_step does not hand its gradients to an optimizer that the model holds")
             counts = np.unique(steps_of_rows, return_counts=True)[1].tolist()
             self._calls = max(self._calls, len(self._plan.optimizers), *counts)

@@ -78,7 +78,9 @@ class RecordingStep:
         self._trace = Trace()
         # One function leaves rows where a step is due, and one only counts: a branch would slow each step down.
         self._alternates = plan.every > 1 and not self.may_skip_steps
-        self._functions = {records: self._made(model, records) for records in (True, False)}
+        self._functions = {
+            records: self._made(model, records) for records in (True, False) if records or self._alternates
+        }
         self._begun = False
         self._next = 0  # the step that the next call begins with
 
