@@ -28,6 +28,75 @@ from keras_inits.backends.recording import (
 Tensor = Any
 
 
+class Ring:
+    """The last rows, held by the device until they are fetched, and how many steps and rows there were.
+
+    Args:
+        strategy: Of whose replicas the first one's rows are held.
+        capacity: How many rows it holds.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy, capacity: int) -> None:
+        self._strategy, self._capacity = strategy, capacity
+        self._counts = self._variable(np.zeros(2, np.int64))  # of steps, and of rows
+        self._rows: tf.Variable | None = None
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is room for rows; the first trace may be the first to know how wide one is."""
+        return self._rows is not None
+
+    def make(self, width: int) -> None:
+        """Makes room for rows of so many numbers, in float64, which holds the number of any step."""
+        self._rows = self._variable(np.zeros((self._capacity, width), np.float64))
+
+    @property
+    def step(self) -> Tensor:
+        """The number of the step, in its trace."""
+        return self._counts[0]
+
+    def write(self, row: Callable[[], Tensor], due: Tensor) -> None:
+        """Puts a row into its place, if one is due; in the trace of a step."""
+        rows: Any = self._rows
+        slot = self._counts[1] % self._capacity
+
+        def write() -> Tensor:
+            rows.scatter_nd_update([[slot]], [row()])
+            return due
+
+        if self._strategy.num_replicas_in_sync > 1:  # where neither a branch nor an indexed write may hold a variable
+            here = due & tf.equal(tf.range(self._capacity, dtype=tf.int64), slot)
+            rows.assign(tf.where(here[:, None], row()[None], rows))
+        elif tf.get_static_value(due):
+            write()
+        else:
+            tf.cond(due, write, lambda: due)
+
+    def count(self, steps: int, rows: Tensor) -> None:
+        """Counts so many steps and rows more; in the trace of a step."""
+        self._counts.assign_add(tf.stack([tf.constant(steps, tf.int64), tf.cast(rows, tf.int64)]))
+
+    def start(self, step: int) -> None:
+        """Goes on counting steps from here."""
+        self._counts.assign(np.array([step, self._counts.numpy()[1]]))
+
+    def counts(self) -> tuple[int, int]:
+        """How many steps and rows there were."""
+        steps, rows = self._counts.numpy().tolist()
+        return steps, rows
+
+    def rows(self, first: int, end: int) -> np.ndarray:
+        """Those of these rows that are still held."""
+        held = np.arange(max(first, end - self._capacity), end)
+        return np.zeros((0, 0)) if self._rows is None else self._rows.numpy()[held % self._capacity]
+
+    def _variable(self, value: Any) -> tf.Variable:
+        # The first trace may be what creates the model's variables, and so the first to know how wide a row is.
+        with tf.init_scope(), self._strategy.scope():
+            first = tf.VariableAggregation.ONLY_FIRST_REPLICA
+            return tf.Variable(value, trainable=False, aggregation=first, name="keras_inits_recording")
+
+
 @dataclass
 class Call:
     """What is known of one call of an optimizer before it runs."""
@@ -72,9 +141,7 @@ class RecordingStep:
             )
         # A step that overflows is then skipped before anything is added up, and leaves no row.
         self.may_skip_steps = self._replicated and any(hasattr(one, "initial_scale") for one in plan.optimizers)
-        self._capacity = max(ROWS_WAITING, model.steps_per_execution)
-        self._numbers = self._variable(np.zeros(2, np.int64))  # of steps, and of rows
-        self._ring: tf.Variable | None = None
+        self._ring = Ring(self._strategy, max(ROWS_WAITING, model.steps_per_execution))
         self._trace = Trace()
         # One function leaves rows where a step is due, and one only counts: a branch would slow each step down.
         self._alternates = plan.every > 1 and not self.may_skip_steps
@@ -86,7 +153,7 @@ class RecordingStep:
 
     def __call__(self, *arguments: Any) -> Any:
         """Runs the step or steps that Keras's own training function would run."""
-        if self._ring is None:
+        if not self._ring.is_made:
             self._prepare()
         ahead = self._model.steps_per_execution
         # The first trace says whether the second function may be used, so that is of the first function.
@@ -106,26 +173,25 @@ class RecordingStep:
     @property
     def steps(self) -> int:
         """How many steps were trained, recorded or not."""
-        return int(self._numbers.numpy()[0])
+        return self._ring.counts()[0]
 
     def start(self, step: int) -> None:
         """Goes on counting steps from here."""
-        self._numbers.assign(np.array([step, self._numbers.numpy()[1]]))
+        self._ring.start(step)
         self._next = step
 
     def fetch(self, since: int, wait: bool) -> tuple[int, FetchedRows]:
         """How many rows were written so far, and those from row `since` on that are still held; always waits."""
-        steps, count = self._numbers.numpy().tolist()
+        steps, count = self._ring.counts()
         # A group of steps may have found its data at their end. Otherwise a call is not what Keras's function does.
         self._alternates &= self._next - self._model.steps_per_execution < steps <= self._next
         self._next = steps
-        held = np.arange(max(since, count - self._capacity), count)
-        if self._ring is None or not len(held):
+        rows = self._ring.rows(since, count)
+        if not len(rows):
             return count, NO_ROWS
-        rows = self._ring.numpy()[held % self._capacity]
-        scales, (steps, optimizers, accumulated) = rows[:, -4], rows[:, -3:].T.astype(np.int64)
+        scales, (steps_of_rows, optimizers, accumulated) = rows[:, -4], rows[:, -3:].T.astype(np.int64)
         measures = unscaled(parted(rows[:, :-4], self._plan.measures), scales)
-        return count, FetchedRows(steps, optimizers, accumulated, measures)
+        return count, FetchedRows(steps_of_rows, optimizers, accumulated, measures)
 
     def _made(self, model: Any, records: bool) -> Callable[..., Any]:
         train_step = model.train_step
@@ -146,14 +212,7 @@ class RecordingStep:
             self.failure = error
 
     def _make_ring(self, columns: int) -> None:
-        # In float64, which holds the number of any step.
-        self._ring = self._variable(np.zeros((self._capacity, width_of(self._plan.measures) * columns + 4), np.float64))
-
-    def _variable(self, value: Any) -> tf.Variable:
-        # The first trace may be what creates the model's variables, and so the first to know how wide a row is.
-        with tf.init_scope(), self._strategy.scope():
-            first = tf.VariableAggregation.ONLY_FIRST_REPLICA
-            return tf.Variable(value, trainable=False, aggregation=first, name="keras_inits_recording")
+        self._ring.make(width_of(self._plan.measures) * columns + 4)
 
     def _recording_apply(self, index: int, optimizer: Any) -> Callable[..., Any]:
         apply = optimizer.apply
@@ -209,19 +268,18 @@ class RecordingStep:
                 return
             gradients, variables = zip(*self._trace.reduced, strict=True)
         arranged = self._plan.arrange(gradients, variables)
-        if self._ring is None:
+        if not self._ring.is_made:
             self._make_ring(len(arranged))
         self._alternates = self._alternates and self._may_alternate()
-        numbers, first = self._numbers, int(self._trace.is_first)
-        self._trace.is_first = False
-        step = numbers[0] - (1 - first)
+        first, self._trace.is_first = self._trace.is_first, False
+        step = self._ring.step - int(not first)
         due = tf.constant(False)
         if self._trace.records:
             due = tf.equal(step % self._plan.every, 0) if self._plan.every > 1 else tf.constant(True)
-            self._write(functools.partial(self._row, call, arranged, step), due)
+            self._ring.write(functools.partial(self._row, call, arranged, step), due)
         # Nothing else holds the count back from going up for a step whose data were at their end.
         with tf.control_dependencies([getattr(g, "values", g) for g in arranged if g is not None]):
-            numbers.assign_add(tf.stack([tf.constant(first, tf.int64), tf.cast(due, tf.int64)]))
+            self._ring.count(steps=int(first), rows=due)
 
     def _may_alternate(self) -> bool:
         """Whether the step that is traced does the same in two functions in turn as in one."""
@@ -229,22 +287,6 @@ class RecordingStep:
             return False
         graph = _graph()
         return graph is self._trace.graph and not _has_random_state(graph)  # not in a function of the user's own
-
-    def _write(self, row: Callable[[], Tensor], due: Tensor) -> None:
-        ring: Any = self._ring
-        slot = self._numbers[1] % self._capacity
-
-        def write() -> Tensor:
-            ring.scatter_nd_update([[slot]], [row()])
-            return due
-
-        if self._replicated:  # where neither a branch nor an indexed write may hold a variable
-            here = due & tf.equal(tf.range(self._capacity, dtype=tf.int64), slot)
-            ring.assign(tf.where(here[:, None], row()[None], ring))
-        elif tf.get_static_value(due):
-            write()
-        else:
-            tf.cond(due, write, lambda: due)
 
     def _row(self, call: Call, arranged: list[Tensor], step: Tensor) -> Tensor:
         """The measures, then the loss scale, the step, which optimizer, and how many calls had accumulated."""
