@@ -11,10 +11,12 @@ one step of plain gradient descent from w to v, NumPy finds them in (w - v) / ra
 
 Peers: `recomputed` takes the gradient of each batch again, in a callback; `metrics` is a train_step of the user's own
 that returns every norm as a metric (TensorFlow and JAX); `hooks` has a hook on each parameter that reads its norm with
-`.item()` (torch).
+`.item()` (torch). `sums` is no peer but the floor: the same callback with the backend's own float32 sum of squares of
+each gradient, which reads every entry once, and is wrong where a square leaves the range of float32.
 """
 
 import argparse
+import contextlib
 import os
 import statistics
 import time
@@ -30,7 +32,7 @@ MODELS = {
     "many": "500 dense layers of 8 units, batch 32",
 }
 BATCHES = {"mlp": 128, "wide": 32, "conv": 64, "transformer": 32, "deep": 32, "many": 32}
-PEERS = ("recomputed", "metrics", "hooks")
+PEERS = ("sums", "recomputed", "metrics", "hooks")
 STEPS = {"mlp": 100, "wide": 80, "conv": 15, "transformer": 30, "deep": 200, "many": 10}
 
 
@@ -115,6 +117,7 @@ def candidates(arguments: argparse.Namespace, x: Any, y: Any) -> dict[str, tuple
     logger = GradientNormLogger(every=arguments.every, track=arguments.track)
     found["recorded"] = built(kind, "adam"), [logger]
     if arguments.peers:
+        found["sums"] = built(kind, "adam"), [GradientNormLogger()]
         model = built(kind, "adam")
         found["recomputed"] = model, [peers.recomputing(x, y, BATCHES[kind])]
         if backend == "torch":
@@ -128,14 +131,17 @@ def candidates(arguments: argparse.Namespace, x: Any, y: Any) -> dict[str, tuple
 
 def ratios(arguments: argparse.Namespace, x: Any, y: Any) -> dict[str, list[float]]:
     """For each turn the epoch time of each candidate over that of the plain one."""
+    import peers
+
     trained = candidates(arguments, x, y)
 
     def epoch(name: str) -> float:
         model, callbacks = trained[name]
-        start = time.perf_counter()
         batch = BATCHES[arguments.model]
-        model.fit(x, y, batch_size=batch, epochs=1, verbose=0, shuffle=False, callbacks=callbacks)
-        return time.perf_counter() - start
+        with peers.summing() if name == "sums" else contextlib.nullcontext():
+            start = time.perf_counter()
+            model.fit(x, y, batch_size=batch, epochs=1, verbose=0, shuffle=False, callbacks=callbacks)
+            return time.perf_counter() - start
 
     order = list(trained)
     for name in order * 2:  # compiles, and warms up

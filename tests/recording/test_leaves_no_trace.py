@@ -289,6 +289,21 @@ class HidesItsOptimizer(keras.Sequential):
         return {"loss": keras.ops.sum(arguments[0][0])}
 
 
+@pytest.mark.backend("jax")
+def test_rows_that_cannot_be_put_together_do_not_stop_training(monkeypatch):
+    from keras_inits.backends.recording import jax
+
+    def broken(rows):
+        raise RuntimeError("no room on the device")
+
+    monkeypatch.setattr(jax, "ROWS_IN_BLOCK", 4)
+    monkeypatch.setattr(jax, "_stacked", broken)
+    model, logger = ready(), GradientNormLogger()
+    with pytest.warns(UserWarning, match="no room on the device"):
+        history = models.fit(model, *models.data(), [logger])
+    assert len(history.history["loss"]) == 2
+
+
 def test_a_train_step_without_the_optimizer_warns_once_and_goes_on():
     model = models.compiled(HidesItsOptimizer([keras.Input((6,)), models.dense(1)]))
     logger = GradientNormLogger()

@@ -17,8 +17,8 @@ Tensor = Any
 Measure = Callable[[Tensor, tuple[int, ...]], Tensor]  # of a tensor, over these axes
 
 SMALL = 2**10
-"""Tensors of one shape and at most so many entries are stacked and measured together: on a processor the copy of one
-takes a quarter of a microsecond, and an operation of its own one or two."""
+"""Tensors of one shape and at most so many entries are stacked and measured together: on a processor a copy costs
+less than an operation."""
 
 
 def _of_present(measure: Measure) -> Callable[[list[Tensor]], Tensor]:

@@ -29,7 +29,7 @@ from keras_inits.backends.recording import (
 Tensor = Any
 
 ROWS_IN_BLOCK = 32
-"""So many rows are put together on the device: to fetch an array while the device computes takes the host 20 us."""
+"""So many rows are put together on the device: what it takes the host to fetch an array hardly depends on its size."""
 
 
 class RecordingStep:
@@ -98,10 +98,13 @@ class RecordingStep:
 
     def _keep(self, step: int, rows: tuple[Tensor, ...]) -> None:
         self._loose += [(step, row) for row in rows]
-        if len(self._loose) >= ROWS_IN_BLOCK:
-            steps, rows = zip(*self._loose, strict=True)
+        if len(self._loose) < ROWS_IN_BLOCK:
+            return
+        (steps, rows), self._loose = zip(*self._loose, strict=True), []
+        try:
             self._blocks.append((list(steps), _stacked(rows)))
-            self._loose = []
+        except Exception as error:  # whatever goes wrong with a record, training goes on
+            self.failure = error
 
     def _jitted(self, model: Any, train_step: Callable[..., Any]) -> Callable[..., Any]:
         """The step as Keras compiles it, before it is wrapped in the loop over `steps_per_execution`."""
