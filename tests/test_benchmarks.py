@@ -18,7 +18,12 @@ COMMANDS = {
     "detection.py": ["--each", "1"],
     "recording.py": [*HERE, "--epochs", "2", "--steps", "2", "--peers", "--append", "t.md"],
 }
-MARKS = {"detection.py": pytest.mark.backend("torch"), "import_time.py": pytest.mark.any_backend}
+MARKS = {
+    "memory.py": pytest.mark.backend("jax"),
+    "initializers.py": pytest.mark.backend("torch"),
+    "import_time.py": pytest.mark.any_backend,
+    "detection.py": pytest.mark.backend("torch"),
+}
 
 
 def test_none_is_left_out():
