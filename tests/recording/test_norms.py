@@ -70,6 +70,7 @@ def sum_of(y, predicted):
     return keras.ops.sum(predicted)
 
 
+@pytest.mark.parametrize("copies", [1, 1_000, 2_000])  # a weight that is summed with others, alone, or in float32
 @pytest.mark.parametrize(
     "entries",
     [
@@ -85,11 +86,11 @@ def sum_of(y, predicted):
         [np.nan, np.inf, 3e38],
     ],
 )
-def test_zero_nan_and_infinity_stay_apart(entries):
-    model = keras.Sequential([keras.Input((3,)), Given()])
+def test_zero_nan_and_infinity_stay_apart(entries, copies):
+    model = keras.Sequential([keras.Input((3 * copies,)), Given()])
     model.compile(keras.optimizers.SGD(0.0), sum_of)
     logger = GradientNormLogger()
-    x = np.array([entries], np.float32)
+    x = np.array([entries * copies], np.float32)
     model.fit(x, np.zeros((1, 1)), verbose=0, callbacks=[logger])
     with np.errstate(invalid="ignore"):
         expected = np.linalg.norm(x.astype(np.float64).ravel())

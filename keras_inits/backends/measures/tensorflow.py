@@ -16,13 +16,50 @@ come out wrong by 2e-4, a 3 x 3 x 512 x 512 kernel by 1e-4. Up to this size they
 shape; longer ones, flat and in pieces of it, to 1e-6."""
 
 
+SMALL = 2**12
+"""Tensors of at most so many entries are squared in float64, and need no branch: a branch costs more than that, since
+until the last is summed it holds each tensor that it may have to sum again."""
+
+TINY = 2**10
+"""Small tensors of one shape and at most so many entries are stacked and summed together."""
+
+
 def _norms(arranged: list[Tensor]) -> Tensor:
     """For all columns the sums of squares, then for all the factors that the numbers had when they were squared."""
     present = [one for one in arranged if one is not None]
-    plain = _sums_of_squares(present)
-    safe = (plain >= LEAST_SAFE_MEAN_SQUARE * tf.stack([_entries(one) for one in present])) & (plain < np.inf)
-    squares, factors = _branch(tf.reduce_all(safe), _as_they_are, _rescaled, [plain, safe, *present])
+    small, large = _by_size(present)
+    pairs = [(sums, tf.ones_like(sums)) for sums in (_sums_in_float64(present, places) for places in small)]
+    if large:
+        pairs.append(_safe_sums([present[place] for place in large]))
+    order = np.argsort([place for places in (*small, large) for place in places])
+    squares, factors = (tf.gather(tf.concat(parts, 0), order) for parts in zip(*pairs, strict=True))
     return tf.concat([_with_absent(squares, arranged, ABSENT), _with_absent(factors, arranged, 1.0)], 0)
+
+
+def _by_size(tensors: list[Tensor]) -> tuple[list[list[int]], list[int]]:
+    """The places of the small ones, in groups that are summed together, and of the large ones."""
+    groups: dict[Any, list[int]] = {"large": [], "small": []}
+    for place, one in enumerate(tensors):
+        entries = one.shape.num_elements()
+        size = "large" if entries is None or entries > SMALL else "small" if entries > TINY else tuple(one.shape)
+        groups.setdefault(size, []).append(place)
+    large = groups.pop("large")
+    return [places for places in groups.values() if places], large
+
+
+def _sums_in_float64(present: list[Tensor], places: list[int]) -> Tensor:
+    tensors = [present[place] for place in places]
+    if tensors[0].shape.num_elements() > TINY:
+        return _sums_of_squares(tf.cast(one, tf.float64) for one in tensors)
+    stack = tf.cast(tf.reshape(tf.stack(tensors), [len(tensors), -1]), tf.float64)
+    return tf.reduce_sum(tf.square(stack), 1)
+
+
+def _safe_sums(tensors: list[Tensor]) -> tuple[Tensor, Tensor]:
+    plain = _sums_of_squares(tensors)
+    safe = (plain >= LEAST_SAFE_MEAN_SQUARE * tf.stack([_entries(one) for one in tensors])) & (plain < np.inf)
+    squares, factors = _branch(tf.reduce_all(safe), _as_they_are, _rescaled, [plain, safe, *tensors])
+    return tf.cast(squares, tf.float64), tf.cast(factors, tf.float64)
 
 
 def _of_present(measure: Callable[[list[Tensor]], Tensor]) -> Callable[[list[Tensor]], Tensor]:
@@ -53,15 +90,18 @@ def _counts_unless_finite(condition: Callable[[Tensor], Tensor], present: list[T
 
     Each is finite if all sums of squares are, which a graph computes once for this and for the norms.
     """
-    squares = _sums_of_squares(present)
+    small, large = _by_size(present)
+    sums = [_sums_in_float64(present, places) for places in small]
+    if large:
+        sums.append(tf.cast(_sums_of_squares([present[place] for place in large]), tf.float64))
 
-    def none(squares: Tensor, *_: Tensor) -> tuple[Tensor]:
-        return (tf.zeros_like(squares),)
+    def none(*tensors: Tensor) -> tuple[Tensor]:
+        return (tf.zeros(len(tensors)),)
 
-    def counts(_: Tensor, *tensors: Tensor) -> tuple[Tensor]:
+    def counts(*tensors: Tensor) -> tuple[Tensor]:
         return (tf.stack([_count(condition(tensor)) for tensor in tensors]),)
 
-    (found,) = _branch(tf.reduce_all(tf.math.is_finite(squares)), none, counts, [squares, *present])
+    (found,) = _branch(tf.reduce_all(tf.math.is_finite(tf.concat(sums, 0))), none, counts, present)
     return found
 
 
@@ -98,7 +138,7 @@ def _with_absent(values: Tensor, arranged: list[Tensor], absent: float) -> Tenso
         return values
     numbers = iter(range(len(arranged)))
     places = with_absent(list(numbers), arranged, sum(one is not None for one in arranged))
-    return tf.gather(tf.concat([values, [absent]], 0), places)
+    return tf.gather(tf.concat([values, tf.constant([absent], values.dtype)], 0), places)
 
 
 def _entries(tensor: Tensor) -> Any:
