@@ -1,4 +1,4 @@
-"""What `recording.py` times beside `GradientNormLogger`: what Keras users do without it, and the least it could do."""
+"""What `recording.py` times beside `GradientNormLogger`: what users do without it, and bare sums in it."""
 
 import contextlib
 import importlib
@@ -29,7 +29,7 @@ def recomputing(x: Any, y: Any, batch: int) -> Any:
 
 @contextlib.contextmanager
 def summing() -> Iterator[None]:
-    """Has `GradientNormLogger` take a backend's own sum of squares of each gradient: the least that reads each once."""
+    """Has `GradientNormLogger` take a backend's own float32 sum of squares of each gradient, and no more."""
     backend = keras.backend.backend()
     measures = importlib.import_module(f"keras_inits.backends.measures.{backend}")
     recording = importlib.import_module(f"keras_inits.backends.recording.{backend}")

@@ -11,7 +11,7 @@ one step of plain gradient descent from w to v, NumPy finds them in (w - v) / ra
 
 Peers: `recomputed` takes the gradient of each batch again, in a callback; `metrics` is a train_step of the user's own
 that returns every norm as a metric (TensorFlow and JAX); `hooks` has a hook on each parameter that reads its norm with
-`.item()` (torch). `sums` is no peer but the floor: the same callback with the backend's own float32 sum of squares of
+`.item()` (torch). `sums` is no peer: it is the same callback with the backend's own float32 sum of squares of
 each gradient, which reads every entry once, and is wrong where a square leaves the range of float32.
 """
 

@@ -24,6 +24,10 @@ RESCALING = 2.0**90
 """Unsafe numbers are multiplied (or divided) by this before they are squared, which is exact. The smallest normal
 float32 then has the square 2**-72; the largest, 2**76, and 2**51 of those can still be added up."""
 
+STACKED = 2**10
+"""Tensors of one shape and at most so many entries are stacked and measured together on TensorFlow and JAX: on a
+processor a copy costs less than an operation."""
+
 ABSENT = -1.0
 """What stands in a row where a variable had no gradient. No measure is negative, and NaN is one that users must see."""
 

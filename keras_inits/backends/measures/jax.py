@@ -11,14 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keras_inits.backends.measures import ABSENT, NORMS
+from keras_inits.backends.measures import ABSENT, NORMS, STACKED
 
 Tensor = Any
 Measure = Callable[[Tensor, tuple[int, ...]], Tensor]  # of a tensor, over these axes
-
-SMALL = 2**10
-"""Tensors of one shape and at most so many entries are stacked and measured together: on a processor a copy costs
-less than an operation."""
 
 
 def _of_present(measure: Measure) -> Callable[[list[Tensor]], Tensor]:
@@ -27,7 +23,7 @@ def _of_present(measure: Measure) -> Callable[[list[Tensor]], Tensor]:
     def measured(arranged: list[Tensor]) -> Tensor:
         groups: dict[Any, list[int]] = {}
         for column, one in enumerate(arranged):
-            alike = None if one is None else one.shape if one.size <= SMALL else column
+            alike = None if one is None else one.shape if one.size <= STACKED else column
             groups.setdefault(alike, []).append(column)
         with jax.enable_x64(True):
             parts = [_measured_alike(measure, [arranged[column] for column in columns]) for columns in groups.values()]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_inits.backends.measures import ABSENT, LEAST_SAFE_MEAN_SQUARE, NORMS, RESCALING, with_absent
+from keras_inits.backends.measures import ABSENT, LEAST_SAFE_MEAN_SQUARE, NORMS, RESCALING, STACKED, with_absent
 
 Tensor = Any
 
@@ -15,13 +15,9 @@ LONGEST_SUM = 2**18
 come out wrong by 2e-4, a 3 x 3 x 512 x 512 kernel by 1e-4. Up to this size they are right to 3e-6, whatever their
 shape; longer ones, flat and in pieces of it, to 1e-6."""
 
-
-SMALL = 2**12
+IN_FLOAT64 = 2**12
 """Tensors of at most so many entries are squared in float64, and need no branch: a branch costs more than that, since
 until the last is summed it holds each tensor that it may have to sum again."""
-
-TINY = 2**10
-"""Small tensors of one shape and at most so many entries are stacked and summed together."""
 
 
 def _norms(arranged: list[Tensor]) -> Tensor:
@@ -38,10 +34,10 @@ def _norms(arranged: list[Tensor]) -> Tensor:
 
 def _by_size(tensors: list[Tensor]) -> tuple[list[list[int]], list[int]]:
     """The places of the small ones, in groups that are summed together, and of the large ones."""
-    groups: dict[Any, list[int]] = {"large": [], "small": []}
+    groups: dict[Any, list[int]] = {"large": [], "lone": []}
     for place, one in enumerate(tensors):
         entries = one.shape.num_elements()
-        size = "large" if entries is None or entries > SMALL else "small" if entries > TINY else tuple(one.shape)
+        size = "large" if entries is None or entries > IN_FLOAT64 else "lone" if entries > STACKED else tuple(one.shape)
         groups.setdefault(size, []).append(place)
     large = groups.pop("large")
     return [places for places in groups.values() if places], large
@@ -49,7 +45,7 @@ def _by_size(tensors: list[Tensor]) -> tuple[list[list[int]], list[int]]:
 
 def _sums_in_float64(present: list[Tensor], places: list[int]) -> Tensor:
     tensors = [present[place] for place in places]
-    if tensors[0].shape.num_elements() > TINY:
+    if tensors[0].shape.num_elements() > STACKED:
         return _sums_of_squares(tf.cast(one, tf.float64) for one in tensors)
     stack = tf.cast(tf.reshape(tf.stack(tensors), [len(tensors), -1]), tf.float64)
     return tf.reduce_sum(tf.square(stack), 1)

@@ -4,7 +4,7 @@
     row's number  -> its method `fetch` the rows from there on, as arrays of the host; without `wait`, those that are
                                         still computed may be left for later
 
-What can be measured stands in `backends.measures`.
+What can be measured stands in `backends.measures`; the rows of TensorFlow wait in the variables of `tensorflow_ring`.
 """
 
 from collections.abc import Callable, Sequence
