@@ -11,7 +11,12 @@ import numpy as np
 
 # Each with its largest number.
 FLOATS = {"float16": 65504.0, "bfloat16": 3.3895e38, "float32": 3.4028e38, "float64": 1.7976e308}
-_NAMES = {"half": "float16", "float": "float32", "single": "float32", "double": "float64"}  # as TensorFlow and torch say
+_NAMES = {
+    "half": "float16",
+    "float": "float32",
+    "single": "float32",
+    "double": "float64",
+}  # as TensorFlow and torch say
 _LARGEST = {np.dtype(name): largest for name, largest in FLOATS.items()}  # a dtype is slow to tell its name
 
 

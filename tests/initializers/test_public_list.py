@@ -85,7 +85,9 @@ def test_a_dtype_goes_by_every_name_that_keras_or_its_backends_take():
 def test_a_layer_takes_a_dtype_by_its_other_names(dtype):
     values = keras_inits.HeNormal(seed=3)((4, 2), dtype=dtype)
     assert keras.backend.standardize_dtype(values.dtype) == "float16"
-    assert np.array_equal(keras.ops.convert_to_numpy(values), values_of(keras_inits.HeNormal(seed=3), (4, 2), "float16"))
+    assert np.array_equal(
+        keras.ops.convert_to_numpy(values), values_of(keras_inits.HeNormal(seed=3), (4, 2), "float16")
+    )
 
 
 @each_family
