@@ -16,7 +16,7 @@ _NAMES = {
     "float": "float32",
     "single": "float32",
     "double": "float64",
-}  # as TensorFlow and torch say
+}  # as torch says
 _LARGEST = {np.dtype(name): largest for name, largest in FLOATS.items()}  # a dtype is slow to tell its name
 
 

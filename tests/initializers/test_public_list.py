@@ -192,7 +192,7 @@ def test_keras_gets_it_by_object_config_and_registered_name(family):
 def test_a_layer_takes_each_name_and_its_config_has_the_name_of_the_class(name):
     cls = lookup.NAMES[name]
     if cls in NEED_ARGUMENTS:
-        with pytest.raises((TypeError, KeyError), match="required positional argument|value"):  # as Keras says it
+        with pytest.raises((TypeError, KeyError), match=r"required positional argument|value"):  # as Keras says it
             layers.Dense(3, kernel_initializer=f"keras_inits>{name}")
         return
     layer = layers.Dense(3, kernel_initializer=f"keras_inits>{name}")
