@@ -118,7 +118,7 @@ def _dtype_name(dtype: Any) -> str | None:
         return str(keras.utils.standardize_dtype(dtype))
     except (TypeError, ValueError):  # a list; a name that Keras hands to its backend as it is, such as "f4"
         try:
-            return np.dtype(dtype).name
+            return str(np.dtype(dtype).name)
         except (TypeError, ValueError):
             return None
 
