@@ -72,6 +72,7 @@ def test_golden_numbers_can_be_read():
         assert values.ravel().tolist() == expected
 
 
+@pytest.mark.thorough
 @pytest.mark.any_backend
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_fresh_process_on_each_backend_draws_the_same_bits(backend):
@@ -106,6 +107,7 @@ print(json.dumps([weight.tolist() for weight in model.get_weights()]))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.any_backend
 def test_a_model_built_by_its_first_batch_has_the_same_weights_on_each_backend():
     weights = [json.loads(run_python(SUBCLASSED, backend).stdout.splitlines()[-1]) for backend in BACKENDS]
