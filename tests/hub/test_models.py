@@ -5,8 +5,9 @@ import keras
 import numpy as np
 import pytest
 
+pytestmark = hub_models.WARNINGS
 
-@pytest.mark.filterwarnings("ignore:.*was passed an input with a mask:UserWarning", "ignore:The 'rwkv_ops' package")
+
 @pytest.mark.parametrize("name", hub_models.MODELS)
 def test_each_is_small_is_made_alike_each_time_and_predicts(name):
     model, twin = hub_models.build(name), hub_models.build(name)
