@@ -12,9 +12,9 @@ from keras.src.backend import AutocastScope
 from keras_inits import backends
 from keras_inits.backends import swapped
 from keras_inits.initializers.arguments import check_number, check_whole
-from keras_inits.initializers.layer_fans import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
 from keras_inits.initializers.orthogonal import Orthogonal
 from keras_inits.initializers.seeds import Seed, check_seed
+from keras_inits.layers.kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
 from keras_inits.models.draw import all_or_nothing, draw, row_of, table_of
 from keras_inits.models.graph import Graph
 from keras_inits.models.rules import plan
