@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers
 
-from keras_inits.initializers.layer_fans import DEPTHWISE, SEPARABLE, TRANSPOSED
 from keras_inits.layer_tree import unique, walk_layers
+from keras_inits.layers.kinds import DEPTHWISE, SEPARABLE, TRANSPOSED
 from keras_inits.models.weights import Weight
 
 WHOLE = (layers.RNN, layers.TimeDistributed, layers.SpectralNormalization)
