@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from keras_inits.initializers import *  # noqa: F403 - the public list stands there, once
 from keras_inits.initializers import __all__ as _initializers
-from keras_inits.models import DrawnWeight, InitializationTable, initialize, lsuv, to_builtin
+from keras_inits.layers import fans_of
+from keras_inits.models import DrawnWeight, InitializationTable, LeftWeight, initialize, lsuv, to_builtin
 from keras_inits.recording import Alerts, GradientError, GradientNormLogger, GradientTrace
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ __all__ = [
     "GradientTrace",
     "InitializationTable",
     "JacobianSpectrum",
+    "LeftWeight",
     "Remedy",
     "compare",
     "diagnose",
+    "fans_of",
     "initialize",
     "jacobian_spectrum",
     "lsuv",

@@ -2,17 +2,24 @@
 
 import collections
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from keras.src.backend.common import global_state
+
+from keras_inits._keras import sublayers
 
 Namer = Callable[[Sequence[Any]], list[str]]
 
 
 def own_names(layers: Sequence[Any]) -> list[str]:
-    """The names that the layers have."""
-    return [layer.name for layer in layers]
+    """The names that the layers have; Keras lets two layers of a subclassed model share one."""
+    names: list[str] = []
+    taken: set[str] = set()
+    for layer in layers:
+        names.append(unique(layer.name, taken))
+        taken.add(names[-1])
+    return names
 
 
 @contextlib.contextmanager
@@ -37,20 +44,22 @@ def walk_layers(model: Any, names: Namer = own_names) -> Iterator[tuple[str, Any
         names: From the layers that lie directly in one to their names.
     """
     seen: set[int] = set()
-
-    def walk(layer: Any, path: str, prefix: str) -> Iterator[tuple[str, Any]]:
+    waiting = [(names([model])[0], model, "")]
+    while waiting:
+        path, layer, prefix = waiting.pop()
         if id(layer) in seen:
-            return
+            continue
         seen.add(id(layer))
         yield path, layer
-        for name, child in zip(names(layer._layers), layer._layers, strict=True):
-            yield from walk(child, prefix + name, prefix + name + "/")
+        children = sublayers(layer)
+        named = [
+            (prefix + name, child, f"{prefix}{name}/") for name, child in zip(names(children), children, strict=True)
+        ]
+        waiting += reversed(named)
 
-    yield from walk(model, names([model])[0], "")
 
-
-def unique(name: str, taken: Sequence[str]) -> str:
-    """The name, with a number behind it if it is taken: Keras lets two layers of a subclassed model share one."""
+def unique(name: str, taken: Collection[str]) -> str:
+    """The name, with a number behind it if it is taken."""
     number, candidate = 1, name
     while candidate in taken:
         number += 1

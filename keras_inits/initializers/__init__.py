@@ -7,7 +7,6 @@
     orthogonal  matrices that keep norms                    haar        Gaussian -> orthogonal matrix
     convolution kernels that are zero but at their centre   quadrature  function -> its mean over a normal
     gates       fused kernels of recurrent layers           keras1      what `init=` meant in Keras 1
-    layer_fans  layer, weight -> (fan_in, fan_out)
     base        what they share: the call, the config       arguments   checks
     seeds       seed -> entropy                             sampling    entropy, shape -> values on the host
     quantiles   word -> normal value                        threads     chunks of an array -> cores
@@ -22,7 +21,6 @@ from keras_inits.initializers import keras1
 from keras_inits.initializers.convolution import DeltaOrthogonal, Dirac
 from keras_inits.initializers.gains import gain, stability
 from keras_inits.initializers.gates import PerGate
-from keras_inits.initializers.layer_fans import fans_of
 from keras_inits.initializers.lookup import get
 from keras_inits.initializers.orthogonal import Identity, Orthogonal
 from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
@@ -84,7 +82,6 @@ __all__ = [
     "constant",
     "delta_orthogonal",
     "dirac",
-    "fans_of",
     "gain",
     "get",
     "glorot_normal",

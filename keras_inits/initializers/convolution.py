@@ -85,16 +85,18 @@ class Dirac(HostInitializer):
     """The kernel of a convolution that passes its channels on as they are, times `gain`.
 
     In each group, channel i goes to channel i; channels out beyond those in are zero, channels in beyond those out are
-    dropped.
+    dropped. A depthwise convolution passes each channel on as its first output.
 
     Args:
         gain: The factor, any finite number.
         groups: That of the layer; its kernel has the shape `(*window, channels in / groups, channels out)`.
+        depthwise: Whether the kernel is that of a depthwise layer, of the shape `(*window, channels, depth
+            multiplier)`. None: if its last size is 1, where another convolution would drop all channels but one.
 
     Raises:
         TypeError: If `gain` is not a number, or `groups` not a whole one.
-        ValueError: If `gain` is not finite, `groups` is below 1, or, when called, the shape is not that of a kernel of
-            one to three dimensions whose channels out can be divided by `groups`.
+        ValueError: If `gain` is not finite, `groups` is below 1, `depthwise` does not go with it, or, when called, the
+            shape is not that of a kernel of one to three dimensions whose channels out can be divided by `groups`.
 
     Example:
         >>> import keras
@@ -105,9 +107,15 @@ class Dirac(HostInitializer):
         Zagoruyko & Komodakis (2017), DiracNets: training very deep neural networks without skip-connections.
     """
 
-    def __init__(self, gain: float = 1.0, groups: int = 1) -> None:
+    def __init__(self, gain: float = 1.0, groups: int = 1, depthwise: bool | None = None) -> None:
         self.gain = check_number("gain", gain)
         self.groups = check_whole("groups", groups, 1)
+        if depthwise not in (None, True, False) or (depthwise and groups > 1):
+            raise ValueError(
+                "Dirac takes `depthwise` as True, False or None, and True without `groups`, since a depthwise layer "
+                f"has a group for each channel. Received: depthwise={depthwise!r}, groups={groups}. Leave one out."
+            )
+        self.depthwise = depthwise
 
     def _check_rank(self, shape: tuple[int, ...]) -> None:
         _check_kernel("Dirac", shape)
@@ -120,14 +128,19 @@ class Dirac(HostInitializer):
     def _draw(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         check_range(abs(self.gain), dtype)
         kernel = aligned(shape, dtype, np.zeros)
-        if kernel.size:
+        if kernel.size and self._is_depthwise(shape):
+            _centre(kernel)[:, 0] = self.gain
+        elif kernel.size:
             for group in np.split(_centre(kernel), self.groups, axis=1):
                 np.fill_diagonal(group, self.gain)
         return kernel
+
+    def _is_depthwise(self, shape: tuple[int, ...]) -> bool:
+        return shape[-1] == 1 and self.groups == 1 if self.depthwise is None else self.depthwise
 
     def _law(self) -> str:
         return f"{self.gain:g} times the identity of a convolution"
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, ready for JSON."""
-        return {"gain": self.gain, "groups": self.groups}
+        return {"gain": self.gain, "groups": self.groups, "depthwise": self.depthwise}

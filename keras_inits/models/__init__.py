@@ -3,7 +3,8 @@
 initialize  model, rules -> new weights, and a table of them
 lsuv        model, batch -> the same, scaled until each layer's outputs have the variance 1
 builtin     model -> a new one with initializers of Keras's
-weights     model -> its weights, with fans and streams
+weights     model -> its weights, with roles, fans and streams
+declared    layer -> the initializers that it declares
 rules       weights, rules -> an initializer for each
 auto        weight -> the right initializer
 graph       layer -> the activation that it runs into
@@ -15,6 +16,6 @@ table       what was drawn
 from keras_inits.models.builtin import to_builtin
 from keras_inits.models.initialize import initialize
 from keras_inits.models.lsuv import lsuv
-from keras_inits.models.table import DrawnWeight, InitializationTable
+from keras_inits.models.table import DrawnWeight, InitializationTable, LeftWeight
 
-__all__ = ["DrawnWeight", "InitializationTable", "initialize", "lsuv", "to_builtin"]
+__all__ = ["DrawnWeight", "InitializationTable", "LeftWeight", "initialize", "lsuv", "to_builtin"]

@@ -2,67 +2,38 @@
 
 from typing import Any
 
-import keras
-import numpy as np
-from keras import layers
-
-from keras_inits.initializers.base import HostInitializer
 from keras_inits.initializers.convolution import DeltaOrthogonal
 from keras_inits.initializers.gates import PerGate
-from keras_inits.initializers.layer_fans import SEPARABLE, gates_of
 from keras_inits.initializers.orthogonal import Orthogonal
 from keras_inits.initializers.scaling import VarianceScaling
+from keras_inits.layers.kinds import gates_of
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import Weight
 
 
 def auto_law(weight: Weight, graph: Graph) -> Any:
-    """Returns an initializer, or None for a weight of whose part in its layer nothing is known.
+    """Returns an initializer, or None for a weight of which nothing is known and whose layer declares nothing.
 
     A kernel gets N(0, gain^2 / fan_in), gain being that of the activation its layer's outputs run into; a recurrent one
-    is orthogonal in each gate; an embedding has the variance 1 (1 / size, if it is used in reverse too); biases are
-    zero, those of forget gates one. Scales and shifts get what their layer starts them with.
+    is orthogonal in each gate; the rows of a table have the variance 1, after the constant by which the model
+    multiplies them; biases are zero, those of forget gates one. Scales, shifts, and the weights of layers that are not
+    known get what their layer starts them with.
     """
-    layer, name = weight.layer, weight.variable.name
-    if name in ("lora_kernel_b", "lora_embeddings_b"):  # what is added to the kernel starts from nothing
-        return keras.initializers.Zeros()
-    if weight.fans is None:
-        return _start(layer, name)
-    if name == "recurrent_kernel":
+    layer, role = weight.layer, weight.role
+    if role is None or role.part == "start":
+        return weight.start
+    if role.part == "recurrent":
         block = Orthogonal() if len(weight.variable.shape) == 2 else DeltaOrthogonal()
         return PerGate(block, gates_of(layer) or 1)
-    if isinstance(layer, layers.ReversibleEmbedding) and layer.tie_weights:
-        return VarianceScaling(mode="fan_out", distribution="untruncated_normal")
-    gain = graph.gain_after(layer) if _feeds_the_activation(layer, name) else 1.0
+    if role.part in ("table", "tied"):
+        gain = 1 / graph.factor_behind(layer)
+    else:
+        gain = (graph.gain_after(layer) if role.feeds else 1.0) * role.scale
     return VarianceScaling(round(gain**2, 12), "fan_in", "untruncated_normal")
 
 
-def _feeds_the_activation(layer: Any, name: str) -> bool:
-    if gates_of(layer) is not None or isinstance(layer, layers.Embedding):
-        return False
-    return not (isinstance(layer, SEPARABLE) and name == "depthwise_kernel")
-
-
-def _start(layer: Any, name: str) -> Any:
-    if name.endswith("bias"):
-        return ForgetGateOnes() if getattr(layer, "unit_forget_bias", False) else keras.initializers.Zeros()
-    if isinstance(layer, layers.RMSNormalization):  # which has no `scale_initializer`
-        return keras.initializers.Ones()
-    return getattr(layer, f"{name}_initializer", None)
-
-
-class ForgetGateOnes(HostInitializer):
-    """The bias of an LSTM: ones for the forget gate, the second of four, zeros for the others.
-
-    Reference:
-        Jozefowicz, Zaremba & Sutskever (2015), An empirical exploration of recurrent network architectures.
-    """
-
-    def _draw(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        units = shape[-1] // 4
-        values = np.zeros(shape, dtype)
-        values[..., units : 2 * units] = 1
-        return values
-
-    def _law(self) -> str:
-        return "ones for the forget gate, zeros for the others"
+def head_variance(weight: Weight, stddev: float | None) -> float | None:
+    """What a tied table with this standard deviation makes of hidden states of the variance 1, as a head."""
+    if weight.role is None or weight.role.part != "tied" or weight.fans is None or stddev is None:
+        return None
+    return weight.fans[1] * stddev**2

@@ -13,8 +13,9 @@ from keras_inits import backends
 from keras_inits.initializers.base import HostInitializer
 from keras_inits.initializers.gates import PerGate
 from keras_inits.initializers.seeds import Seed, derive_entropy, draw_entropy
-from keras_inits.models.rules import Planned
-from keras_inits.models.table import DrawnWeight, InitializationTable
+from keras_inits.models.auto import head_variance
+from keras_inits.models.rules import Planned, why_fixed
+from keras_inits.models.table import DrawnWeight, InitializationTable, LeftWeight
 from keras_inits.models.weights import Weight
 
 AT_A_TIME = 1 << 20  # how many values are measured at a time
@@ -51,11 +52,16 @@ def all_or_nothing(plan: Sequence[Planned]) -> Iterator[None]:
 def table_of(weights: Sequence[Weight], plan: Sequence[Planned], rows: Sequence[DrawnWeight]) -> InitializationTable:
     """The table of the rows, and of the weights that the plan leaves as they are."""
     drawn = {planned.weight.stream for planned in plan}
-    return InitializationTable(tuple(rows), tuple(weight.path for weight in weights if weight.stream not in drawn))
+    left = [LeftWeight(one.path, _why_left(one)) for one in weights if one.stream not in drawn]
+    return InitializationTable(tuple(rows), tuple(left))
+
+
+def _why_left(weight: Weight) -> str:
+    return why_fixed(weight) or (weight.reason if weight.origin == "left" else "without a rule")
 
 
 def _values(planned: Planned, entropy: tuple[int, ...]) -> np.ndarray:
-    weight, initializer, factor = planned
+    weight, initializer, factor, _ = planned
     shape, name = tuple(weight.variable.shape), weight.variable.dtype
     own = _own_seed(initializer)
     stream = derive_entropy(entropy if own is None else draw_entropy(own), _number(weight.stream))
@@ -97,7 +103,7 @@ def _seeded(initializer: Any, entropy: tuple[int, ...]) -> Any:
 
 def row_of(planned: Planned, values: np.ndarray) -> DrawnWeight:
     """The table's row for a weight with these values."""
-    weight, initializer, factor = planned
+    weight, initializer, factor, origin = planned
     law, stddev = type(initializer).__name__, None
     if isinstance(initializer, HostInitializer):
         law, stddev = initializer._law(), initializer._stddev(values.shape, weight.fans)
@@ -106,7 +112,9 @@ def row_of(planned: Planned, values: np.ndarray) -> DrawnWeight:
     elif factor != 1:
         law = f"{factor:.4g} times {law.removeprefix('1 times ')}"
         stddev = None if stddev is None else stddev * factor
-    return DrawnWeight(weight.path, values.shape, weight.fans, law, stddev, _measured(values))
+    measured = _measured(values)
+    head = head_variance(weight, measured if stddev is None else stddev)
+    return DrawnWeight(weight.path, values.shape, weight.fans, law, stddev, measured, origin, head)
 
 
 def _measured(values: np.ndarray) -> float:

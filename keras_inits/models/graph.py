@@ -72,21 +72,31 @@ class Graph:
             layer = self._wrappers[id(layer)]
         return layer
 
+    def factor_behind(self, layer: Any) -> float:
+        """The constant by which all that reads this layer's outputs multiplies them; 1 if there is no such constant."""
+        outputs = self._outputs.get(id(self.operation_of(layer)), [])
+        factors = {_constant_of(node) for tensor in outputs for node in self._readers.get(id(tensor), [])}
+        return factors.pop() if len(factors) == 1 else 1.0
+
     def _gains(self, tensors: list[Any]) -> set[float]:
         found: set[float] = set()
-        for tensor in tensors:
+        seen: set[int] = set()
+        waiting = list(tensors)
+        while waiting:
+            tensor = waiting.pop()
+            if id(tensor) in seen:
+                continue
+            seen.add(id(tensor))
             outer, readers = self._outer.get(id(tensor), []), self._readers.get(id(tensor), [])
             if not outer and not readers:  # an output of the model
                 found.add(1.0)
-            found |= self._gains(outer)
+            waiting += outer
             for node in readers:
                 inner = _functional(node.operation)
                 if inner is not None:
-                    found |= self._gains(
-                        [x for x, y in zip(inner.inputs, node.input_tensors, strict=False) if y is tensor]
-                    )
+                    waiting += [x for x, y in zip(inner.inputs, node.input_tensors, strict=False) if y is tensor]
                 elif _passes(node.operation):
-                    found |= self._gains(node.output_tensors)
+                    waiting += node.output_tensors
                 else:
                     found.add(_gain_of(node.operation))
         return found
@@ -106,6 +116,15 @@ def nodes_of(functional: Any) -> list[Any]:
     return [
         node for depth in sorted(functional._nodes_by_depth, reverse=True) for node in functional._nodes_by_depth[depth]
     ]
+
+
+def _constant_of(node: Any) -> float:
+    """The number that a node multiplies by; 1 if it does something else."""
+    if type(node.operation).__name__ != "Multiply" or isinstance(node.operation, keras.Layer):
+        return 1.0
+    others = [value for value in node.arguments.args if not keras.backend.is_keras_tensor(value)]
+    others = [float(keras.ops.convert_to_numpy(value)) for value in others if not tuple(getattr(value, "shape", ()))]
+    return abs(others[0]) if len(others) == 1 and 0 < abs(others[0]) < float("inf") else 1.0
 
 
 def _functional(layer: Any) -> Any:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from keras_inits.initializers.seeds import Seed, check_seed
-from keras_inits.layer_tree import walk_layers
 from keras_inits.models.draw import all_or_nothing, draw, table_of
-from keras_inits.models.graph import NORMALISATIONS, Graph
+from keras_inits.models.graph import Graph
+from keras_inits.models.reset import Reset
 from keras_inits.models.residual import scaled
 from keras_inits.models.rules import plan
 from keras_inits.models.table import InitializationTable
@@ -22,19 +22,22 @@ def initialize(
     of one shape differ, even if an initializer has a seed.
 
     With `"auto"`, a kernel gets :math:`\mathcal N(0, g^2 / \text{fan\_in})`, with the `gain` g of the activation that
-    its layer's outputs run into; recurrent kernels are orthogonal in each gate; embeddings have the variance 1; biases
-    are zero, those of forget gates one. See `fans_of` for the fans.
+    its layer's outputs run into; recurrent kernels are orthogonal in each gate; rows of embeddings have the variance 1;
+    biases are zero, those of forget gates one. See `fans_of` for the fans. Weights of layers that are not known are
+    drawn again from what their layer declares, an initializer that it hands to `add_weight` or has as an attribute, or
+    left as they are.
 
     Args:
         model: A built model or layer.
-        rules: `"auto"`; an initializer for all kernels; or a list of pairs `(pattern, initializer)`, of which a weight
-            takes the first whose pattern `re.search` finds in its path. An initializer is what `get` takes, or
-            `"auto"`. Weights without a rule, and frozen ones, are left as they are.
+        rules: `"auto"`; an initializer for all kernels; or pairs `(pattern, initializer)` in a list or a mapping, of
+            which a weight takes the first whose pattern `re.search` finds in its path in the model, such as
+            "encoder/dense/kernel". An initializer is what `get` takes, or `"auto"`. Weights without a rule, and frozen
+            ones, are left as they are.
         seed: See `RandomInitializer`. An initializer of `rules` with a seed of its own keeps to that.
         residual: `"fixup"` scales the kernels of residual branches by :math:`L^{-1/(2m-2)}`, for L branches of m
             layers, and sets the last of each branch, and the layer before the outputs, to zero. `"none"` does not.
-        reset: Also set the optimizer's state and step count, and the statistics of normalisation layers, to their
-            start. They are untouched otherwise.
+        reset: Also set the state and step count of all optimizers that the model holds, and the statistics of
+            normalisation layers, to their start. They are untouched otherwise.
 
     Returns:
         A table with a row for each weight that was drawn, which prints.
@@ -58,36 +61,9 @@ def initialize(
     """
     weights, graph = weights_of(model), Graph(model)
     planned = scaled(weights, plan(weights, graph, rules), graph, residual)
-    starts = _starts(model) if reset else []
+    resetting = Reset(model) if reset else None
     with all_or_nothing(planned):
         rows = draw(planned, check_seed(seed))
-    for variable, start in starts:
-        variable.assign(start)
+        if resetting is not None:
+            resetting.assign()  # after the weights: some optimizers start from them
     return table_of(weights, planned, rows)
-
-
-def _starts(model: Any) -> list[tuple[Any, Any]]:
-    """The optimizers' variables, and the statistics of normalisation layers that are not frozen, with their starts."""
-    starts: list[tuple[Any, Any]] = []
-    for _, layer in walk_layers(model):
-        for variable in layer._non_trainable_variables if isinstance(layer, NORMALISATIONS) and layer.trainable else ():
-            initializer = getattr(layer, f"{variable.name}_initializer", None)
-            if initializer is not None:
-                starts.append((variable, initializer(variable.shape, dtype=variable.dtype)))
-        optimizer = getattr(layer, "optimizer", None)
-        if optimizer is not None and optimizer.built:
-            starts += zip(optimizer.variables, _fresh(optimizer).variables, strict=True)
-    return starts
-
-
-def _fresh(optimizer: Any) -> Any:
-    try:
-        fresh = type(optimizer).from_config(optimizer.get_config())
-    except Exception as error:
-        raise ValueError(
-            f"reset=True makes the optimizer again from its config. Received: {optimizer!r}, for which that fails: "
-            f"{error}. Expected one whose get_config has all arguments of its constructor. Correct it, or compile the "
-            "model again instead of reset=True. Nothing was drawn."
-        ) from error
-    fresh.build(optimizer._trainable_variables)
-    return fresh

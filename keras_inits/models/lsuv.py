@@ -11,10 +11,11 @@ from keras.src.backend import AutocastScope
 
 from keras_inits import backends
 from keras_inits.backends import swapped
+from keras_inits.faults import InternalError
 from keras_inits.initializers.arguments import check_number, check_whole
-from keras_inits.initializers.layer_fans import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
 from keras_inits.initializers.orthogonal import Orthogonal
 from keras_inits.initializers.seeds import Seed, check_seed
+from keras_inits.layers.kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
 from keras_inits.models.draw import all_or_nothing, draw, row_of, table_of
 from keras_inits.models.graph import Graph
 from keras_inits.models.rules import plan
@@ -33,8 +34,9 @@ def lsuv(
     einsum and convolutional layer that it reaches, :math:`W \leftarrow W / \sqrt{\operatorname{Var}(z)}` until
     :math:`|\operatorname{Var}(z) - 1|` is below the tolerance, z being what the layer puts out before its activation,
     over the whole batch; then the batch goes on. Layers inside of an attention layer are scaled too; recurrent ones and
-    embeddings are not, nor are frozen weights. Those that the batch does not reach, or only inside of a loop that the
-    backend compiles (a recurrent cell of one's own on JAX), are drawn and not scaled, as the table says.
+    embeddings are not, nor are frozen weights. A layer that is called several times is scaled for its first call.
+    Those that the batch does not reach, or only inside of a loop that the backend compiles (a recurrent cell of one's
+    own on JAX), are drawn and not scaled, as the table says; so are all of a model that has no `call`.
 
     Args:
         model: A built model or layer, of any kind.
@@ -50,7 +52,9 @@ def lsuv(
     Raises:
         TypeError: If an argument is of a wrong type.
         ValueError: If a layer's variance is zero, not finite, or not within the tolerance after so many iterations, the
-            model does not take the batch, or it is not built. The model has the weights that it had, then.
+            model does not take the batch, or it is not built.
+        InternalError: If the model takes the batch, and fails while lsuv scales: the fault is that of keras_inits. After each
+            of these the model has the weights that it had.
 
     Example:
         >>> import keras
@@ -76,12 +80,16 @@ def lsuv(
         for one in plan(weights, graph, "auto")
     ]
     scaling = _Scaling(tolerance, iterations, keras.utils.Progbar(len(kernels), verbose=verbose, unit_name="layer"))
-    with all_or_nothing(planned), contextlib.ExitStack() as stack:
-        rows = draw(planned, check_seed(seed))
-        for weight in kernels:
-            operation = graph.operation_of(weight.layer)
-            stack.enter_context(swapped(operation, "call", scaling.of(weight, operation.call)))
-        scaling.run(model, x)
+    try:
+        with all_or_nothing(planned), contextlib.ExitStack() as stack:
+            rows = draw(planned, check_seed(seed))
+            for weight in kernels:
+                operation = graph.operation_of(weight.layer)
+                stack.enter_context(swapped(operation, "call", scaling.of(weight, operation.call)))
+            if _has_call(model):
+                scaling.run(model, x)
+    except _CallError as failed:
+        raise _attributed(model, x, failed.error) from failed.error
     for number, one in enumerate(planned):
         if one.weight.stream in scaling.factors:
             values = keras.ops.convert_to_numpy(one.weight.variable)
@@ -89,6 +97,32 @@ def lsuv(
         elif _is_scaled(one.weight):
             rows[number] = rows[number]._replace(law=f"{rows[number].law}, not scaled")
     return table_of(weights, planned, rows)
+
+
+def _has_call(model: Any) -> bool:
+    """Whether a batch can be sent through: a model with a `train_step` of its own, such as a GAN, may have no `call`."""
+    return type(model).call not in (keras.Layer.call, keras.Model.call)
+
+
+class _CallError(Exception):
+    """The call of the model ended with this error."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def _attributed(model: Any, x: Any, error: Exception) -> Exception:
+    """The error of the model's call as the user's, if the model alone fails on the batch too, and as ours if not."""
+    try:
+        model(x, training=False)
+    except Exception:  # of the user's layers, on the user's data
+        shapes = keras.tree.map_structure(lambda leaf: getattr(leaf, "shape", type(leaf).__name__), x)
+        return ValueError(
+            f"lsuv calls the model on the batch, and that ended with the {type(error).__name__} above. "
+            f"Received: x of the shapes {shapes}. Expected a batch that the model takes, as `model.predict` would. "
+            "The model has its former weights again. Call model(x) alone to see where it fails."
+        )
+    return InternalError("while lsuv scaled the kernels, though the model takes the batch", error)
 
 
 def _is_scaled(weight: Weight) -> bool:
@@ -112,12 +146,7 @@ class _Scaling:
         except Exception as error:
             if self.failure:
                 raise ValueError(self.failure) from None
-            shapes = keras.tree.map_structure(lambda leaf: getattr(leaf, "shape", type(leaf).__name__), x)
-            raise ValueError(
-                f"lsuv calls the model on the batch, and that ended with the {type(error).__name__} above. "
-                f"Received: x of the shapes {shapes}. Expected a batch that the model takes, as `model.predict` would. "
-                "The model has its former weights again. Call model(x) alone to see where it fails."
-            ) from error
+            raise _CallError(error) from error
 
     def of(self, weight: Weight, call: Callable[..., Any]) -> Callable[..., Any]:
         """The layer's `call`, which scales the kernel first when it runs for the first time."""
@@ -133,9 +162,9 @@ class _Scaling:
         return scaling_call
 
     def _scale(self, weight: Weight, outputs: Callable[[], Any]) -> None:
-        factor = 1.0
+        factor, target = 1.0, 1.0 if weight.role is None else weight.role.scale**2
         for iteration in range(self._iterations + 1):
-            variance = float(np.var(keras.ops.convert_to_numpy(outputs()), dtype=np.float64))
+            variance = float(np.var(keras.ops.convert_to_numpy(outputs()), dtype=np.float64)) / target
             if abs(variance - 1) <= self._tolerance:
                 self.factors[weight.stream] = factor
                 return
@@ -145,8 +174,8 @@ class _Scaling:
             with AutocastScope(None):  # within a layer's call, torch would assign to the copy of lower precision
                 weight.variable.assign(weight.variable / variance**0.5)
         self.failure = (
-            f"lsuv scales the kernel of each layer until its outputs have the variance 1. Those of layer "
-            f"{weight.layer.name!r} ({weight.path!r}) have the variance {variance:g} after {iteration} of "
+            f"lsuv scales the kernel of each layer until its outputs have the variance {target:g}. Those of layer "
+            f"{weight.layer.name!r} ({weight.path!r}) have the variance {variance * target:g} after {iteration} of "
             f"{self._iterations} iterations, and tolerance={self._tolerance:g} was asked for. The model has its former "
             "weights again. Pass a batch of several different examples, a larger tolerance, or see what reaches it."
         )

@@ -93,19 +93,27 @@ def _before(tensor: Any, makers: dict[int, Any]) -> set[int]:
 
 def _heaviest(tensor: Any, within: set[int], makers: dict[int, Any], kernels: Kernels) -> list[Weight]:
     """The path to a tensor, through these nodes, on which most kernels multiply; where a gate multiplies, beside it."""
-    known: dict[int, list[Weight]] = {}
-
-    def path(tensor: Any) -> list[Weight]:
-        node = makers.get(id(tensor))
-        if node is None or id(node) not in within:
-            return []
-        if id(node) not in known:
-            choose = min if type(node.operation).__name__ == "Multiply" else max
-            before = choose((path(source) for source in node.input_tensors), key=len, default=[])
-            known[id(node)] = before + _kernels(node.operation, kernels)
-        return known[id(node)]
-
-    return path(tensor)
+    known: dict[int, list[Weight]] = {}  # by node
+    waiting = [tensor]
+    while waiting:  # from the tensor back, each node once all that it reads is known; no recursion, which Python bounds
+        node = makers.get(id(waiting[-1]))
+        if node is None or id(node) not in within or id(node) in known:
+            waiting.pop()
+            continue
+        nodes = [makers.get(id(source)) for source in node.input_tensors]
+        missing = [
+            source
+            for source, before in zip(node.input_tensors, nodes, strict=True)
+            if before is not None and id(before) in within and id(before) not in known
+        ]
+        if missing:
+            waiting += missing
+            continue
+        choose = min if type(node.operation).__name__ == "Multiply" else max
+        paths = (known.get(id(before), []) for before in nodes)
+        known[id(node)] = choose(paths, key=len, default=[]) + _kernels(node.operation, kernels)
+        waiting.pop()
+    return known.get(id(makers.get(id(tensor))), [])
 
 
 def _kernels(operation: Any, kernels: Kernels) -> list[Weight]:

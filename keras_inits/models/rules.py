@@ -1,19 +1,22 @@
 """From rules to one initializer for each weight that is to be drawn."""
 
 import re
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import keras
 
 from keras_inits.initializers.base import HostInitializer
 from keras_inits.initializers.lookup import get
-from keras_inits.initializers.scaling import VarianceScaling
 from keras_inits.models.auto import auto_law
+from keras_inits.models.declared import ours
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import Weight
 
 AUTO = "auto"
+
+
+Origin = Literal["known", "declared", "rule"]
 
 
 class Planned(NamedTuple):
@@ -22,6 +25,7 @@ class Planned(NamedTuple):
     weight: Weight
     initializer: Any
     factor: float = 1.0
+    origin: Origin = "known"
 
 
 def plan(weights: Sequence[Weight], graph: Graph, rules: Any) -> list[Planned]:
@@ -31,19 +35,31 @@ def plan(weights: Sequence[Weight], graph: Graph, rules: Any) -> list[Planned]:
         TypeError: If `rules` is none of the three forms.
         ValueError: If a pattern matches no weight, or an initializer does not suit a weight that it is to draw.
     """
-    free = [weight for weight in weights if _is_free(weight)]
-    planned = [
-        Planned(weight, initializer)
-        for weight, rule in _ruled(free, rules)
-        if (initializer := auto_law(weight, graph) if rule is AUTO else rule) is not None
-    ]
-    for weight, initializer, _ in planned:
-        if isinstance(initializer, HostInitializer):
-            _check_suits(weight, initializer)
+    free = [weight for weight in weights if why_fixed(weight) is None]
+    planned = []
+    for weight, rule in _ruled(free, rules):
+        initializer = auto_law(weight, graph) if rule is AUTO else rule
+        if initializer is not None:
+            origin = weight.origin if rule is AUTO and weight.origin != "left" else "rule"
+            planned.append(Planned(weight, initializer, origin=origin))
+    for one in planned:
+        if isinstance(one.initializer, HostInitializer):
+            _check_suits(one.weight, one.initializer)
     return planned
 
 
+def why_fixed(weight: Weight) -> str | None:
+    """Why a weight may not change, whatever the rules; None if it may."""
+    if not weight.variable.trainable:
+        return "frozen"
+    if "float" not in weight.variable.dtype:
+        return f"of the dtype {weight.variable.dtype}"
+    return "quantized" if getattr(weight.layer, "quantization_mode", None) is not None else None
+
+
 def _ruled(weights: list[Weight], rules: Any) -> list[tuple[Weight, Any]]:
+    if isinstance(rules, Mapping) and "class_name" not in rules:  # else, what Keras makes of an initializer
+        rules = list(rules.items())
     if not isinstance(rules, (list, tuple)):
         rule = _checked(rules)
         return [(weight, rule) for weight in weights if rule is AUTO or weight.fans is not None]
@@ -83,7 +99,7 @@ def _checked(rule: Any) -> Any:
         return AUTO
     if not isinstance(rule, (str, dict)) and not callable(rule):
         raise TypeError(
-            'Argument `rules` must be "auto", an initializer, or a list of pairs of a pattern and one of these. '
+            'Argument `rules` must be "auto", an initializer, or a list or mapping of patterns and one of these. '
             f"Received: {rule!r} (of type {type(rule).__name__}). Pass one such as keras_inits.HeNormal()."
         )
     return _with_given_fans(get(rule))
@@ -91,18 +107,7 @@ def _checked(rule: Any) -> Any:
 
 def _with_given_fans(initializer: Any) -> Any:
     """For a law of Keras's that follows from the fans, which it reads from the shape, the same law of ours."""
-    keras_own = isinstance(initializer, keras.initializers.VarianceScaling)
-    if not keras_own or not type(initializer).__module__.startswith("keras."):
-        return initializer
-    distribution = {"normal": "truncated_normal"}.get(initializer.distribution, initializer.distribution)
-    axes = initializer.input_axes, initializer.output_axes
-    return VarianceScaling(initializer.scale, initializer.mode, distribution, initializer._init_seed, *axes)
-
-
-def _is_free(weight: Weight) -> bool:
-    """Whether the weight may change: not a frozen one, nor one of a layer whose kernel was quantized."""
-    quantized = getattr(weight.layer, "quantization_mode", None) is not None
-    return weight.variable.trainable and "float" in weight.variable.dtype and not quantized
+    return ours(initializer) if isinstance(initializer, keras.initializers.VarianceScaling) else initializer
 
 
 def _check_suits(weight: Weight, initializer: HostInitializer) -> None:

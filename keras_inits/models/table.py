@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from rich import box
 from rich.console import Console
@@ -13,7 +13,7 @@ from rich.table import Table
 from keras_inits.initializers.fans import Fans
 
 WIDTH = 100
-PATH_WIDTH = 36
+PATH_WIDTH = 32
 
 
 class DrawnWeight(NamedTuple):
@@ -28,14 +28,32 @@ class DrawnWeight(NamedTuple):
     """What the law promises; None where it promises none."""
     measured: float
     """The standard deviation of the values."""
+    origin: Literal["known", "declared", "rule"] = "known"
+    """Where the law is from: the part that the weight has in a layer that is known, what a layer that is not known
+    declares, or an explicit rule."""
+    head_variance: float | None = None
+    """For a table that is also used as the last kernel: the variance of what it makes of hidden states of the variance
+    1."""
+
+
+class LeftWeight(NamedTuple):
+    """A weight that stayed as it was."""
+
+    path: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class InitializationTable:
-    """The weights that `initialize` drew, in depth order, and the paths of those that it left as they were."""
+    """The weights that `initialize` drew, in depth order, and those that it left as they were."""
 
     rows: tuple[DrawnWeight, ...]
-    kept: tuple[str, ...]
+    left: tuple[LeftWeight, ...]
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The paths of the weights that stayed as they were."""
+        return tuple(one.path for one in self.left)
 
     def __iter__(self) -> Iterator[DrawnWeight]:
         """Goes over the rows."""
@@ -51,6 +69,7 @@ class InitializationTable:
         for header in ("weight", "shape", "fans"):
             table.add_column(header, no_wrap=True)
         table.add_column("law", max_width=30)
+        table.add_column("from", no_wrap=True)
         for header in ("std", "drawn"):
             table.add_column(header, justify="right", no_wrap=True)
         for row in self.rows:
@@ -60,16 +79,25 @@ class InitializationTable:
                 _lines(row.path),
                 "x".join(map(str, row.shape)),
                 fans,
-                row.law.removesuffix(", not truncated"),
+                _law(row),
+                row.origin,
                 promised,
                 f"{row.measured:.4g}",
             )
         text = io.StringIO()
         console = Console(file=text, width=WIDTH, color_system=None, markup=False, highlight=False, emoji=False)
         console.print(table)
-        if self.kept:
-            console.print(f"left as they were: {', '.join(self.kept)}")
+        by_reason: dict[str, list[str]] = {}
+        for one in self.left:
+            by_reason.setdefault(one.reason, []).append(one.path)
+        for reason, paths in by_reason.items():
+            console.print(f"left as they were, {reason}: {', '.join(paths)}")
         return "\n".join(line.rstrip() for line in text.getvalue().split("\n")).strip("\n")
+
+
+def _law(row: DrawnWeight) -> str:
+    law = row.law.removesuffix(", not truncated")
+    return law if row.head_variance is None else f"{law}; the head's outputs: variance {row.head_variance:.4g}"
 
 
 def _lines(path: str) -> str:

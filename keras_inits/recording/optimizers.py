@@ -17,12 +17,14 @@ def optimizers_of(model: Any, names: Sequence[str] | None) -> tuple[Any, ...]:
     Raises:
         ValueError: If an attribute is missing, or is no optimizer.
     """
-    found = _found(model) if names is None else (_named(model, name) for name in names)
+    found = held_optimizers(model) if names is None else (_named(model, name) for name in names)
     return tuple({id(optimizer): optimizer for optimizer in found}.values())
 
 
-def _found(model: Any) -> Iterator[Any]:
-    yield model.optimizer
+def held_optimizers(model: Any) -> Iterator[Any]:
+    """The optimizers that a model and its layers hold as attributes, or in lists and dictionaries there; some twice."""
+    if getattr(model, "optimizer", None) is not None:
+        yield model.optimizer
     optimizer = keras.optimizers.Optimizer
     for layer in model._flatten_layers():  # whose attributes are many: a generator for each would show in an epoch
         for value in vars(layer).values():

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_inits.initializers.layer_fans import fans_of
+from keras_inits.layers.fans import fans_of
 
 C = 64  # channels in
 

@@ -34,7 +34,7 @@ def test_no_public_class_goes_untested():
 def test_each_name_is_exported_and_means_the_same():
     for name, cls in lookup.NAMES.items():
         assert getattr(keras_inits, name) is cls
-    assert {*lookup.NAMES, "fans_of", "gain", "get", "keras1", "stability"} == set(keras_inits.initializers.__all__)
+    assert {*lookup.NAMES, "gain", "get", "keras1", "stability"} == set(keras_inits.initializers.__all__)
     assert sorted(keras_inits.initializers.__all__) == keras_inits.initializers.__all__
 
 

@@ -70,6 +70,17 @@ def test_the_centre_of_delta_orthogonal_is_what_orthogonal_draws():
     assert np.count_nonzero(kernel) == 30
 
 
+@pytest.mark.parametrize(("window", "multiplier", "depthwise"), [(3, 1, None), (4, 1, True), (3, 2, True)])
+def test_dirac_passes_each_channel_of_a_depthwise_layer_on(window, multiplier, depthwise):
+    x = np.random.default_rng(0).standard_normal((2, 8, 8, 4)).astype("float32")
+    law = ki.Dirac(depthwise=depthwise)
+    layer = keras.layers.DepthwiseConv2D(window, padding="same", depth_multiplier=multiplier, depthwise_initializer=law)
+    y = keras.ops.convert_to_numpy(layer(x)).reshape(2, 8, 8, 4, multiplier)
+    np.testing.assert_allclose(y[..., 0], x, rtol=1e-6)
+    assert not y[..., 1:].any()
+    assert np.count_nonzero(values_of(ki.Dirac(depthwise=False), (3, 3, 4, 1))) == 1
+
+
 @pytest.mark.parametrize(("channels_in", "filters", "groups"), [(4, 4, 1), (6, 4, 2), (4, 8, 2), (8, 8, 8)])
 def test_dirac_passes_the_channels_of_each_group_on(channels_in, filters, groups):
     kernel = values_of(ki.Dirac(groups=groups), (3, channels_in // groups, filters))
@@ -190,6 +201,8 @@ def test_an_unseeded_law_is_new_at_each_call():
 AT_CONSTRUCTION = [
     (lambda: ki.DeltaOrthogonal(gain="1"), TypeError, ["Received: gain='1'"]),
     (lambda: ki.Dirac(groups=0), ValueError, ["at least 1", "Received: groups=0", "Pass one such as groups=2"]),
+    (lambda: ki.Dirac(depthwise="yes"), ValueError, ["`depthwise` as True, False", "depthwise='yes'", "Leave one out"]),
+    (lambda: ki.Dirac(groups=2, depthwise=True), ValueError, ["a group for each channel", "groups=2", "Leave one out"]),
     (lambda: ki.Dirac(groups=1.5), TypeError, ["a whole number", "Received: groups=1.5 (of type float)"]),
     (lambda: ki.Dirac(groups=True), TypeError, ["Received: groups=True (of type bool)"]),
     (lambda: ki.Sparse(1.1), ValueError, ["of at least 0 and at most 1", "Received: sparsity=1.1"]),

@@ -1,11 +1,16 @@
 """`lsuv`: the variances that it promises, by a slow twin and in every kind of model."""
 
+import importlib
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
 from keras_inits import Orthogonal, initialize, lsuv
+from keras_inits.faults import InternalError
+
+lsuv_module = importlib.import_module("keras_inits.models.lsuv")  # whose name the function has too
 
 
 def batch(*shape, seed=0):
@@ -149,3 +154,112 @@ def test_under_a_policy(policy):
 def test_wrong_arguments(arguments, error):
     with pytest.raises(error, match=f"Argument `{next(iter(arguments))}`"):
         lsuv(sequential(layers.Dense(4)), batch(8, 16), verbose=0, **arguments)
+
+
+DTYPES = ["float64", "float32", "bfloat16", "float16", "mixed_float16", "mixed_bfloat16"]
+INPUTS = {
+    "float": lambda: batch(256, 16),
+    "double": lambda: batch(256, 16).astype("float64"),
+    "half": lambda: batch(256, 16).astype("float16"),
+    "integer": lambda: np.random.default_rng(0).integers(-3, 9, (256, 16)),
+    "byte": lambda: np.random.default_rng(0).integers(0, 255, (256, 16)).astype("uint8"),
+    "boolean": lambda: np.random.default_rng(0).integers(0, 2, (256, 16)).astype(bool),
+}
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+@pytest.mark.parametrize("policy", DTYPES)
+def test_each_dtype_with_each_kind_of_inputs(policy, kind):
+    keras.config.set_dtype_policy(policy)
+    model, x = sequential(layers.Dense(64, activation="gelu"), layers.Dense(64)), INPUTS[kind]()
+    table = lsuv(model, x, seed=0, verbose=0)
+    assert sum(" times a random orthogonal" in row.law for row in table) == 2
+    assert variance(keras.ops.cast(model(x), "float32")) == pytest.approx(1, abs=0.02)
+
+
+def test_words_and_a_tied_table_that_is_called_with_two_widths():
+    class Tied(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.table = layers.ReversibleEmbedding(30, 8)
+            self.hidden = layers.Dense(8, activation="gelu")
+
+        def call(self, words):
+            return self.table(self.hidden(self.table(words)), reverse=True)
+
+    model, words = Tied(), np.random.default_rng(0).integers(0, 30, (64, 5))
+    model(words)
+    table = lsuv(model, words, seed=0, verbose=0)
+    assert [row.head_variance for row in table] == [8, None, None]
+    before = keras.ops.convert_to_numpy(model.table(words)) @ keras.ops.convert_to_numpy(model.hidden.kernel)
+    assert variance(before) == pytest.approx(1, abs=0.01)
+
+
+def test_a_layer_that_is_called_with_two_lengths():
+    inputs = keras.Input((None, 6))
+    shared = layers.Dense(6, name="shared")
+    model = keras.Model(inputs, [shared(inputs), shared(layers.GlobalAveragePooling1D()(inputs))])
+    x = batch(64, 5, 6)
+    lsuv(model, x, seed=0, verbose=0)
+    assert variance(model(x)[1]) == pytest.approx(1, abs=0.01)  # whose call comes first in the order of the graph
+
+
+class Broken(layers.Layer):
+    def call(self, x):
+        raise RuntimeError("a broken layer")
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+def test_a_layer_of_the_users_that_fails_is_called_the_users():
+    model = sequential(layers.Dense(4, name="first"), Broken())
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"ended with the RuntimeError above.* Call model\(x\) alone") as raised:
+        lsuv(model, batch(8, 16), verbose=0)
+    assert "a broken layer" in str(raised.value.__cause__)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("step", ["np.var", "backends.current", "_Scaling._scale"])
+def test_a_failure_of_our_own_is_called_ours(step, monkeypatch):
+    def fail(*arguments, **options):
+        raise ZeroDivisionError("of ours")
+
+    model = sequential(layers.Dense(4, name="first"))
+    before, call = model.get_weights(), model.layers[0].call
+    x = batch(8, 16)
+    with monkeypatch.context() as patch:
+        if step == "backends.current":
+            tracing = type("Tracing", (), {"is_tracing": staticmethod(fail)})
+            patch.setattr(lsuv_module, "backends", type("Backends", (), {"current": staticmethod(lambda: tracing)}))
+        elif step == "np.var":
+            patch.setattr(lsuv_module.np, "var", fail)
+        else:
+            patch.setattr(lsuv_module._Scaling, "_scale", fail)
+        with pytest.raises(InternalError, match="This is a fault of keras_inits, not of your model or data") as raised:
+            lsuv(model, x, verbose=0)
+    assert "of ours" in str(raised.value.__cause__)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    assert model.layers[0].call == call
+
+
+def test_a_model_without_call_is_drawn_and_not_scaled():
+    class Autoencoder(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.encoder = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+
+    table = lsuv(Autoencoder(), batch(8, 3), verbose=0)
+    assert [row.law for row in table] == ["1 times a random orthogonal matrix, not scaled", "Zeros"]
+
+
+@pytest.mark.backend("tensorflow")
+def test_strings():
+    inputs = keras.Input((1,), dtype="string")
+    words = layers.TextVectorization(vocabulary=["a", "b"], output_sequence_length=4)(inputs)
+    model = keras.Model(inputs, layers.Dense(1)(layers.Flatten()(layers.Embedding(4, 3)(words))))
+    x = keras.ops.convert_to_tensor([["a b a"], ["b"], ["a"], ["b b b"]])
+    assert len(initialize(model)) == 3
+    lsuv(model, x, verbose=0)
+    assert variance(model(x)) == pytest.approx(1, abs=0.01)

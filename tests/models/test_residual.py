@@ -132,3 +132,16 @@ def test_a_functional_part_of_a_subclassed_model_is_not_the_whole():
     model(np.zeros((1, 8)))
     with pytest.raises(ValueError, match="or one that is not functional"):
         initialize(model, residual="fixup")
+
+
+def test_a_branch_of_600_layers():
+    """Python bounds the depth of calls, and Keras that of its own at some 900 layers."""
+    inputs = y = keras.Input((4,))
+    for number in range(600):
+        y = layers.Dense(4, name=f"d{number}")(y)
+    for _ in range(100):
+        y = layers.Dropout(0.1)(y)
+    model = keras.Model(inputs, layers.Add()([inputs, layers.ReLU()(y)]))
+    laws = {row.path: row.law for row in initialize(model, residual="fixup") if row.fans}
+    assert laws["d599/kernel"] == "zeros"
+    assert laws["d598/kernel"].startswith("N(0, 1 / fan_in)")

@@ -5,7 +5,7 @@ import pytest
 from keras import layers
 from layer_spread import SPREAD, built, spread
 
-from keras_inits.initializers.layer_fans import fans_of
+from keras_inits.layers.fans import fans_of
 
 C = 64  # channels in
 
@@ -106,15 +106,32 @@ def test_variance_one_over_fan_in_keeps_the_variance(make, shape):
     assert mean_square == pytest.approx(1, abs=5 * variance**0.5)
 
 
-def test_a_layer_that_is_not_of_keras_is_read_by_shape():
+def test_of_a_layer_that_is_not_known_the_fans_are_not_guessed():
     class Mine(layers.Layer):
         def build(self, shape):
-            self.mixing = self.add_weight(shape=(shape[-1], 3), name="mixing")
+            self.mixing = self.add_weight(shape=(shape[-1], 3), name="kernel")
             self.shift = self.add_weight(shape=(3,), name="shift")
 
     layer = built(Mine, (5,))
-    assert fans_of(layer, layer.mixing) == (5, 3)
-    assert fans_of(layer, layer.shift) is None
+    for variable in layer.weights:
+        with pytest.raises(ValueError, match=r"Received: .* of which that is not known: .*Mine is not in .* Expected"):
+            fans_of(layer, variable)
+
+
+def test_of_a_derived_layer_what_it_inherits_is_known_and_what_it_adds_is_not():
+    class Cell(layers.GRUCell):
+        pass
+
+    class Mixed(layers.Dense):
+        def build(self, shape):
+            super().build(shape)
+            self.mixing = self.add_weight(shape=(3, 3), name="mixing")
+
+    cell, mixed = built(lambda: Cell(5), (4,)), built(lambda: Mixed(3), (C,))
+    assert [fans_of(cell, v) for v in (cell.kernel, cell.recurrent_kernel, cell.bias)] == [(4, 5), (5, 5), None]
+    assert fans_of(mixed, mixed.kernel) == (C, 3)
+    with pytest.raises(ValueError, match="or adds this weight"):
+        fans_of(mixed, mixed.mixing)
 
 
 def test_a_variable_of_another_layer_is_refused():
