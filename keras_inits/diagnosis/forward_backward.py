@@ -117,7 +117,8 @@ def _blame(model: Any, x: Any, target: Target, trained: Sequence[Any], error: Ex
         step = steps[-1]
         raise ValueError(
             f"diagnose {step}, and that ended with the {type(own).__name__} above, with no part of keras_inits in it: "
-            f"{own}. Received: x of the shapes {shapes}. Expected {expected[step.split()[0]]}. The model is what it was."
+            f"{own}. Received: x of the shapes {shapes}. Expected {expected[step.split()[0]]}. The model is "
+            "what it was."
         ) from own
     raise InternalError("while its probes were in the model, which runs without them", error) from error
 

@@ -18,7 +18,7 @@ def no_gradient(case: Case) -> Finding | None:
     silent = 0
     while silent < len(trained) and _is_silent(trained[silent][1]):
         silent += 1
-    if not silent:
+    if not any(row.kernels for _, row in trained[:silent]):  # one weight of its own that the loss does not depend on
         return None
     last = trained[silent - 1][0]
     first_heard = next((n for n in range(last + 1, len(case.rows)) if case.rows[n].output_gradient), None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from keras_inits import thresholds
 from keras_inits.diagnosis.batch import Nonfinite
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import LayerNumbers
@@ -94,8 +95,10 @@ def _of_backward(case: Case) -> Finding | None:
     if row.dtype == "float16":
         evidence += ", at each loss scale at which those behind it have one"
     place = f"{behind.name}, and at what is between it and {row.name}" if behind else "the loss"
+    norms = [one.output_gradient or 0.0 for one in case.rows if not one.gradient_nonfinite]
+    overflows = row.dtype == "float16" or max(norms, default=0.0) > thresholds.EXPLODING_NORM
     large = [kernel for one in case.rows for kernel in one.kernels if too_large(kernel)]
-    remedy = case.for_kernels(large, FINITE)
+    remedy = case.for_kernels(large if overflows else [], FINITE)
     if not remedy.rules:
         cause = f"look at {place}: its derivative is infinite somewhere (that of a root or of a norm at zero is)"
         remedy = Remedy((), (), f"no weight is at fault: {cause}")

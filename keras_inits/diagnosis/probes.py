@@ -26,7 +26,7 @@ Look = Callable[[Tensor], None]
 
 
 class Recording:
-    """What all probes of a pass share: the calls, in the order in which they ended, and the first failure of a probe."""
+    """What all probes of a pass share: the calls, in the order in which they ended, and a probe's first failure."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []

@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import Any
 
 import keras
@@ -28,26 +29,29 @@ class Slope:
         count = int(2 * REACH * PER_UNIT)
         centres = ((np.arange(count) + 0.5) / PER_UNIT - REACH).astype("float32")  # of intervals that end at zero
         _, product = differentiation.current().vector_jacobian(function, centres, np.ones_like(centres))
-        derivative = np.abs(np.asarray(keras.ops.convert_to_numpy(product), np.float64))
-        largest = derivative[np.abs(centres) <= TYPICAL].max()
-        self._flat = derivative < thresholds.SATURATED_DERIVATIVE * largest
-        self._stretches = _stretches(self._flat)
+        derivative = keras.ops.abs(product)
+        middle, reach = count // 2, int(TYPICAL * PER_UNIT)
+        largest = keras.ops.max(derivative[middle - reach : middle + reach])
+        self._stretches = _stretches(derivative < thresholds.SATURATED_DERIVATIVE * largest)
         # Of normal inputs of the mean 0 and the variance 1.
-        self._normal = float(np.average(self._flat, weights=np.exp(-(centres.astype("float64") ** 2) / 2)))
+        normal = NormalDist()
+        self._normal = sum(normal.cdf(high) - normal.cdf(low) for low, high in self._stretches)
 
     def saturated_limit(self, units: int) -> float | None:
         """The share of flat places that so many units may have; None for what is not flat at both ends."""
-        saturates = self._flat[0] and self._flat[-1]
-        return thresholds.saturated_limit(self._normal, units) if saturates else None
+        ends = {end for stretch in self._stretches for end in stretch}
+        return thresholds.saturated_limit(self._normal, units) if {-math.inf, math.inf} <= ends else None
 
     def flat(self, values: Any) -> int:
         """At how many entries of a tensor the activation is flat; those that are not numbers are left out."""
         return sum(int(keras.ops.convert_to_numpy(_entries_between()(values, *ends))) for ends in self._stretches)
 
 
-def _stretches(flat: np.ndarray) -> list[tuple[float, float]]:
+def _stretches(flat: Any) -> list[tuple[float, float]]:
     """The stretches of flat intervals; of each interval the end counts, not the beginning: relu is flat at zero."""
-    changes = np.flatnonzero(np.diff(np.concatenate([[False], flat, [False]]).astype(np.int8)))
+    edge = keras.ops.zeros((1,), "int32")
+    padded = keras.ops.concatenate([edge, keras.ops.cast(flat, "int32"), edge])
+    changes = np.asarray(keras.ops.convert_to_numpy(keras.ops.nonzero(padded[1:] != padded[:-1])[0]))
     ends = [(start / PER_UNIT - REACH, end / PER_UNIT - REACH) for start, end in changes.reshape(-1, 2)]
     beyond = {-REACH: -math.inf, REACH: math.inf}
     return [(beyond.get(low, low), beyond.get(high, high)) for low, high in ends]

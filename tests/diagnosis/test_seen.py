@@ -1,0 +1,201 @@
+"""Each layer with weights is looked at, or named with the reason; and what is not finite is traced to its origin."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import keras_inits
+from keras_inits import diagnose
+
+random = np.random.default_rng(0)
+x = random.standard_normal((64, 8)).astype("float32")
+
+
+def kinds(diagnosis):
+    return [finding.kind for finding in diagnosis]
+
+
+@pytest.mark.filterwarnings("ignore:Layer InputLayer does not have a `quantize` method")
+def test_quantized_layers_are_seen():
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(16, "relu"), layers.Dense(2)])
+    model.quantize("int8")
+    diagnosis = diagnose(model, x)
+    assert (len(diagnosis.layers), diagnosis.unseen) == (2, ())
+    model.layers[0].bias.assign(ops.full((16,), float("nan")))
+    assert kinds(diagnose(model, x)) == ["nonfinite"]
+
+
+def test_layers_that_are_computed_again_on_the_way_back_are_seen():
+    def build():
+        law = keras_inits.Normal(0.01, seed=1)
+        hidden = [layers.Dense(16, "relu", kernel_initializer=law, name=f"hidden_{n}") for n in range(12)]
+        return keras.Sequential([keras.Input((8,)), *hidden, layers.Dense(1, kernel_initializer=law, name="head")])
+
+    plain = diagnose(build(), x)
+    with keras.RematScope(mode="full"):
+        again = diagnose(build(), x)
+    assert kinds(again) == kinds(plain) == ["vanishing_signal", "vanishing_gradient"]
+    for one, other in zip(plain.layers, again.layers, strict=True):
+        assert one.gradient == pytest.approx(other.gradient, rel=1e-5)
+
+
+class Loop(layers.Layer):
+    def __init__(self):
+        super().__init__(name="loop")
+        self.inner = layers.Dense(8, "tanh", name="inner")
+
+    def build(self, shape):
+        self.inner.build(shape)
+
+    def call(self, inputs):
+        return ops.fori_loop(0, 3, lambda _, hidden: hidden + self.inner(hidden), inputs)
+
+
+def test_layers_in_a_loop_are_seen_at_least_from_outside():
+    model = keras.Sequential([keras.Input((8,)), Loop()])
+    diagnosis = diagnose(model, x)
+    inside = [f"loop/inner{call}" for call in ("", " (call 2)", " (call 3)")]
+    assert [row.name for row in diagnosis.layers] == (["loop"] if keras.backend.backend() == "jax" else inside)
+    assert diagnosis.unseen == ()
+    assert diagnosis.layers[0].gradient > 0
+    assert len(diagnosis.layers[0].weights) == 2
+    model.layers[0].inner.kernel.assign(ops.full((8, 8), float("nan")))
+    assert kinds(diagnose(model, x)) == ["nonfinite"]
+
+
+def test_a_layer_that_the_batch_does_not_reach_is_named():
+    class Model(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.used, self.spare = layers.Dense(2), layers.Dense(2, name="spare")
+            self.spare.build((None, 8))
+
+        def call(self, inputs):
+            return self.used(inputs)
+
+    model = Model()
+    model(x)
+    diagnosis = diagnose(model, x)
+    assert [str(one) for one in diagnosis.unseen] == ["spare (Dense): the batch does not reach it"]
+    assert "no findings in what was looked at" in str(diagnosis)
+    assert "not looked at:\n  spare (Dense)" in str(diagnosis)
+
+
+def shared():
+    tower = keras.Sequential([keras.Input((8,)), layers.Dense(8, "tanh", name="dense")], name="tower")
+    one, two = keras.Input((8,)), keras.Input((8,))
+    return keras.Model([one, two], layers.Dot(axes=1, name="dot")([tower(one), tower(two)])), tower
+
+
+def test_a_shared_layer_has_a_row_for_each_call():
+    model, tower = shared()
+    other = random.standard_normal((64, 8)).astype("float32") * 3
+    rows = diagnose(model, [x, other]).layers
+    assert [row.name for row in rows] == ["tower/dense", "tower/dense (call 2)", "dot"]
+    assert [(row.layer, row.call, len(row.weights), len(row.kernels)) for row in rows[:2]] == [
+        ("tower/dense", 1, 2, 1),
+        ("tower/dense", 2, 0, 0),
+    ]
+    for row, batch in zip(rows, (x, other), strict=False):
+        assert row.outputs.stddev == pytest.approx(np.std(ops.convert_to_numpy(tower(batch))), rel=1e-4)
+    assert rows[0].gradient > 0
+    assert rows[1].gradient is None
+
+
+def test_the_second_call_is_repaired_by_the_layers_weights():
+    model, tower = shared()
+    keras_inits.initialize(tower, keras_inits.Normal(5.0), seed=0)
+    finding = next(one for one in diagnose(model, [x, x]) if one.kind == "saturated")
+    assert finding.layers == ("tower/dense", "tower/dense (call 2)")
+    assert "on layer tower/dense" in str(finding.remedy)
+    assert "(call 2)" not in str(finding.remedy)
+
+
+def network(seed=1):
+    parts = [layers.Dense(16, "relu", name="hidden"), layers.Dense(1, name="out")]
+    model = keras.Sequential([keras.Input((8,)), *parts])
+    keras_inits.initialize(model, seed=seed)
+    return model
+
+
+@pytest.mark.parametrize("where", ["inputs", "targets"])
+def test_values_that_are_not_finite_in_the_data_are_called_the_datas(where):
+    model, inputs, targets = network(), x.copy(), np.zeros((64, 1), "float32")
+    {"inputs": inputs, "targets": targets}[where][3, 0] = np.nan
+    diagnosis = diagnose(model, inputs, targets, "mse")
+    (finding,) = diagnosis.findings
+    assert (finding.kind, finding.layers, finding.remedy.rules) == ("nonfinite", (), ())
+    assert f"1 values of the {where} are infinite or not a number, in example 3" in finding.evidence
+    assert diagnosis.repair(model).rows == ()
+
+
+def test_the_operation_that_makes_the_first_one_is_named_with_its_examples():
+    inputs = keras.Input((8,))
+    hidden = layers.Dense(4, name="hidden")(inputs)
+    model = keras.Model(inputs, layers.Dense(1, name="out")(layers.Lambda(ops.log, (4,), name="log")(hidden)))
+    (finding, *_) = diagnose(model, x).findings
+    bad = np.flatnonzero((ops.convert_to_numpy(model.layers[1](x)) <= 0).any(axis=1))
+    assert "the outputs of log are the first with infinite values" in finding.evidence
+    assert finding.evidence.endswith(", ".join(map(str, bad[:8])))
+    assert not finding.remedy.rules
+    outside = keras.Model(inputs, layers.Dense(1, name="out")(ops.log(hidden)))
+    assert "between hidden and out" in diagnose(outside, x).findings[0].evidence
+
+
+def test_an_infinite_derivative_is_traced_on_the_way_back():
+    base, (one, two) = network(), (keras.Input((8,)), keras.Input((8,)))
+    distance = layers.Lambda(
+        lambda pair: ops.sqrt(ops.sum(ops.square(pair[0] - pair[1]), 1, keepdims=True)), (1,), name="distance"
+    )
+    model = keras.Model([one, two], distance([base(one), base(two)]))
+    other = x[::-1].copy()
+    other[0] = x[0]
+    finding = next((f for f in diagnose(model, [x, other], np.zeros((64, 1), "float32"), "mse")), None)
+    if keras.backend.backend() == "tensorflow" and finding is None:  # whose root has a derivative of zero there
+        return
+    assert "going back" in finding.evidence
+    assert finding.evidence.endswith("in example 0")
+    assert "distance" in str(finding.remedy)
+    assert not finding.remedy.rules
+
+
+DTYPES = ["float64", "float32", "bfloat16", "float16", "mixed_bfloat16", "mixed_float16"]
+
+
+@pytest.mark.parametrize(("policy", "inputs"), [*itertools.product(DTYPES, ["float", "int", "bool"])])
+def test_each_dtype(policy, inputs):
+    if policy == "float64" and keras.backend.backend() == "jax":  # which has none unless it is told to
+        policy = "float32"
+    keras.config.set_dtype_policy(policy)
+    words = inputs != "float"
+    parts = [layers.Embedding(9, 8), layers.Flatten()] if words else []
+    start = keras.Input((3,), dtype="int32" if inputs == "int" else "bool") if words else keras.Input((8,))
+    model = keras.Sequential([start, *parts, layers.Dense(16, "tanh"), layers.Dense(2)])
+    keras_inits.initialize(model, seed=1)
+    batch = random.integers(0, 9 if inputs == "int" else 2, (64, 3)).astype(inputs) if words else x
+    diagnosis = diagnose(model, batch)
+    assert all(np.isfinite(row.outputs.stddev) and row.outputs.stddev > 0 for row in diagnosis.layers)
+    assert all(row.gradient > 0 for row in diagnosis.layers if row.kernels)
+    keras_inits.lsuv(model, batch, seed=1, tolerance=0.05, verbose=0)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_no_array_larger_than_the_units_of_a_layer_crosses_to_the_host(backwards, monkeypatch):
+    model = keras.Sequential(
+        [keras.Input((16, 16, 3)), layers.Conv2D(8, 3, activation="relu"), layers.Flatten(), layers.Dense(4, "tanh")]
+    )
+    keras_inits.initialize(model, seed=0)
+    images = random.standard_normal((32, 16, 16, 3)).astype("float32")
+    if backwards:
+        images[3, 0, 0, 0] = np.nan
+    sizes, convert = [], keras.ops.convert_to_numpy
+    monkeypatch.setattr(
+        keras.ops, "convert_to_numpy", lambda one: sizes.append(int(np.prod(one.shape))) or convert(one)
+    )
+    batch = keras.ops.convert_to_tensor(images)
+    assert len(diagnose(model, batch).layers) == 3
+    assert 0 < max(sizes) <= 14 * 14 * 8  # the units of `Flatten`
+    assert sum(sizes) < 20 * (8 + 14 * 14 * 8 + 4)

@@ -1,0 +1,84 @@
+"""Each internal step of `diagnose` is made to fail, and says so; a model or a loss that fails by itself is named."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_inits import diagnose
+from keras_inits.faults import InternalError
+
+x = np.random.default_rng(0).standard_normal((16, 4)).astype("float32")
+y = np.zeros((16, 1), "float32")
+STEPS = {
+    "probes.reduced": "while it reduced the inputs of the layer 'hidden' to numbers",
+    "probes.output_axis": "while it reduced the outputs of the layer 'hidden' to numbers",
+    "probes.norm_of": "while it reduced the gradient of the layer 'dense",
+    "probes.slope_of": "while it looked at the activations of the layers",
+    "forward_backward.enclosing": "while it looked for layers that showed no values",
+    "kernels.kernel_axes": "while it turned what the probes saw into numbers",
+    "nonfinite._of_weights": "while it looked for findings",
+    "remedies.auto_law": "while it looked for findings",
+}
+
+
+def network():
+    return keras.Sequential(
+        [
+            keras.Input((4,)),
+            layers.Dense(8, "relu", name="hidden", kernel_initializer="ones"),
+            layers.Dense(1, kernel_initializer="ones"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_failure_of_ours_is_called_ours(step, monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError("broken on purpose")
+
+    model = network()
+    if step == "forward_backward.enclosing":  # which is asked where no probe sees values
+        monkeypatch.setattr("keras_inits.diagnosis.probes.is_float", lambda leaf: False)
+    before = model.get_weights()
+    monkeypatch.setattr(f"keras_inits.diagnosis.{step}", broken)
+    with pytest.raises(InternalError) as caught:
+        diagnose(model, x, y, "mse")
+    message = str(caught.value)
+    assert STEPS[step] in message
+    assert "broken on purpose" in message
+    assert "This is a fault of keras_inits, not of your model or data" in message
+    assert caught.value.__cause__ is not None
+    assert all(map(np.array_equal, before, model.get_weights()))
+    assert "call" not in vars(model.layers[0])
+
+
+class Failing(layers.Layer):
+    def call(self, inputs):
+        if not isinstance(inputs, keras.KerasTensor):
+            raise OSError("no such file")
+        return inputs
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+def test_a_layer_that_fails_is_called_the_models():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(8), Failing()])
+    with pytest.raises(
+        ValueError, match=r"diagnose calls the model on the batch.*OSError.*no part of keras_inits in it"
+    ):
+        diagnose(model, x)
+
+
+def test_a_loss_that_fails_is_called_the_losses():
+    def broken(target, output):
+        raise OSError("no such loss")
+
+    with pytest.raises(ValueError, match=r"diagnose computes the loss.*OSError.*targets and a loss that suit"):
+        diagnose(network(), x, y, broken)
+
+
+def test_a_batch_of_nothing_is_refused():
+    with pytest.raises(ValueError, match=r"Received: x of the shapes \[\(0, 4\)\], without any"):
+        diagnose(network(), x[:0])
