@@ -19,7 +19,11 @@ def gradients(model, *data):
     return [row.gradient for row in diagnose(model, *data).layers]
 
 
-@pytest.mark.parametrize("loss", ["binary_crossentropy", "mse", keras.losses.BinaryCrossentropy(), ["mse"]], ids=str)
+@pytest.mark.parametrize(
+    "loss",
+    ["binary_crossentropy", "mse", keras.losses.BinaryCrossentropy(), ["mse"]],
+    ids=["name", "mse", "loss", "list"],
+)
 def test_the_last_axis_may_be_left_out_where_there_is_one_unit(loss):
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((32, 6)).astype("float32"), rng.integers(0, 2, (32, 1))
