@@ -2,9 +2,11 @@
 
     build ────────┐
     data ─────────┼─> plan ─> session ─> runs ─> comparison: a table, a data frame
-    initializers ─┘             │                    └─> report   a self-contained HTML page
-                                │                          plot   all runs: gradient norms over depth, loss
-                                │                          panels one run: heatmap, profile, activations, loss
+    initializers ─┘             │                    ├─> report   a self-contained HTML page
+                                │                    │     plot   all runs: gradient norms over depth, loss
+                                │                    │     panels one run: heatmap, profile, activations, loss
+                                │                    └─ equal     starts that do not differ
+                                ├─ data     what `fit` takes -> the same for every run
                                 ├─ run      a start, diagnosed and trained -> Run
                                 ├─ verdict  a trace -> one word
                                 └─ kept     a finished run <-> files

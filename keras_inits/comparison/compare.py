@@ -1,7 +1,7 @@
 """The comparison from Python: any model, any data."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ import numpy as np
 
 import keras_inits
 from keras_inits.comparison.comparison import Comparison
-from keras_inits.comparison.plan import Build, Plan, is_dataset
+from keras_inits.comparison.data import Replayed, arguments_of, is_dataset, replayable
+from keras_inits.comparison.equal import equal_starts
+from keras_inits.comparison.plan import Build, Plan
 from keras_inits.comparison.session import Session
 
 MOST_NUMBERS = 8
@@ -33,12 +35,14 @@ def compare(
     With `output`, each finished run is kept there. Called again, after an interruption or with more initializers or
     seeds, `compare` trains the runs that are not there. A run is there if versions, backend, epochs, seed, initial
     weights, layers, optimizer, loss, data and arguments of `fit` are the same. Arrays count by their values; a data set
-    by its class, length and `element_spec`; a callback by its class; a model without `get_config` by its weights.
+    by its class, length and `element_spec`; a generator by its first batch; a callback by its class; a model without
+    `get_config` by its weights.
 
     Args:
         build: A function from an initializer to a compiled model that uses it.
         data: What `fit` takes: `(x, y)` or `(x, y, sample_weight)`, of arrays; or a `tf.data.Dataset`, a
-            `keras.utils.PyDataset`, a torch `DataLoader`.
+            `keras.utils.PyDataset`, a torch `DataLoader`; or a generator of batches, which are kept in memory as far
+            as a run reads them, since each begins with the first.
         initializers: From names to initializers; or the names of initializers, as `keras_inits.get` takes them.
         epochs: Of each run.
         seeds: How many seeds, from 0 up; or the seeds.
@@ -46,11 +50,12 @@ def compare(
         **fit: More arguments of `model.fit`, such as `validation_data` or `batch_size`.
 
     Returns:
-        The runs. It prints as a table.
+        The runs. It prints as a table, and says which initializers gave equal first weights, if any did: then `build`
+        does not use what it is given.
 
     Raises:
-        TypeError: If `build` returns something else than a compiled model, or `data` can be read only once.
-        ValueError: If there is no initializer or seed, or two have one name.
+        TypeError: If `build` returns something else than a compiled model, or `data` is an iterator, but no generator.
+        ValueError: If there is no initializer or seed, two have one name, or `data` is a tuple of more than three.
 
     Example:
         >>> import keras
@@ -73,13 +78,8 @@ def compare(
             f"compare() received initializers={initializers!r} and seeds={seeds!r}. It expects at least one "
             "initializer, at least one seed, and each seed once. Pass for example ['he_normal', 'zeros'] and seeds=3."
         )
-    arguments = data if isinstance(data, tuple) else (data,)
-    if any(isinstance(leaf, Iterator) for leaf in keras.tree.flatten(arguments)):
-        raise TypeError(
-            f"compare() received data={data!r}, which can be read once, and every run reads it. It expects arrays, or "
-            "a data set that begins anew. Pass arrays, a tf.data.Dataset or a keras.utils.PyDataset."
-        )
-    plan = Plan({"": build}, named, numbers, epochs, arguments, fit)
+    more = {name: replayable(value) for name, value in fit.items()}
+    plan = Plan({"": build}, named, numbers, epochs, arguments_of(data), more)
     files = [cell.file_name for cell in plan]
     if len(set(files)) < len(files):
         raise ValueError(
@@ -91,7 +91,9 @@ def compare(
         directory.mkdir(parents=True, exist_ok=True)
     session = Session(plan, directory)
     session.train_all()
-    return Comparison(tuple(session.runs), len(plan), _about(plan))
+    notes = equal_starts(plan, session.starts)
+    about = {**_about(plan), **({"Note": " ".join(notes)} if notes else {})}
+    return Comparison(tuple(session.runs), len(plan), about, notes=notes)
 
 
 def _named(initializers: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]:
@@ -102,8 +104,8 @@ def _named(initializers: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]:
 
 def _about(plan: Plan) -> dict[str, str]:
     """What the report says of the settings."""
-    x, y = plan.batch
-    kind = type(plan.data[0]).__name__ if is_dataset(plan.data[0]) else "arrays"
+    (x, y), given = plan.batch, plan.data[0]
+    kind = "generator" if isinstance(given, Replayed) else type(given).__name__ if is_dataset(given) else "arrays"
     more = {name: value for name, value in plan.fit.items() if isinstance(value, str | int | float)}
     seeds = ", ".join(map(str, plan.seeds[:MOST_NUMBERS])) + (", …" if len(plan.seeds) > MOST_NUMBERS else "")
     return {

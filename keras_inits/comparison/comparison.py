@@ -1,6 +1,7 @@
 """The result: the runs, as a table and as a report."""
 
 import os
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,8 @@ class Comparison:
     """What the report says of data and settings."""
     command: str = ""
     """The command that repeats it, if it came from one."""
+    notes: tuple[str, ...] = ()
+    """What is to be known before the runs are compared: which of them start from equal weights."""
 
     def __repr__(self) -> str:
         """One line; `print` shows more."""
@@ -36,7 +39,8 @@ class Comparison:
         """A line for each initializer, as text of at most 100 columns; over several seeds the median and the range."""
         from keras_inits.comparison.table import text_of
 
-        return text_of(self.runs)
+        notes = [textwrap.fill(f"Note: {note}", 100) for note in self.notes]
+        return "\n\n".join([text_of(self.runs), *notes])
 
     def to_dataframe(self) -> "pandas.DataFrame":
         """A pandas table with a row for each run: the verdict, the last loss and metrics, gradient norms.

@@ -13,12 +13,10 @@ import keras
 import numpy as np
 
 import keras_inits
+from keras_inits.comparison.data import NAMES, Replayed, first_batch, from_the_start
 from keras_inits.layer_tree import fresh_names
 
 Build = Callable[[Any], keras.Model]
-
-MOST_EXAMPLES = 256
-"""Of the batch that a start is diagnosed on."""
 
 
 class Cell(NamedTuple):
@@ -49,7 +47,7 @@ class Plan:
     seeds: Sequence[int]
     epochs: int
     data: tuple[Any, ...]
-    """The first arguments of `fit`."""
+    """The first arguments of `fit`: x, y and sample_weight, as far as they are there."""
     fit: Mapping[str, Any] = field(default_factory=dict)
     """The others."""
 
@@ -64,11 +62,12 @@ class Plan:
     @cached_property
     def batch(self) -> tuple[Any, Any]:
         """Some examples to look at a start with, and their targets, if there are any."""
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(self.data)
-        if is_dataset(x):
-            x, y, _ = keras.utils.unpack_x_y_sample_weight(next(iter(x)))
-        some = keras.tree.map_structure(lambda leaf: leaf if leaf is None else leaf[:MOST_EXAMPLES], {"x": x, "y": y})
-        return some["x"], some["y"]
+        return first_batch(self.data)
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of `fit` for one run."""
+        given = {**dict(zip(NAMES, self.data, strict=False)), **self.fit}
+        return {name: from_the_start(value) for name, value in given.items()}
 
     def start(self, cell: Cell) -> keras.Model:
         """Builds the model of a run, with its first weights.
@@ -104,12 +103,6 @@ class Plan:
         return digest(*keras.tree.flatten([self.data, *sorted(self.fit.items())]))
 
 
-def is_dataset(x: Any) -> bool:
-    """Whether this yields batches, as `tf.data.Dataset`, `PyDataset` and `DataLoader` do, and is no array."""
-    leaf = keras.tree.flatten(x)[:1]
-    return bool(leaf) and leaf[0] is x and not hasattr(x, "dtype") and not hasattr(x, "to_numpy")
-
-
 def digest(*leaves: Any) -> str:
     """Tells values apart: arrays by their bytes, data sets by what they say of themselves, objects by their class."""
     total = hashlib.sha256()
@@ -124,6 +117,8 @@ def _bytes(leaf: Any) -> bytes:
     if hasattr(leaf, "dtype") or hasattr(leaf, "to_numpy"):
         array = np.ascontiguousarray(keras.ops.convert_to_numpy(leaf))
         return f"{array.dtype} {array.shape}".encode() + array.tobytes()
+    if isinstance(leaf, Replayed):
+        return b"generator " + digest(*keras.tree.flatten(next(leaf.batches(), None))).encode()
     length = len(leaf) if hasattr(leaf, "__len__") else None
     return f"{type(leaf).__qualname__} {length} {getattr(leaf, 'element_spec', '')}".encode()
 

@@ -68,7 +68,7 @@ def train(model: keras.Model, plan: Plan, cell: Cell, on_epoch_end: Callable[[],
         optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
     logger = GradientNormLogger()
     keras.utils.set_random_seed(cell.seed)
-    more = dict(plan.fit)
+    more = plan.arguments()
     callbacks = [logger, *(more.pop("callbacks", None) or [])]
     epochs: list[dict[str, float]] = []
 
@@ -77,7 +77,7 @@ def train(model: keras.Model, plan: Plan, cell: Cell, on_epoch_end: Callable[[],
         on_epoch_end()
 
     callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=after_epoch))
-    model.fit(*plan.data, epochs=plan.epochs, callbacks=callbacks, **{"verbose": 0, **more})
+    model.fit(epochs=plan.epochs, callbacks=callbacks, **{"verbose": 0, **more})
     names = dict.fromkeys(name for logs in epochs for name in logs)
     return Run(
         cell,

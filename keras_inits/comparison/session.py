@@ -35,6 +35,8 @@ class Session:
     check: Callable[[], None] = lambda: None
     tell: Callable[[Run, bool], None] = lambda run, before: None
     runs: list[Run] = field(default_factory=list)
+    starts: dict[Cell, str] = field(default_factory=dict)
+    """From a run to a digest of its first weights."""
 
     def train_all(self) -> None:
         """Goes through the plan.
@@ -60,6 +62,7 @@ class Session:
         """Takes a run from the disk, or trains it and keeps it there."""
         model = self.plan.start(cell)
         settings = self.plan.settings(cell, model)
+        self.starts[cell] = settings["weights"]
         run = kept.load(cell, settings, self.directory) if self.directory is not None else None
         before = run is not None
         if run is None:

@@ -38,13 +38,26 @@ def target_of(model: Any, y: Any, loss: Any) -> tuple[Callable[[Any], Tensor], s
         names = _names(model, outputs)
         targets, losses = _by_output(y, names), _by_output(loss, names)
         parts = [
-            keras.ops.mean(keras.ops.cast(keras.losses.get(one)(target, output), "float32"))
+            keras.ops.mean(keras.ops.cast(keras.losses.get(one)(*_of_one_rank(target, output)), "float32"))
             for output, target, one in zip(_outputs(outputs), targets, losses, strict=True)
             if one is not None
         ]
         return sum(parts[1:], parts[0])
 
     return total, _described(loss)
+
+
+def _of_one_rank(target: Any, output: Tensor) -> list[Tensor]:
+    """Targets and outputs, one of which may lack a last axis of one entry, as Keras's losses compare them in `fit`."""
+    pair = [keras.ops.convert_to_tensor(target), output]
+    short, long = sorted((0, 1), key=lambda which: len(pair[which].shape))
+    rank = len(pair[short].shape)
+    if len(pair[long].shape) == rank + 1 and pair[long].shape[-1] == 1:
+        if rank == 1:
+            pair[short] = keras.ops.expand_dims(pair[short], -1)
+        else:
+            pair[long] = keras.ops.squeeze(pair[long], -1)
+    return pair
 
 
 def _projection(outputs: Any) -> Tensor:
@@ -76,7 +89,8 @@ def _by_output(given: Any, names: list[str]) -> list[Any]:
     """One item for each output, from a dictionary by its name, a list, or one for all."""
     if isinstance(given, dict):
         return [given.get(name) for name in names]
-    return list(given) if isinstance(given, (list, tuple)) and len(names) > 1 else [given] * len(names)
+    several = isinstance(given, (list, tuple)) and (len(names) > 1 or len(given) == 1)
+    return list(given) if several else [given] * len(names)
 
 
 def _described(loss: Any) -> str:

@@ -57,9 +57,8 @@ def test_the_result_is_a_table(tmp_path):
     assert repr(comparison) == "<Comparison of 4 runs>"
 
 
-KINDS = ["PyDataset", *(["tf.data"] if "tensorflow" in BACKENDS else [])]
-if keras.backend.backend() == "torch":
-    KINDS.append("DataLoader")
+KINDS = ["PyDataset"]
+KINDS += [kind for kind, library in (("tf.data", "tensorflow"), ("DataLoader", "torch")) if library in BACKENDS]
 
 
 def dataset(kind):

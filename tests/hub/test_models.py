@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-pytestmark = hub_models.WARNINGS
+pytestmark = [*hub_models.WARNINGS, pytest.mark.thorough]
 
 
 @pytest.mark.parametrize("name", hub_models.MODELS)

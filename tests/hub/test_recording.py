@@ -7,7 +7,7 @@ import pytest
 
 from keras_inits import GradientNormLogger
 
-pytestmark = hub_models.WARNINGS
+pytestmark = [*hub_models.WARNINGS, pytest.mark.thorough]
 STEPS = 2
 JITTED = keras.backend.backend() == "jax"  # where an eager step takes longest; on TensorFlow, XLA does
 

@@ -98,6 +98,7 @@ def what_is_clipped(argument, gradients):
 CLIPS = {"free": {}, "global_clipnorm": {"global_clipnorm": 0.6}, "clipvalue": {"clipvalue": 0.2}}
 
 
+@pytest.mark.thorough
 @cases(CLIPS)
 def test_gradient_accumulation(name, mode):
     """A row for each micro-step, the norm of the mean of four at each update, and what was clipped is that mean."""
@@ -235,6 +236,7 @@ STRUCTURES = {
 }
 
 
+@pytest.mark.thorough
 @cases(STRUCTURES)
 def test_structures(name, mode):
     """Of each variable, for layers of which some hold others."""
