@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 
-class Fault(RuntimeError):
+class InternalError(RuntimeError):
     """An error of keras_inits itself; its cause is the exception that was not expected."""
 
     def __init__(self, step: str, error: BaseException) -> None:
@@ -18,17 +18,17 @@ class Fault(RuntimeError):
 
 @contextlib.contextmanager
 def ours(step: str) -> Iterator[None]:
-    """Makes a `Fault` of any exception in the block, which runs no code of the user's.
+    """Makes a `InternalError` of any exception in the block, which runs no code of the user's.
 
     Args:
         step: What the block does, as it stands in the message: "while it reduced the outputs of 'dense'".
 
     Raises:
-        Fault: If the block raises an exception.
+        InternalError: If the block raises an exception.
     """
     try:
         yield
-    except Fault:
+    except InternalError:
         raise
     except Exception as error:  # whatever it is, it is ours
-        raise Fault(step, error) from error
+        raise InternalError(step, error) from error

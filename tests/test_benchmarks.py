@@ -31,6 +31,7 @@ def test_none_is_left_out():
     assert {path.name for path in BENCHMARKS.glob("*.py")} - helpers == set(COMMANDS)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, ())) for name in COMMANDS])
 def test_it_runs(name, tmp_path):
     command = [sys.executable, BENCHMARKS / name, *COMMANDS[name]]

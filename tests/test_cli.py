@@ -175,6 +175,7 @@ def test_help_and_bad_options_import_no_keras():
         assert result.stdout.splitlines()[-1] == "False"
 
 
+@pytest.mark.thorough
 @pytest.mark.any_backend
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_backend_of_the_option_is_the_one_that_runs(backend, tmp_path):
@@ -187,6 +188,7 @@ def test_the_backend_of_the_option_is_the_one_that_runs(backend, tmp_path):
     assert f"keras-inits compare --backend {backend} " in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.thorough
 def test_ctrl_c_keeps_the_finished_runs(tmp_path):
     arguments = ["compare", "--depth", "10", "--epochs", "3", "--output", str(tmp_path)]
     process = subprocess.Popen(

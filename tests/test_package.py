@@ -38,6 +38,7 @@ def test_keras_and_numpy_are_the_only_hard_dependencies():
     assert sorted(line for line in required if "extra ==" not in line) == ["keras>=3.15", "numpy>=1.26"]
 
 
+@pytest.mark.thorough
 @pytest.mark.any_backend
 def test_the_wheel_holds_the_package_and_nothing_else(tmp_path):
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "-q", "-w", tmp_path, ROOT]
@@ -57,6 +58,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path):
     assert {"METADATA", "entry_points.txt", "licenses/LICENSE"} <= dist_info
 
 
+@pytest.mark.thorough
 @pytest.mark.any_backend
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_importing_it_imports_no_other_backend_and_nothing_heavy(backend):
@@ -74,6 +76,7 @@ print(sorted({name.split(".")[0] for name in set(sys.modules) - before} & heavy)
     assert run_python(code, backend).stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.thorough
 @pytest.mark.any_backend
 def test_a_backend_that_is_not_supported_is_named():
     code = "import keras; keras.backend.backend = lambda: 'numpy'; import keras_inits"

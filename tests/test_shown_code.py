@@ -22,7 +22,8 @@ from keras_inits.initializers.lookup import CLASSES
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)]
+README = ROOT / "README.md"
+PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -43,7 +44,11 @@ def modules_with_examples():
             yield name
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path",
+    [README, *(pytest.param(path, marks=pytest.mark.thorough) for path in PAGES)],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
 def test_page(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace, printed = {"__name__": "__main__"}, None
@@ -75,6 +80,7 @@ def test_docstrings(name, tmp_path, monkeypatch):
 ON_TENSORFLOW = pytest.mark.backend("tensorflow")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "path",
     [pytest.param(path, id=path.name, marks=[ON_TENSORFLOW] * (path.name != "quickstart.py")) for path in EXAMPLES],

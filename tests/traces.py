@@ -35,8 +35,34 @@ def run_of(word: str, start: str = "he", law: str = "HeNormal()", activation: st
 def layers_of(depth: int) -> tuple[LayerNumbers, ...]:
     """What a diagnosis would have measured."""
     some = Moments(0.1, 1.0, 3.0, 0)
-    row = LayerNumbers("", "Dense", (8,), "float32", "relu", some, some, 1.0, 0.5, False, 0.1, 8, 0, 1, 1, 0, (), ())
-    return tuple(row._replace(name=f"layer_{index}") for index in range(depth))
+    row = LayerNumbers(
+        name="",
+        layer="",
+        call=1,
+        kind="Dense",
+        shape=(8,),
+        dtype="float32",
+        activation="relu",
+        inputs=some,
+        outputs=some,
+        ratio=1.0,
+        saturated=0.5,
+        saturated_limit=None,
+        dead=0.1,
+        units=8,
+        identical=0.0,
+        gradient=1.0,
+        output_gradient=1.0,
+        gradient_nonfinite=0,
+        entered_nonfinite=False,
+        examples=(),
+        gradient_examples=(),
+        bad_weights=(),
+        kernels=(),
+        weights=(),
+    )
+    names = [f"layer_{index}" for index in range(depth)]
+    return tuple(row._replace(name=name, layer=name) for name in names)
 
 
 def full_trace(steps=6, layers=("a", "b"), first=0) -> GradientTrace:

@@ -3,6 +3,7 @@
     host array        -> to_tensor        -> the backend's tensor
     parts, layout     -> to_sharded       -> the backend's tensor, each part on its devices
     host's code       -> untraced         -> the same, as it is, where the backend would translate it
+    operations        -> compiled         -> the same as one program, where that is faster than one by one
     nothing           -> widest_float     -> the name of the most precise dtype
     nothing           -> is_first_process -> whether this process writes the files of a distributed job
 

@@ -41,6 +41,11 @@ def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Has XLA make one program of the operations of a function, once for each shape."""
+    return jax.jit(function)
+
+
 def is_tracing() -> bool:
     """Whether the caller's code is being traced (`jax.jit`, `jax.grad`)."""
     return isinstance(jnp.ones(()), jax.core.Tracer)

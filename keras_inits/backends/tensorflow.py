@@ -37,6 +37,11 @@ def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
     return tf.autograph.experimental.do_not_convert(function)  # type: ignore[no-any-return]
 
 
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Leaves a function as it is: its operations run one by one."""
+    return function
+
+
 def is_tracing() -> bool:
     """Whether the caller's code is being turned into a graph (`tf.function`)."""
     return not tf.executing_eagerly()

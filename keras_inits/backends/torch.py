@@ -37,6 +37,11 @@ def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
     return torch.compiler.disable(function)  # type: ignore[no-any-return, no-untyped-call]
 
 
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Leaves a function as it is: its operations run one by one."""
+    return function
+
+
 def is_tracing() -> bool:
     """Whether the caller's code is being traced (`torch.compile`, `torch.export`)."""
     return torch.compiler.is_compiling()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from keras_inits.comparison.plan import Cell
 from keras_inits.comparison.run import FindingText, Run
@@ -17,7 +18,7 @@ def keep(run: Run, settings: Mapping[str, str], directory: Path) -> None:
         "settings": settings,
         "law": run.law,
         "history": run.history,
-        "layers": run.layers,
+        "layers": [_named(row) for row in run.layers],
         "findings": run.findings,
     }
     run.trace.save(_file(directory, run.cell, "csv"))
@@ -30,23 +31,34 @@ def load(cell: Cell, settings: Mapping[str, str], directory: Path) -> Run | None
         rest = json.loads(_file(directory, cell, "json").read_bytes())
         if rest["settings"] != settings:
             return None
-        trace = GradientTrace.load(_file(directory, cell, "csv"))
-    except (OSError, ValueError, LookupError, TypeError):  # not there, or not what was written
+        return Run(
+            cell,
+            rest["law"],
+            {name: tuple(values) for name, values in rest["history"].items()},
+            tuple(_layer(values) for values in rest["layers"]),
+            tuple(FindingText(*texts) for texts in rest["findings"]),
+            GradientTrace.load(_file(directory, cell, "csv")),
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # not there, or not what was written
         return None
-    return Run(
-        cell,
-        rest["law"],
-        {name: tuple(values) for name, values in rest["history"].items()},
-        tuple(_layer(values) for values in rest["layers"]),
-        tuple(FindingText(*texts) for texts in rest["findings"]),
-        trace,
-    )
 
 
-def _layer(values: list[object]) -> LayerNumbers:
-    row = LayerNumbers(*values)  # type: ignore[arg-type]  # as they were written
-    inputs = None if row.inputs is None else Moments(*row.inputs)
-    return row._replace(shape=tuple(row.shape), inputs=inputs, outputs=Moments(*row.outputs), kernels=(), weights=())
+def _named(row: LayerNumbers) -> dict[str, object]:
+    """The numbers of a layer by their names; those of its kernels are not kept."""
+    moments = {name: None if one is None else one._asdict() for name, one in _moments(row).items()}
+    return {**row._asdict(), **moments, "kernels": (), "weights": ()}
+
+
+def _layer(values: dict[str, Any]) -> LayerNumbers:
+    lists = {name: tuple(values[name]) for name in ("shape", "examples", "gradient_examples", "kernels", "weights")}
+    bad = tuple((str(path), int(count)) for path, count in values["bad_weights"])
+    inputs = None if values["inputs"] is None else Moments(**values["inputs"])
+    outputs = Moments(**values["outputs"])
+    return LayerNumbers(**{**values, **lists, "bad_weights": bad, "inputs": inputs, "outputs": outputs})
+
+
+def _moments(row: LayerNumbers) -> dict[str, Moments | None]:
+    return {"inputs": row.inputs, "outputs": row.outputs}
 
 
 def _file(directory: Path, cell: Cell, suffix: str) -> Path:

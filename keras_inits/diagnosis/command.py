@@ -10,10 +10,13 @@ import numpy as np
 from keras_inits.diagnosis.diagnose import diagnose
 
 EXAMPLES = 128  # of a random batch
+NOT_ALL_SEEN = 4
 
 
 def run(model_file: Path, data: Path | None, shape: tuple[int, ...] | None) -> int:
-    """Prints the diagnosis, and returns the exit status: 1 if something was found.
+    """Prints the diagnosis, and returns the exit status.
+
+    It is 1 if something was found, else `NOT_ALL_SEEN` if a layer with weights was not looked at, else 0.
 
     Raises:
         ValueError: If a file is not what it should be, or the model does not take the batch.
@@ -25,7 +28,7 @@ def run(model_file: Path, data: Path | None, shape: tuple[int, ...] | None) -> i
         x, y = np.random.default_rng(0).standard_normal((EXAMPLES, *(shape or ()))).astype("float32"), None
     diagnosis = diagnose(model, x, y)
     print(diagnosis)
-    return int(bool(diagnosis.findings))
+    return 1 if diagnosis.findings else NOT_ALL_SEEN if diagnosis.unseen else 0
 
 
 def _loaded(path: Path) -> Any:

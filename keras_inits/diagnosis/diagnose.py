@@ -1,31 +1,27 @@
 """From a model and a batch to its diagnosis."""
 
-import contextlib
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
-import numpy as np
-
-from keras_inits.backends import differentiation
-from keras_inits.backends.differentiation import Watch
+from keras_inits.diagnosis.batch import batch_numbers
 from keras_inits.diagnosis.diagnosis import Diagnosis
 from keras_inits.diagnosis.findings import findings_of
+from keras_inits.diagnosis.forward_backward import Gradients, Pass, passed
 from keras_inits.diagnosis.kernels import kernel_numbers
-from keras_inits.diagnosis.looks import Look
 from keras_inits.diagnosis.losses import target_of
-from keras_inits.diagnosis.numbers import LayerNumbers, Moments
-from keras_inits.diagnosis.reductions import Total, equal_share, pieces
+from keras_inits.diagnosis.numbers import LayerNumbers
+from keras_inits.diagnosis.probes import Call
+from keras_inits.diagnosis.reductions import equal_share, nonfinite_count, norm_of
 from keras_inits.diagnosis.remedies import Case
-from keras_inits.diagnosis.watched import Watched, name_of, watched_layers
+from keras_inits.diagnosis.watched import name_of
+from keras_inits.faults import ours
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import Weight, weights_of
 
 FLOAT16_SCALES = tuple(2.0**exponent for exponent in range(15, -46, -10))
 """What the loss is multiplied by where a layer computes in float16: as Keras's LossScaleOptimizer begins, and, as that
 does, by less if the gradients overflow."""
-
-Gradients = dict[int, np.ndarray]  # by the variable
 
 
 def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
@@ -64,97 +60,79 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
     """
     weights, graph = weights_of(model), Graph(model)
     target, described = target_of(model, y, loss)
-    watched = watched_layers(model, weights)
-    in_float16 = any(one.layer.compute_dtype == "float16" for one in watched)
+    batch = batch_numbers(x, y)
+    in_float16 = any(weight.layer.compute_dtype == "float16" for weight in weights)
     rows: tuple[LayerNumbers, ...] = ()
     for scale in FLOAT16_SCALES if in_float16 else (1.0,):
-        order, gradients = _passed(model, x, watched, lambda outputs: target(outputs) * scale)  # noqa: B023 - called now
-        pairs = zip(order, [None, *order], strict=False)
-        again = [_numbers(look, before, graph, gradients, scale) for look, before in pairs]
-        rows = _finite(rows, again) if rows else tuple(again)
+        seen = passed(model, x, weights, _times(scale, target))
+        with ours("while it turned what the probes saw into numbers"):
+            again = _rows(seen, graph, scale)
+            rows = _finite(rows, again) if rows else again
         if not any(row.gradient_nonfinite for row in rows):
             break
-    inputs = _moments(x)
-    return Diagnosis(rows, findings_of(Case(rows, inputs, weights, graph)), inputs, described)
+    with ours("while it looked for findings"):
+        case = Case(rows, batch._replace(loss_is_finite=seen.loss_is_finite), weights, graph)
+        return Diagnosis(rows, findings_of(case), seen.unseen, batch.inputs, described)
 
 
-def _passed(model: Any, x: Any, watched: list[Watched], loss: Callable[[Any], Any]) -> tuple[list[Look], Gradients]:
-    """Sends the batch through: looks at the layers, in the order in which they ran, and the weights' gradients."""
-    order: list[Look] = []
-    looks = [Look(one, order) for one in watched]
-    trained = [weight.variable for one in watched for weight in one.weights if _is_trained(weight)]
-
-    def total(watch: Watch) -> Any:
-        with contextlib.ExitStack() as stack:
-            for look in looks:
-                stack.enter_context(look.open(watch))
-            return loss(_called(model, x))
-
-    backend = differentiation.current()
-    with backend.preserved(model):
-        found = backend.gradients(total, trained)
-    arrays = [np.asarray(keras.ops.convert_to_numpy(gradient)) for gradient in found]
-    return order, {id(variable): array for variable, array in zip(trained, arrays, strict=True)}
+def _times(scale: float, target: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda outputs: target(outputs) * scale
 
 
-def _is_trained(weight: Weight) -> bool:
-    return weight.variable.trainable and "float" in weight.variable.dtype
+def _rows(seen: Pass, graph: Graph, scale: float) -> tuple[LayerNumbers, ...]:
+    pairs = zip(seen.calls, [None, *seen.calls], strict=False)
+    return tuple(_row(call, before, graph, seen.gradients, scale) for call, before in pairs)
 
 
-def _called(model: Any, x: Any) -> Any:
-    try:
-        return model(x, training=True)
-    except Exception as error:
-        shapes = keras.tree.map_structure(lambda leaf: getattr(leaf, "shape", type(leaf).__name__), x)
-        raise ValueError(
-            f"diagnose calls the model on the batch, and that ended with the {type(error).__name__} above. Received: x "
-            f"of the shapes {shapes}. Expected a batch that the model takes, as `model.predict` would. The model is "
-            "what it was. Call model(x, training=True) alone to see where it fails."
-        ) from error
-
-
-def _moments(x: Any) -> Moments | None:
-    """Those of all inputs that are floating-point numbers."""
-    total, found = Total(), False
-    for leaf in keras.tree.flatten(x):
-        values = np.asarray(keras.ops.convert_to_numpy(leaf))
-        if "float" in values.dtype.name:
-            found = True
-            for piece in pieces(values, (-1,)):
-                total.add(piece)
-    return total.moments if found else None
-
-
-def _numbers(look: Look, before: Look | None, graph: Graph, gradients: Gradients, scale: float) -> LayerNumbers:
-    watched, outputs = look.watched, look.outputs.moments
+def _row(call: Call, before: Call | None, graph: Graph, gradients: Gradients, scale: float) -> LayerNumbers:
+    assert call.outputs is not None
+    probe, (_, outputs, units) = call.probe, call.outputs
+    watched = probe.watched
+    weights = watched.weights if call.number == 1 else ()
     kernels = tuple(
         kernel_numbers(weight, graph, gradients.get(id(weight.variable)))
-        for weight in watched.weights
+        for weight in weights
         if weight.fans is not None
     )
-    total = _gradient(watched.weights, gradients)
-    identical = max([equal_share(look.units, alive=True), *(kernel.identical for kernel in kernels)])
-    earlier = before.outputs.moments.stddev if before is not None else 0.0
+    gradient, nonfinite = _gradient(weights, gradients)
+    earlier = before.outputs.moments.stddev if before is not None and before.outputs is not None else 0.0
+    variables = watched.variables if call.number == 1 else ()
     return LayerNumbers(
-        name=watched.name,
+        name=watched.name if call.number == 1 else f"{watched.name} (call {call.number})",
+        layer=watched.name,
+        call=call.number,
         kind=type(watched.layer).__name__,
-        shape=look.shape[1:],
+        shape=call.shape[1:],
         dtype=watched.layer.compute_dtype,
-        activation=name_of(look.activation),
-        inputs=look.inputs.moments if look.entered else None,
+        activation=name_of(probe.activation),
+        inputs=call.inputs,
         outputs=outputs,
         ratio=outputs.stddev / earlier if earlier else None,
-        saturated=look.flat / look.entered if look.slope is not None and look.entered else None,
-        saturated_limit=look.slope.saturated_limit(look.units.alive.size) if look.slope is not None else None,
-        dead=look.units.dead,
-        units=look.units.alive.size,
-        identical=identical,
-        gradient=total.norm / scale if total is not None else None,
-        output_gradient=look.gradient.norm / scale if look.had_gradient else None,
-        gradient_nonfinite=look.gradient.moments.nonfinite + (total.moments.nonfinite if total is not None else 0),
+        saturated=call.flat / call.entered if probe.slope is not None and call.entered else None,
+        saturated_limit=probe.slope.saturated_limit(units.number) if probe.slope is not None else None,
+        dead=units.dead,
+        units=units.number,
+        identical=max([equal_share(units, alive=True), *(kernel.identical for kernel in kernels)]),
+        gradient=None if gradient is None else gradient / scale,
+        output_gradient=None if call.gradient is None else call.gradient / scale,
+        gradient_nonfinite=call.gradient_nonfinite + nonfinite,
+        entered_nonfinite=call.entered_nonfinite,
+        examples=call.examples,
+        gradient_examples=call.gradient_examples,
+        bad_weights=tuple((path, bad) for path, one in variables if (bad := _nonfinite_entries(one.value))),
         kernels=kernels,
-        weights=tuple(weight.path for weight in watched.weights),
+        weights=tuple(weight.path for weight in weights),
     )
+
+
+def _nonfinite_entries(tensor: Any) -> int:
+    return nonfinite_count(tensor) if not math.isfinite(norm_of(tensor)[0]) else 0
+
+
+def _gradient(weights: Sequence[Weight], gradients: Gradients) -> tuple[float | None, int]:
+    """The norm of the gradient of all of these weights, None if they have none, and how many entries are not finite."""
+    found = [norm_of(gradients[id(one.variable)]) for one in weights if id(one.variable) in gradients]
+    return (math.hypot(*(norm for norm, _ in found)) if found else None), sum(bad for _, bad in found)
 
 
 def _finite(larger: Sequence[LayerNumbers], smaller: Sequence[LayerNumbers]) -> tuple[LayerNumbers, ...]:
@@ -170,12 +148,3 @@ def _finite(larger: Sequence[LayerNumbers], smaller: Sequence[LayerNumbers]) -> 
             lost = lost or (bool(large.output_gradient) and not small.output_gradient)
             found.append(large)
     return tuple(reversed(found))
-
-
-def _gradient(weights: tuple[Weight, ...], gradients: Gradients) -> Total | None:
-    present = [gradients[id(weight.variable)] for weight in weights if id(weight.variable) in gradients]
-    total = Total()
-    for gradient in present:
-        for piece in pieces(gradient, (-1,)):
-            total.add(piece)
-    return total if present else None

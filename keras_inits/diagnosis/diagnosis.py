@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from keras_inits.diagnosis import table
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import LayerNumbers, Moments
+from keras_inits.diagnosis.unseen import Unseen
 from keras_inits.extras import pandas_for
 from keras_inits.initializers.seeds import Seed
 from keras_inits.models.initialize import initialize
@@ -25,6 +26,8 @@ class Diagnosis:
     """In the order in which the batch went through them."""
     findings: tuple[Finding, ...]
     """Causes before what follows from them; empty for a good start."""
+    unseen: tuple[Unseen, ...]
+    """The layers with weights that were not looked at, with the reason: no finding is about them."""
     inputs: Moments | None
     """Of the batch; None if it has no floating-point numbers."""
     loss: str
@@ -36,15 +39,17 @@ class Diagnosis:
 
     def __repr__(self) -> str:
         """One line; `print` shows more."""
-        kinds = ", ".join(finding.kind for finding in self.findings) or "no findings"
-        return f"<Diagnosis of {len(self.layers)} layers: {kinds}>"
+        unseen = f", {len(self.unseen)} layers not looked at" if self.unseen else ""
+        return f"<Diagnosis of {len(self.layers)} calls of layers: {table.verdict(self.findings, self.unseen)}{unseen}>"
 
     def __str__(self) -> str:
         """The table of layers and the findings, as text of at most 100 columns."""
-        return table.text_of(self.layers, self.findings, self.loss)
+        return table.text_of(self)
 
     def repair(self, model: Any, seed: Seed = None) -> InitializationTable:
         """Draws the weights that the findings' remedies name again, by `initialize`, and leaves the others.
+
+        Where no remedy names an initializer, nothing is drawn, and the table has no rows.
 
         Args:
             model: The model that was diagnosed.
@@ -54,16 +59,9 @@ class Diagnosis:
             The table of `initialize`.
 
         Raises:
-            ValueError: If there is nothing that an initializer repairs, or the model is another one.
+            ValueError: If the model is another one.
         """
         rules = {pattern: initializer for finding in self.findings for pattern, initializer in finding.remedy.rules}
-        if not rules:
-            kinds = ", ".join(finding.kind for finding in self.findings) or "none"
-            raise ValueError(
-                f"repair() draws the weights that findings name. Received: a diagnosis with the findings {kinds}, and "
-                "no weight whose law is at fault. Expected one whose remedies name initializers. For what rules "
-                "cannot repair, call keras_inits.lsuv(model, x), and scale the inputs to the variance 1."
-            )
         return initialize(model, list(rules.items()), seed)
 
     def to_dataframe(self) -> "pandas.DataFrame":

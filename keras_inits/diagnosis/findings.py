@@ -4,19 +4,20 @@ from collections.abc import Callable
 
 from keras_inits.diagnosis.fans import wrong_fans
 from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.no_gradient import no_gradient
+from keras_inits.diagnosis.nonfinite import nonfinite, of_data
 from keras_inits.diagnosis.remedies import Case
 from keras_inits.diagnosis.scales import (
     dtype_range,
     exploding_gradient,
     exploding_signal,
-    nonfinite,
     vanishing_gradient,
     vanishing_signal,
 )
 from keras_inits.diagnosis.units import dead_layer, dead_units, saturated, symmetric_units
 
 CHECKS: tuple[Callable[[Case], Finding | None], ...] = (
-    *(nonfinite, symmetric_units, dead_layer, dead_units, saturated),
+    *(nonfinite, no_gradient, symmetric_units, dead_layer, dead_units, saturated),
     *(vanishing_signal, exploding_signal, vanishing_gradient, exploding_gradient),
     *(wrong_fans, dtype_range),
 )
@@ -24,5 +25,10 @@ KINDS = tuple(check.__name__ for check in CHECKS)
 
 
 def findings_of(case: Case) -> tuple[Finding, ...]:
-    """Returns what is wrong, causes before what follows from them."""
-    return tuple(finding for check in CHECKS if (finding := check(case)) is not None)
+    """Returns what is wrong, causes before what follows from them.
+
+    Where the data has values that are not finite, all numbers of the pass follow from them: only the weights' own scale
+    is judged beside.
+    """
+    checks = CHECKS if of_data(case) is None else (nonfinite, wrong_fans)
+    return tuple(finding for check in checks if (finding := check(case)) is not None)

@@ -3,33 +3,30 @@
 import contextlib
 from typing import Any
 
-import keras
-import numpy as np
-
 from keras_inits.diagnosis.numbers import KernelNumbers
-from keras_inits.diagnosis.reductions import Total, Units, equal_share, pieces
+from keras_inits.diagnosis.reductions import equal_share, reduced
 from keras_inits.diagnosis.watched import kernel_axes
 from keras_inits.models.auto import auto_law
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import Weight
 
 
-def kernel_numbers(weight: Weight, graph: Graph, gradient: np.ndarray | None) -> KernelNumbers:
-    """Looks at one kernel, and at the gradient of it if it is trained."""
+def kernel_numbers(weight: Weight, graph: Graph, gradient: Any) -> KernelNumbers:
+    """Looks at one kernel, and at its gradient, a tensor, or None if it has none."""
     assert weight.fans is not None
-    values = np.asarray(keras.ops.convert_to_numpy(weight.variable.value))
-    total, units, moved = Total(), Units(), Units()
     axes = kernel_axes(weight)
-    for piece in pieces(values, axes):
-        total.add(piece)
-        units.add(piece)
-    for piece in pieces(gradient, axes) if gradient is not None else ():
-        moved.add(piece)
-    symmetric = equal_share(units, moved) if gradient is not None else 0.0
-    path, shape = weight.path, tuple(values.shape)
-    auto = _stddev(auto_law(weight, graph), shape, weight)
+    values = reduced(weight.variable.value, axes)
+    shape = tuple(weight.variable.shape)
+    judged = not values.moments.nonfinite  # or units would be equal by what stands for the numbers that are none
     return KernelNumbers(
-        path, shape, weight.fans, total.moments, auto, equal_share(units), symmetric, weight.variable.trainable
+        path=weight.path,
+        shape=shape,
+        fans=weight.fans,
+        moments=values.moments,
+        auto=_stddev(auto_law(weight, graph), shape, weight),
+        identical=equal_share(values.units) if judged else 0.0,
+        symmetric=equal_share(values.units, reduced(gradient, axes).units) if judged and gradient is not None else 0.0,
+        trainable=weight.variable.trainable,
     )
 
 

@@ -39,9 +39,14 @@ class KernelNumbers(NamedTuple):
 
 
 class LayerNumbers(NamedTuple):
-    """What one batch, forward and backward, showed of a layer."""
+    """What one batch, forward and backward, showed of one call of a layer."""
 
     name: str
+    """The layer's path in the model, and behind it which call this is, from the second on: `words (call 2)`."""
+    layer: str
+    """The layer's path in the model."""
+    call: int
+    """Which of the layer's calls this is, from 1. The weights and their gradient stand with the first."""
     kind: str
     """The layer's class."""
     shape: tuple[int, ...]
@@ -69,6 +74,14 @@ class LayerNumbers(NamedTuple):
     output_gradient: float | None
     """The norm of the gradient of the outputs, or before an activation that mixes units; None if none came."""
     gradient_nonfinite: int
+    entered_nonfinite: bool
+    """Whether values that went in were infinite or not a number already, of a call whose outputs are so."""
+    examples: tuple[int, ...]
+    """The first examples of the batch whose outputs are not finite."""
+    gradient_examples: tuple[int, ...]
+    """Those whose gradient of the outputs is not finite."""
+    bad_weights: tuple[tuple[str, int], ...]
+    """The paths of weights and statistics that hold infinite values or none, with how many."""
     kernels: tuple[KernelNumbers, ...]
     weights: tuple[str, ...]
     """The paths of all weights that were made to be trained."""

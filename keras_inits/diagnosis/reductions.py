@@ -1,100 +1,224 @@
-"""From arrays to numbers, in pieces: what is held beside an array does not grow with it."""
+"""From tensors to numbers: reduced on the device, so that no more than one number a unit is copied to the host.
 
+All sums are taken in float32, those of float64 in float64. A tensor is scaled first if squares or sums of its entries
+could leave the range, and centred first if its mean would hide its deviation.
+"""
+
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+import keras
 import numpy as np
+from keras import ops
 
+from keras_inits import backends
+from keras_inits.backends import measures
 from keras_inits.diagnosis.numbers import Moments
 
-AT_A_TIME = 1 << 18  # how many values are looked at in float64 at a time
+Tensor = Any
+
+ROWS_AT_A_TIME = 1 << 18  # how long the random vectors are
 SEED = 1_947_205_633
 """Of random vectors; nobody else's number: what looks at a batch must not be drawn as the batch was."""
+PROJECTIONS = 4
 EQUAL = 1e-5
-"""Up to this share of their norm two units' sums may differ and be equal: float32 rounds sums of a million products
-by about as much, and two sums that follow from different numbers come so close, twice, once in 1e10."""
+"""Up to this share of their size the sums of two units may differ and be equal: float32 rounds sums of a million
+products by about as much, and `PROJECTIONS` random sums that follow from different numbers never come so close."""
+SAFE_RANGE = (1e-30, 1e30)
+"""Tensors whose largest entry lies outside are scaled before they are summed."""
+HIDDEN_DEVIATION = 0.1
+"""A deviation below this share of the root mean square is computed from centred entries: the difference of the mean
+square and the squared mean would lose a hundred times float32's rounding."""
+MOST_EXAMPLES = 8
 
 
-class Total:
-    """The moments of all values that were added; float64 holds the square of any float32."""
+class Units(NamedTuple):
+    """Of each unit random sums over all entries, from which zero and equal units are told."""
 
-    def __init__(self) -> None:
-        self._count = self._nonfinite = 0
-        self._sum = self._squares = self._largest = 0.0
-
-    def add(self, piece: np.ndarray) -> None:
-        """Adds values in float64."""
-        finite = np.isfinite(piece)
-        if not finite.all():
-            self._nonfinite += piece.size - int(np.count_nonzero(finite))
-            piece = piece[finite]
-        self._count += piece.size
-        self._sum += float(piece.sum())
-        self._squares += float(np.square(piece).sum())
-        self._largest = max(self._largest, float(np.abs(piece).max(initial=0.0)))
+    sums: np.ndarray  # sums x units
 
     @property
-    def moments(self) -> Moments:
-        """What was found so far."""
-        mean = self._sum / max(1, self._count)
-        variance = max(0.0, self._squares / max(1, self._count) - mean**2)
-        return Moments(mean, math.sqrt(variance), self._largest, self._nonfinite)
+    def number(self) -> int:
+        """How many units there are."""
+        return int(self.sums.shape[1])
 
     @property
-    def norm(self) -> float:
-        """The root of the sum of squares; not a number if a value is none."""
-        return math.nan if self._nonfinite else math.sqrt(self._squares)
-
-
-class Units:
-    """Which units are zero throughout, and which are equal, by two random sums over all that each put out."""
-
-    def __init__(self) -> None:
-        self._random = np.random.default_rng(SEED)
-        self.alive = np.zeros(0, bool)
-        self.sums, self.squares = np.zeros((2, 0)), np.zeros(0)
-
-    def add(self, piece: np.ndarray) -> None:
-        """Adds rows x units in float64."""
-        if not self.alive.size:
-            self.alive = np.zeros(piece.shape[1], bool)
-            self.sums, self.squares = np.zeros((2, piece.shape[1])), np.zeros(piece.shape[1])
-        piece = np.where(np.isfinite(piece), piece, 0.0)
-        self.alive |= (piece != 0).any(axis=0)
-        self.sums += self._random.standard_normal((2, len(piece))) @ piece
-        self.squares += np.square(piece).sum(axis=0)
+    def alive(self) -> np.ndarray:
+        """Which units are not zero throughout: a random sum of other entries is not zero."""
+        alive: np.ndarray = (self.sums != 0).any(axis=0)
+        return alive
 
     @property
     def dead(self) -> float:
-        """The share of units that were zero throughout."""
-        return 1 - float(self.alive.mean()) if self.alive.size else 0.0
+        """The share of units that are zero throughout."""
+        return 1 - float(self.alive.mean()) if self.number else 0.0
+
+
+class Reduced(NamedTuple):
+    """What is left of a tensor."""
+
+    entries: int
+    """How many are finite."""
+    moments: Moments
+    units: Units
+
+
+def reduced(tensor: Tensor, unit_axes: tuple[int, ...] = (-1,)) -> Reduced:
+    """Reduces a tensor to its moments and to random sums of each unit; entries that are not finite count as zero there.
+
+    Args:
+        tensor: Of floating-point numbers.
+        unit_axes: The axes whose entries are units.
+    """
+    rows = _as_rows(tensor, unit_axes)
+    count, nonfinite, size = math.prod(rows.shape), 0, _norm(rows)
+    if not math.isfinite(size):
+        mask = ops.isfinite(rows)
+        nonfinite = count - _count(mask)
+        rows = ops.where(mask, rows, ops.zeros_like(rows))
+    low, high = _range(rows) if count else (0.0, 0.0)
+    largest, factor = max(-low, high), 1.0
+    if largest and not SAFE_RANGE[0] < largest < SAFE_RANGE[1]:
+        factor = 2.0 ** -max(-126, min(126, math.frexp(largest)[1]))
+        rows = rows * factor
+    if factor != 1 or nonfinite:
+        size = _norm(rows)
+    sums = _sums(rows)
+    mean = float(sums[0].sum()) / max(1, count - nonfinite)
+    stddev = _stddev(rows, size, mean, nonfinite)
+    if low == high and not nonfinite:
+        mean, stddev = low * factor, 0.0
+    moments = Moments(mean / factor, stddev / factor, largest, nonfinite)
+    return Reduced(count - nonfinite, moments, Units(sums[1:]))
+
+
+def norm_of(tensor: Tensor) -> tuple[float, int]:
+    """The root of the sum of squares, and how many entries are not finite; it is not a number if there is one."""
+    norm = _norm(_as_float(tensor))
+    if math.isfinite(norm):
+        return norm, 0
+    nonfinite = nonfinite_count(tensor)
+    return (math.nan if nonfinite else norm), nonfinite
+
+
+def nonfinite_count(tensor: Tensor) -> int:
+    """How many entries are infinite or not a number."""
+    return int(math.prod(tensor.shape)) - _count(ops.isfinite(tensor))
+
+
+def bad_examples(tensor: Tensor) -> tuple[int, ...]:
+    """The first examples, along the first axis, that have an entry which is not finite."""
+    if not tensor.shape:
+        return ()
+    bad = ops.any(ops.reshape(~ops.isfinite(tensor), (tensor.shape[0], -1)), axis=1)
+    numbers = ops.where(bad, ops.arange(tensor.shape[0]), tensor.shape[0])
+    first = ops.convert_to_numpy(ops.sort(numbers)[:MOST_EXAMPLES])
+    return tuple(int(number) for number in first if number < tensor.shape[0])
+
+
+def merged(parts: Sequence[tuple[int, Moments]]) -> Moments:
+    """The moments of all parts together, each given with its number of entries."""
+    total = max(1, sum(count for count, _ in parts))
+    mean = sum(count * one.mean for count, one in parts) / total
+    variance = sum(count * (one.stddev**2 + (one.mean - mean) ** 2) for count, one in parts) / total
+    return Moments(
+        mean, math.sqrt(variance), max(one.largest for _, one in parts), sum(one.nonfinite for _, one in parts)
+    )
 
 
 def equal_share(*several: Units, alive: bool = False) -> float:
     """The share of units that are equal to another one in each of `several`; of those alive alone, if so asked."""
-    sums = np.concatenate([one.sums for one in several])
-    norms = np.concatenate([np.sqrt(np.stack([one.squares, one.squares])) for one in several])
-    count = sums.shape[1]
-    if alive:
-        sums, norms = sums[:, several[0].alive], norms[:, several[0].alive]
-    if sums.shape[1] < 2:
+    count = several[0].number
+    chosen = several[0].alive if alive else np.ones(count, bool)
+    if np.count_nonzero(chosen) < 2:
         return 0.0
-    largest = norms.max(axis=1, keepdims=True)
+    sums = np.concatenate([one.sums[:, chosen] for one in several])
+    sizes = np.concatenate(
+        [np.broadcast_to(np.sqrt(np.square(one.sums).mean(axis=0)), one.sums.shape)[:, chosen] for one in several]
+    )
+    largest = sizes.max(axis=1, keepdims=True)
     keys = np.random.default_rng(SEED + 1).standard_normal(len(sums)) @ (sums / np.where(largest > 0, largest, 1.0))
     order = np.argsort(keys)  # equal units come to lie beside each other
-    sums, norms = sums[:, order], norms[:, order]
-    same = (np.abs(np.diff(sums)) <= EQUAL * np.maximum(norms[:, 1:], norms[:, :-1])).all(axis=0)
+    sums, sizes = sums[:, order], sizes[:, order]
+    same = (np.abs(np.diff(sums)) <= EQUAL * np.maximum(sizes[:, 1:], sizes[:, :-1])).all(axis=0)
     has_equal = np.append(same, False) | np.append(False, same)
     return float(np.count_nonzero(has_equal) / count)
 
 
-def pieces(values: np.ndarray, unit_axes: tuple[int, ...]) -> Iterator[np.ndarray]:
-    """The values in float64 as rows x units, some rows at a time."""
-    if values.ndim < 2:
-        values, unit_axes = values.reshape(-1, 1), (-1,)
-    count = math.prod(values.shape[axis] for axis in unit_axes)
-    places = range(-len(unit_axes), 0)
-    rows = np.moveaxis(values, unit_axes, tuple(places)).reshape(-1, count)
-    step = max(1, AT_A_TIME // max(1, count))
-    for start in range(0, len(rows), step):
-        yield rows[start : start + step].astype(np.float64)
+def _as_float(tensor: Tensor) -> Tensor:
+    """In the dtype that sums are taken in."""
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    return tensor if dtype in ("float32", "float64") else ops.cast(tensor, "float32")
+
+
+def _as_rows(tensor: Tensor, unit_axes: tuple[int, ...]) -> Tensor:
+    """As rows x units."""
+    values = _as_float(tensor)
+    if len(values.shape) < 2:
+        return ops.reshape(values, (-1, 1))
+    axes = {axis % len(values.shape) for axis in unit_axes}
+    order = [axis for axis in range(len(values.shape)) if axis not in axes] + sorted(axes)
+    if order != sorted(order):
+        values = ops.transpose(values, order)
+    return ops.reshape(values, (-1, math.prod(tensor.shape[axis] for axis in unit_axes)))
+
+
+def _range(rows: Tensor) -> tuple[float, float]:
+    low, high = (float(ops.convert_to_numpy(one)) for one in _extremes()(rows))
+    return low, high
+
+
+@functools.cache
+def _extremes() -> Any:
+    return backends.current().compiled(lambda rows: (ops.min(rows), ops.max(rows)))
+
+
+def _sums(rows: Tensor) -> np.ndarray:
+    """For each unit the sum of its entries, and random sums of them, in float64 on the host."""
+    count, dtype = rows.shape[0], keras.backend.standardize_dtype(rows.dtype)
+    sums = None
+    for piece, start in enumerate(range(0, count, ROWS_AT_A_TIME)):
+        part = rows[start : start + ROWS_AT_A_TIME] if count > ROWS_AT_A_TIME else rows
+        weights = np.append(1.0, np.random.default_rng([SEED, piece]).standard_normal(PROJECTIONS))
+        product = ops.matmul(_vectors(part.shape[0], dtype), part) * ops.cast(weights[:, None], dtype)
+        sums = product if sums is None else sums + product
+    if sums is None:
+        return np.zeros((1 + PROJECTIONS, rows.shape[1]))
+    return np.stack([np.asarray(ops.convert_to_numpy(sums[number]), np.float64) for number in range(1 + PROJECTIONS)])
+
+
+@functools.lru_cache(maxsize=8)
+def _vectors(count: int, dtype: str) -> Tensor:
+    """Ones, and random vectors, of this length."""
+    random = np.random.default_rng(SEED).standard_normal((count, PROJECTIONS)).T
+    return backends.current().to_tensor(np.concatenate([np.ones((1, count)), random]).astype(dtype))
+
+
+def _stddev(rows: Tensor, size: float, mean: float, nonfinite: int) -> float:
+    """The standard deviation of the entries, of which the `nonfinite` ones are zero here; `size` is the norm."""
+    entries = max(1, math.prod(rows.shape) - nonfinite)
+    square = size**2 / entries
+    variance = square - mean**2
+    if variance < HIDDEN_DEVIATION**2 * square:
+        # The zeros that stand for others become -mean; so much is taken off again.
+        shift = float(np.float32(mean))
+        centred = _norm(rows - shift) ** 2 - nonfinite * shift**2
+        variance = centred / entries - (mean - shift) ** 2
+    return math.sqrt(max(0.0, variance))
+
+
+def _norm(values: Tensor) -> float:
+    if keras.backend.standardize_dtype(values.dtype) == "float64":
+        return float(ops.convert_to_numpy(ops.sqrt(ops.sum(ops.square(values)))))
+    return float(measures.current().norm(values))
+
+
+def _count(mask: Tensor) -> int:
+    return int(ops.convert_to_numpy(_counted()(mask)))
+
+
+@functools.cache
+def _counted() -> Any:
+    return backends.current().compiled(lambda mask: ops.sum(ops.cast(mask, "int32")))

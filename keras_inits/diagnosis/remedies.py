@@ -1,12 +1,14 @@
 """What repairs a finding: initializers for weights."""
 
+import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from keras_inits import thresholds
-from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers, Moments
+from keras_inits.diagnosis.batch import Batch
+from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers
 from keras_inits.initializers.base import HostInitializer
 from keras_inits.initializers.rules import HeNormal, LecunNormal
 from keras_inits.initializers.scaling import VarianceScaling
@@ -45,15 +47,14 @@ class Case(NamedTuple):
     """All that findings are made from."""
 
     rows: Sequence[LayerNumbers]
-    inputs: Moments | None
-    """Of the model's inputs, if they are floating-point numbers."""
+    batch: Batch
     weights: Sequence[Weight]
     graph: Graph
 
     @property
     def size_of_inputs(self) -> float:
         """The root mean square of the model's inputs; 1 for words and other numbers that are names."""
-        inputs = self.inputs
+        inputs = self.batch.inputs
         return math.hypot(inputs.mean, inputs.stddev) or 1.0 if inputs is not None else 1.0
 
     def remedy(self, chosen: Callable[[LayerNumbers, Weight], bool], reason: str) -> Remedy:
@@ -77,13 +78,19 @@ class Case(NamedTuple):
 
     def for_rows(self, chosen: Iterable[LayerNumbers], reason: str) -> Remedy:
         """The same for all weights of some layers."""
-        names = {row.name for row in chosen}
-        return self.remedy(lambda row, _: row.name in names, reason)
+        names = {row.layer for row in chosen}
+        return self.remedy(lambda row, _: row.layer in names, reason)
+
+    def kernels_of(self, row: LayerNumbers) -> tuple[KernelNumbers, ...]:
+        """The kernels that a call of a layer multiplies with, which stand with the layer's first call."""
+        if row.call == 1:
+            return row.kernels
+        return next((one.kernels for one in self.rows if one.layer == row.layer and one.call == 1), ())
 
     def feeding(self, index: int) -> list[LayerNumbers]:
-        """The layer with kernels whose outputs this row puts out or passes on, with what is between the two."""
+        """The call with kernels whose outputs this row puts out or passes on, with what is between the two."""
         start = index
-        while start and not self.rows[start].kernels:
+        while start and not self.kernels_of(self.rows[start]):
             start -= 1
         return list(self.rows[start : index + 1])
 
@@ -110,9 +117,17 @@ def _named(law: Any) -> Any:
 
 
 def _code(law: Any) -> str:
-    """The expression that makes it."""
-    text = repr(law).split(": ")[0] if isinstance(law, HostInitializer) else f"{type(law).__name__}()"
-    return text.replace("(truncated=False)", "()")
+    """The expression that makes it, without the arguments that have their defaults."""
+    if not isinstance(law, HostInitializer):
+        return f"{type(law).__name__}()"
+    defaults = {name: one.default for name, one in inspect.signature(type(law)).parameters.items()}
+    values = {name: getattr(law, name) for name in law.get_config() if name in defaults}
+    arguments = [
+        f"{name}={_code(value) if isinstance(value, HostInitializer) else repr(value)}"
+        for name, value in values.items()
+        if value != defaults[name]
+    ]
+    return f"{type(law).__name__}({', '.join(arguments)})"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -35,12 +35,12 @@ class Run(NamedTuple):
 
 def vanishing_signal(case: Case) -> Finding | None:
     """Outputs whose standard deviation has become too small beside that of the inputs."""
-    profile = _signals(case.rows)
+    profile = _signals(case)
     limit = thresholds.VANISHING_SIGNAL * min(1.0, case.size_of_inputs)
     low = next((place for place, (_, size) in enumerate(profile) if size < limit), None)
     if low is None:
         return None
-    run = _run(case.rows, profile, low, min)
+    run = _run(case, profile, low, min)
     row = case.rows[run.last]
     evidence = (
         f"the outputs' standard deviation falls to {_signal(row):.2g} at {row.name} (at least {limit:.2g}), "
@@ -53,12 +53,12 @@ def vanishing_signal(case: Case) -> Finding | None:
 
 def exploding_signal(case: Case) -> Finding | None:
     """Outputs whose standard deviation has become too large beside that of the inputs."""
-    profile = _signals(case.rows)
+    profile = _signals(case)
     limit = thresholds.EXPLODING_SIGNAL * max(1.0, case.size_of_inputs)
     high = next((place for place, (_, size) in enumerate(profile) if size > limit), None)
     if high is None:
         return None
-    run = _run(case.rows, profile, high, max)
+    run = _run(case, profile, high, max)
     row = case.rows[run.last]
     evidence = (
         f"the outputs' standard deviation grows to {_signal(row):.2g} at {row.name} (at most {limit:.2g}), "
@@ -71,14 +71,14 @@ def exploding_signal(case: Case) -> Finding | None:
 
 def vanishing_gradient(case: Case) -> Finding | None:
     """Gradients that are too small beside those of layers nearer to the outputs."""
-    for what, profile in _gradients(case.rows):
+    for what, profile in _gradients(case):
         smallest, largest = _extremes(profile)
         lost = largest[1] < thresholds.VANISHING_NORM
         fades = smallest[1] < FADING_RATIO * largest[1]
         if lost or (fades and smallest[0] < largest[0]):
             return _gradient_finding(case, what, profile, "vanishing_gradient", (smallest, largest))
-        if _underflows(case.rows):  # zeros at the end of a decay are the decay's
-            number = next(number for number, row in enumerate(case.rows) if row.kernels)
+        if underflows(case.rows):  # zeros at the end of a decay are the decay's
+            number = next(number for number, row in enumerate(case.rows) if case.kernels_of(row))
             if case.rows[number].output_gradient == 0 and number < largest[0]:
                 ends = (number, 0.0), largest
                 return _gradient_finding(case, what, profile, "vanishing_gradient", ends)
@@ -87,7 +87,7 @@ def vanishing_gradient(case: Case) -> Finding | None:
 
 def exploding_gradient(case: Case) -> Finding | None:
     """Gradients that are too large beside those of layers nearer to the outputs."""
-    for what, profile in _gradients(case.rows):
+    for what, profile in _gradients(case):
         smallest, largest = _extremes(profile)
         lost = largest[1] > thresholds.EXPLODING_NORM
         grows = largest[1] > GROWING_RATIO * smallest[1]
@@ -96,34 +96,12 @@ def exploding_gradient(case: Case) -> Finding | None:
     return None
 
 
-def nonfinite(case: Case) -> Finding | None:
-    """Infinities, and what is not a number, in weights, outputs or gradients."""
-    bad = [kernel for row in case.rows for kernel in row.kernels if kernel.moments.nonfinite]
-    forward = [row for row in case.rows if row.outputs.nonfinite]
-    backward = [row for row in case.rows if row.gradient_nonfinite]
-    if not (bad or forward or backward):
-        return None
-    if bad:
-        evidence = f"{bad[0].moments.nonfinite} values of {bad[0].path} are infinite or not a number"
-    elif forward:
-        evidence = f"the outputs of {forward[0].name} are the first with infinite values or ones that are no number"
-    else:
-        evidence = f"the outputs are finite; going back, {backward[-1].name} is the first whose gradient is not"
-        if backward[-1].dtype == "float16":
-            evidence += ", at each loss scale at which those behind it have one"
-    large = {kernel.path for row in case.rows for kernel in row.kernels if too_large(kernel)}
-    paths = {kernel.path for kernel in bad} | large | set(forward[0].weights if forward else ())
-    remedy = case.remedy(lambda _, weight: weight.path in paths, "finite weights, of a size that keeps them so")
-    layers = tuple(row.name for row in case.rows if row in forward or row in backward)
-    return Finding("nonfinite", layers, evidence, remedy)
-
-
 def dtype_range(case: Case) -> Finding | None:
     """Outputs of layers that compute in float16, near either end of its range."""
     limit = thresholds.FLOAT16_LARGEST / thresholds.FLOAT16_ROOM
     rows = [row for row in case.rows if row.dtype == "float16"]
     high = [row for row in rows if _largest(row) > limit or row.outputs.nonfinite]
-    low = [row for row in rows if _has_signal(row) and _signal(row) < thresholds.FLOAT16_SMALLEST]
+    low = [row for row in rows if _has_signal(case, row) and _signal(row) < thresholds.FLOAT16_SMALLEST]
     if high:
         row = high[0]
         evidence = f"{row.name} computes in float16 and has values up to {_largest(row):.3g} (at most {limit:.3g})"
@@ -143,7 +121,7 @@ def _gradient_finding(
     case: Case, what: str, profile: Profile, kind: str, ends: tuple[tuple[int, float], tuple[int, float]]
 ) -> Finding:
     (first, size), (last, other) = ends
-    count = sum(bool(row.kernels) for row in case.rows[min(first, last) : max(first, last)])
+    count = sum(bool(case.kernels_of(row)) for row in case.rows[min(first, last) : max(first, last)])
     factor = (size / other) ** (1 / max(1, count))
     low, high = case.rows[min(first, last)].name, case.rows[max(first, last)].name
     evidence = (
@@ -154,8 +132,17 @@ def _gradient_finding(
     bound = other * (FADING_RATIO if fades else GROWING_RATIO)
     layers = tuple(case.rows[number].name for number, norm in profile if (norm < bound if fades else norm > bound))
     reason = "weights that keep the gradient's norm from layer to layer"
-    remedy = _rescaled(case, too_small if fades else too_large, reason, OTHER_LAYERS)
-    return Finding(kind, layers or (case.rows[first].name,), evidence, remedy, factor, high)
+    layers = layers or (case.rows[first].name,)
+    remedy = _rescaled(case, too_small if fades else too_large, reason, "")
+    if not remedy.rules:  # a normalisation turns it round: small numbers before it have a large gradient
+        remedy = _rescaled(case, _either_off(case, layers), reason, OTHER_LAYERS)
+    return Finding(kind, layers, evidence, remedy, factor, high)
+
+
+def _either_off(case: Case, names: Sequence[str]) -> Callable[[KernelNumbers], bool]:
+    """Whether a kernel of one of these rows is too small or too large."""
+    paths = {kernel.path for row in case.rows if row.name in names for kernel in case.kernels_of(row)}
+    return lambda kernel: kernel.path in paths and (too_small(kernel) or too_large(kernel))
 
 
 def _rescaled(case: Case, off: Callable[[KernelNumbers], bool], reason: str, otherwise: str = LSUV) -> Remedy:
@@ -164,24 +151,26 @@ def _rescaled(case: Case, off: Callable[[KernelNumbers], bool], reason: str, oth
     return found if found.rules else Remedy((), (), otherwise)
 
 
-def _signals(rows: Sequence[LayerNumbers]) -> Profile:
+def _signals(case: Case) -> Profile:
     """The signal of each row that can be judged by it."""
-    return [(number, _signal(row)) for number, row in enumerate(rows) if _has_signal(row)]
+    return [(number, _signal(row)) for number, row in enumerate(case.rows) if _has_signal(case, row)]
 
 
-def _has_signal(row: LayerNumbers) -> bool:
+def _has_signal(case: Case, row: LayerNumbers) -> bool:
     """Zeros are what dead layers are about, and where numbers are not finite, too few may be left to differ.
 
     A kernel of zeros, as some heads begin with, passes nothing by design, or else its units are symmetric.
     """
-    if _begins_with_zeros(row):
+    if begins_with_zeros(case, row):
         return False
-    same = bool(row.kernels) and row.outputs.largest > 0 and not row.outputs.nonfinite
+    same = bool(case.kernels_of(row)) and row.outputs.largest > 0 and not row.outputs.nonfinite
     return same or _signal(row) > 0
 
 
-def _begins_with_zeros(row: LayerNumbers) -> bool:
-    return bool(row.kernels) and all(kernel.moments.largest == 0 for kernel in row.kernels)
+def begins_with_zeros(case: Case, row: LayerNumbers) -> bool:
+    """Whether the row's layer has kernels, and all of them are zero."""
+    kernels = case.kernels_of(row)
+    return bool(kernels) and all(kernel.moments.largest == 0 for kernel in kernels)
 
 
 def _signal(row: LayerNumbers) -> float:
@@ -190,11 +179,11 @@ def _signal(row: LayerNumbers) -> float:
     return row.inputs.stddev if mixes and row.inputs is not None else row.outputs.stddev
 
 
-def _gradients(rows: Sequence[LayerNumbers]) -> list[tuple[str, Profile]]:
+def _gradients(case: Case) -> list[tuple[str, Profile]]:
     """The two profiles of norms, of layers with kernels: those that are zero or not finite are other findings."""
-    outputs = [(number, row.output_gradient) for number, row in enumerate(rows) if row.kernels]
+    outputs = [(number, row.output_gradient) for number, row in enumerate(case.rows) if case.kernels_of(row)]
     # The gradient of a kernel of zeros may be all rounding, as behind batch normalisation.
-    moving = [(number, row) for number, row in enumerate(rows) if row.kernels and not _begins_with_zeros(row)]
+    moving = [(number, row) for number, row in enumerate(case.rows) if row.kernels and not begins_with_zeros(case, row)]
     weights = [(number, row.gradient) for number, row in moving]
     named = [("outputs", outputs), ("weights", weights)]
     return [
@@ -204,7 +193,7 @@ def _gradients(rows: Sequence[LayerNumbers]) -> list[tuple[str, Profile]]:
     ]
 
 
-def _underflows(rows: Sequence[LayerNumbers]) -> bool:
+def underflows(rows: Sequence[LayerNumbers]) -> bool:
     """Whether the signal becomes so small that it becomes zero."""
     pairs = itertools.pairwise(rows)
     return any(0 < before.outputs.largest < FADED and row.outputs.largest == 0 for before, row in pairs)
@@ -214,14 +203,14 @@ def _extremes(profile: Profile) -> tuple[tuple[int, float], tuple[int, float]]:
     return min(profile, key=lambda one: one[1]), max(profile, key=lambda one: one[1])
 
 
-def _run(rows: Sequence[LayerNumbers], profile: Profile, place: int, extreme: object) -> Run:
+def _run(case: Case, profile: Profile, place: int, extreme: object) -> Run:
     """The stretch around a place of the profile, up to the extreme of all that follows."""
     sign = 1 if extreme is min else -1
     last = min(range(place, len(profile)), key=lambda one: sign * profile[one][1])
     first = place
     while first and sign * profile[first - 1][1] > sign * profile[first][1]:
         first -= 1
-    count = sum(bool(row.kernels) for row in rows[profile[first][0] + 1 : profile[last][0] + 1])
+    count = sum(bool(case.kernels_of(row)) for row in case.rows[profile[first][0] + 1 : profile[last][0] + 1])
     start, end = (max(profile[one][1], thresholds.FLOAT32_SMALLEST) for one in (first, last))  # a constant has zero
     factor = (end / start) ** (1 / max(1, count))
     return Run(profile[first][0], profile[last][0], factor)

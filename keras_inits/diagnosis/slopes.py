@@ -1,12 +1,14 @@
 """Where an activation is flat: its derivative, tabulated once, by the backend's own differentiation."""
 
+import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_inits import thresholds
+from keras_inits import backends, thresholds
 from keras_inits.backends import differentiation
 from keras_inits.initializers.gains import gain
 
@@ -29,6 +31,7 @@ class Slope:
         derivative = np.abs(np.asarray(keras.ops.convert_to_numpy(product), np.float64))
         largest = derivative[np.abs(centres) <= TYPICAL].max()
         self._flat = derivative < thresholds.SATURATED_DERIVATIVE * largest
+        self._stretches = _stretches(self._flat)
         # Of normal inputs of the mean 0 and the variance 1.
         self._normal = float(np.average(self._flat, weights=np.exp(-(centres.astype("float64") ** 2) / 2)))
 
@@ -37,11 +40,25 @@ class Slope:
         saturates = self._flat[0] and self._flat[-1]
         return thresholds.saturated_limit(self._normal, units) if saturates else None
 
-    def flat(self, values: np.ndarray) -> int:
-        """At how many of the values the activation is flat; those that are not numbers are left out."""
-        # Of an interval the end counts, not the beginning: at zero, relu is as flat as below.
-        places = np.maximum(np.ceil((np.clip(np.nan_to_num(values), -REACH, REACH) + REACH) * PER_UNIT) - 1, 0)
-        return int(np.count_nonzero(self._flat[places.astype(np.int64)] & ~np.isnan(values)))
+    def flat(self, values: Any) -> int:
+        """At how many entries of a tensor the activation is flat; those that are not numbers are left out."""
+        return sum(int(keras.ops.convert_to_numpy(_entries_between()(values, *ends))) for ends in self._stretches)
+
+
+def _stretches(flat: np.ndarray) -> list[tuple[float, float]]:
+    """The stretches of flat intervals; of each interval the end counts, not the beginning: relu is flat at zero."""
+    changes = np.flatnonzero(np.diff(np.concatenate([[False], flat, [False]]).astype(np.int8)))
+    ends = [(start / PER_UNIT - REACH, end / PER_UNIT - REACH) for start, end in changes.reshape(-1, 2)]
+    beyond = {-REACH: -math.inf, REACH: math.inf}
+    return [(beyond.get(low, low), beyond.get(high, high)) for low, high in ends]
+
+
+@functools.cache
+def _entries_between() -> Any:
+    def entries_between(values: Any, low: float, high: float) -> Any:
+        return keras.ops.sum(keras.ops.cast((values > low) & (values <= high), "int32"))
+
+    return backends.current().compiled(entries_between)
 
 
 def slope_of(function: Any) -> Slope | None:

@@ -4,7 +4,7 @@ import io
 import math
 import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -12,6 +12,10 @@ from rich.table import Table
 
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import LayerNumbers
+from keras_inits.diagnosis.unseen import Unseen
+
+if TYPE_CHECKING:
+    from keras_inits.diagnosis.diagnosis import Diagnosis
 
 WIDTH = 100
 MOST_ROWS = 40
@@ -24,19 +28,33 @@ LEGEND = (
 )
 
 
-def text_of(rows: Sequence[LayerNumbers], findings: Sequence[Finding], loss: str) -> str:
-    """The table, what its columns are, and each finding with its remedy."""
-    lines = [_table(rows), "", *textwrap.wrap(LEGEND, WIDTH), *textwrap.wrap(f"gradients of: {loss}", WIDTH)]
-    for finding in findings:
+def text_of(diagnosis: "Diagnosis") -> str:
+    """The table, what its columns are, each finding with its remedy, and the layers that were not looked at."""
+    lines = [_table(diagnosis.layers), "", *textwrap.wrap(LEGEND, WIDTH)]
+    lines += textwrap.wrap(f"gradients of: {diagnosis.loss}", WIDTH)
+    for finding in diagnosis.findings:
         lines += ["", *textwrap.wrap(f"{finding.kind}: {finding.evidence}", WIDTH, subsequent_indent="  ")]
         for line in str(finding.remedy).split("\n"):
             lines += textwrap.wrap(line, WIDTH, initial_indent="  remedy: ", subsequent_indent="    ")
-    return "\n".join(lines if findings else [*lines, "", "no findings"])
+    if not diagnosis.findings:
+        lines += ["", verdict(diagnosis.findings, diagnosis.unseen)]
+    if diagnosis.unseen:
+        lines += ["", "not looked at:"]
+        for one in diagnosis.unseen:
+            lines += textwrap.wrap(str(one), WIDTH, initial_indent="  ", subsequent_indent="    ")
+    return "\n".join(lines)
+
+
+def verdict(findings: Sequence[Finding], unseen: Sequence[Unseen]) -> str:
+    """The kinds of the findings; that there are none is said only of what was looked at."""
+    if findings:
+        return ", ".join(finding.kind for finding in findings)
+    return "no findings in what was looked at" if unseen else "no findings"
 
 
 def flat(row: LayerNumbers) -> dict[str, Any]:
     """The numbers of a layer, by the names of their columns."""
-    plain = ("kind", "dtype", "activation", "ratio", "saturated", "dead", "units", "identical")
+    plain = ("kind", "dtype", "activation", "ratio", "saturated", "dead", "units", "identical", "call")
     cells: dict[str, Any] = {"layer": row.name, "shape": "x".join(map(str, row.shape))}
     cells |= {name: getattr(row, name) for name in plain}
     for name in ("inputs", "outputs"):

@@ -48,7 +48,7 @@ def saturated(case: Case) -> Finding | None:
     )
     feeding = [row for number in found for row in case.feeding(number)]
     remedy = case.for_rows(feeding, "inputs of the variance 1 to the activation")
-    if not any(too_large(kernel) for row in feeding for kernel in row.kernels) and case.size_of_inputs > LARGE:
+    if not any(too_large(kernel) for row in feeding for kernel in case.kernels_of(row)) and case.size_of_inputs > LARGE:
         remedy = Remedy((), (), f"divide the inputs by {case.size_of_inputs:.3g}, or add keras.layers.Normalization")
     return Finding("saturated", tuple(case.rows[number].name for number in found), evidence, remedy)
 
@@ -78,7 +78,7 @@ def dead_layer(case: Case) -> Finding | None:
     """The first layer that is zero on the whole batch and has no gradient, though its weights are not zero."""
     for number, row in enumerate(case.rows):
         feeding = case.feeding(number)
-        kernels = [kernel for one in feeding for kernel in one.kernels]
+        kernels = [kernel for one in feeding for kernel in case.kernels_of(one)]
         still = all(not one.gradient for one in feeding)
         zero = row.outputs.largest == 0 and not row.outputs.nonfinite
         entering = case.rows[number - len(feeding)] if number >= len(feeding) else None

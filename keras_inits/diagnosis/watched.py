@@ -1,5 +1,6 @@
 """Which layers of a model are looked at, and which of its weights count for each."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -18,27 +19,53 @@ ACTIVATION_LAYERS = (layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU, la
 class Watched(NamedTuple):
     """A layer that is looked at, with the weights inside of it."""
 
-    name: str
+    name: str  # the path in the model
     layer: Any
     weights: tuple[Weight, ...]
+    variables: tuple[tuple[str, Any], ...]  # all of floating-point numbers, with their paths
 
 
-def watched_layers(model: Any, weights: list[Weight]) -> list[Watched]:
-    """Returns the layers without layers inside, those with weights of their own, and those of `WHOLE`."""
+def watched_layers(model: Any, weights: list[Weight], whole: Sequence[Any] = ()) -> list[Watched]:
+    """Returns the layers without layers inside, those with weights of their own, and those looked at from outside.
+
+    Args:
+        model: The model.
+        weights: All of its weights.
+        whole: Layers to look at from outside, beside those of `WHOLE`.
+    """
+
+    def is_whole(layer: Any) -> bool:
+        return isinstance(layer, WHOLE) or any(layer is one for one in whole)
+
     owner: dict[int, Any] = {}
     for _, layer in walk_layers(model):
-        if isinstance(layer, WHOLE):
+        if is_whole(layer):
             for _, inner in walk_layers(layer):
                 if inner is not layer:
                     owner.setdefault(id(inner), owner.get(id(layer), layer))
+    paths = {id(weight.variable): weight.path for weight in weights}
+    variables: dict[int, list[tuple[str, Any]]] = {}
+    for path, layer in walk_layers(model):
+        kept = variables.setdefault(id(owner.get(id(layer), layer)), [])
+        for one in layer._trainable_variables + layer._non_trainable_variables:
+            if "float" in one.dtype:
+                kept.append((paths.get(id(one), f"{path}/{one.name}"), one))
     found, names = [], list[str]()
     for path, layer in walk_layers(model):
         own = tuple(weight for weight in weights if owner.get(id(weight.layer), weight.layer) is layer)
-        lone = not isinstance(layer, keras.Model) and (isinstance(layer, WHOLE) or len(list(walk_layers(layer))) == 1)
-        if id(layer) not in owner and (own or lone) and not isinstance(layer, layers.InputLayer):
+        leaf = not isinstance(layer, keras.Model) and len(list(walk_layers(layer))) == 1
+        if id(layer) not in owner and (own or leaf or is_whole(layer)) and not isinstance(layer, layers.InputLayer):
             names.append(unique(path, names))
-            found.append(Watched(names[-1], layer, own))
+            found.append(Watched(names[-1], layer, own, tuple(variables[id(layer)])))
     return found
+
+
+def enclosing(model: Any, layer: Any) -> Any:
+    """The layer or model that holds this one; None for the model itself."""
+    for _, candidate in walk_layers(model):
+        if any(child is layer for child in candidate._layers):
+            return candidate
+    return None
 
 
 def activation_of(layer: Any) -> Any:

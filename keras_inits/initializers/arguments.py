@@ -11,6 +11,12 @@ import numpy as np
 
 # Each with its largest number.
 FLOATS = {"float16": 65504.0, "bfloat16": 3.3895e38, "float32": 3.4028e38, "float64": 1.7976e308}
+_NAMES = {
+    "half": "float16",
+    "float": "float32",
+    "single": "float32",
+    "double": "float64",
+}  # as torch says
 _LARGEST = {np.dtype(name): largest for name, largest in FLOATS.items()}  # a dtype is slow to tell its name
 
 
@@ -96,17 +102,25 @@ def check_shape(shape: Any) -> tuple[int, ...]:
 
 def check_dtype(dtype: Any) -> np.dtype:
     """Returns the NumPy dtype (that of `ml_dtypes` for bfloat16) of a real floating dtype, `floatx()` for `None`."""
-    try:
-        name = keras.utils.standardize_dtype(dtype)
-    except ValueError:
-        name = dtype
+    name = _dtype_name(_NAMES.get(dtype, dtype) if isinstance(dtype, str) else dtype)
     if name not in FLOATS:
         raise ValueError(
-            f"Initial weights are drawn in a real floating dtype. Received: dtype={name!r}. Expected one of "
+            f"Initial weights are drawn in a real floating dtype. Received: dtype={dtype!r}. Expected one of "
             f"{', '.join(FLOATS)}. "
             "Draw in float32 and convert the result with `keras.ops.cast`, or use Zeros, Ones or Constant."
         )
-    return np.dtype(str(name))
+    return np.dtype(name)
+
+
+def _dtype_name(dtype: Any) -> str | None:
+    """The name that Keras has for a dtype of its own, of a backend or of NumPy; None for what is none."""
+    try:
+        return str(keras.utils.standardize_dtype(dtype))
+    except (TypeError, ValueError):  # a list; a name that Keras hands to its backend as it is, such as "f4"
+        try:
+            return str(np.dtype(dtype).name)
+        except (TypeError, ValueError):
+            return None
 
 
 def check_range(largest: float, dtype: np.dtype) -> None:

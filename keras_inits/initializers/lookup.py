@@ -61,6 +61,9 @@ def snake_case(name: str) -> str:
 _CAMEL = {**{cls.__name__: cls for cls in CLASSES}, **ALIASES}
 NAMES: dict[str, Any] = {**_CAMEL, **{snake_case(name): cls for name, cls in _CAMEL.items()}}
 
+# For `kernel_initializer="keras_inits>he_normal"`: Keras finds each name, and goes on writing the one of the class.
+keras.saving.get_custom_objects().update({f"keras_inits>{name}": cls for name, cls in NAMES.items()})
+
 
 def get(identifier: Any) -> Any:
     """Returns the initializer that `identifier` stands for.

@@ -11,7 +11,7 @@ from keras.src.backend import AutocastScope
 
 from keras_inits import backends
 from keras_inits.backends import swapped
-from keras_inits.faults import Fault
+from keras_inits.faults import InternalError
 from keras_inits.initializers.arguments import check_number, check_whole
 from keras_inits.initializers.orthogonal import Orthogonal
 from keras_inits.initializers.seeds import Seed, check_seed
@@ -53,7 +53,7 @@ def lsuv(
         TypeError: If an argument is of a wrong type.
         ValueError: If a layer's variance is zero, not finite, or not within the tolerance after so many iterations, the
             model does not take the batch, or it is not built.
-        Fault: If the model takes the batch, and fails while lsuv scales: the fault is that of keras_inits. After each
+        InternalError: If the model takes the batch, and fails while lsuv scales: the fault is that of keras_inits. After each
             of these the model has the weights that it had.
 
     Example:
@@ -122,7 +122,7 @@ def _attributed(model: Any, x: Any, error: Exception) -> Exception:
             f"Received: x of the shapes {shapes}. Expected a batch that the model takes, as `model.predict` would. "
             "The model has its former weights again. Call model(x) alone to see where it fails."
         )
-    return Fault("while lsuv scaled the kernels, though the model takes the batch", error)
+    return InternalError("while lsuv scaled the kernels, though the model takes the batch", error)
 
 
 def _is_scaled(weight: Weight) -> bool:

@@ -11,7 +11,7 @@ from traces import PROFILES, run_of
 from keras_inits.comparison import STARTS, Comparison
 from keras_inits.comparison.report import render_report
 
-pytestmark = [pytest.mark.any_backend, pytest.mark.chromium]
+pytestmark = [pytest.mark.any_backend, pytest.mark.chromium, pytest.mark.thorough]
 
 RUNS = [run_of(word, start) for word, start in zip(PROFILES, STARTS, strict=False)]
 PHONE = 375

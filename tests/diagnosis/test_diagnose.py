@@ -101,12 +101,14 @@ class Mine(keras.Model):
 def test_subclassed_models_have_the_layers_in_the_order_in_which_they_run():
     model = Mine()
     model(batch(4, 16))
-    names = [row.name for row in diagnose(model, batch(32, 16)).layers]
+    diagnosis = diagnose(model, batch(32, 16))
+    names = [row.name for row in diagnosis.layers]
     inner = [path for path in names if "attention" in path]
-    assert names[:3] == ["shared", f"{model.inner.name}/inside", f"{model.inner.name}/drop"]
+    assert names[:4] == ["shared", "shared (call 2)", f"{model.inner.name}/inside", f"{model.inner.name}/drop"]
     assert names[-1] == "late"
     assert {f"attention/{part}" for part in ("query", "key", "value", "attention_output")} <= set(inner)
-    assert "unused" not in names
+    assert [str(one) for one in diagnosis.unseen] == ["unused (Dense): the batch does not reach it"]
+    assert repr(diagnosis).endswith(", 1 layers not looked at>")
 
 
 def two_by_two():

@@ -131,6 +131,7 @@ STABLE = [function for function in GAINS if keras_inits.stability(function) <= 1
 UNSTABLE = [function for function in GAINS if function not in STABLE]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("function", STABLE, ids=lambda function: function.__name__)
 def test_a_hundred_layers_keep_the_mean_square_where_the_slope_is_at_most_one(function):
     """Each layer multiplies it by a random factor near 1, and the slope forgets those of layers before.
@@ -147,6 +148,7 @@ def test_a_hundred_layers_keep_the_mean_square_where_the_slope_is_at_most_one(fu
         assert np.abs(np.log(mean_squares(function, seed))).max() < 5 * accumulated**0.5 + drift
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("function", UNSTABLE, ids=lambda function: function.__name__)
 def test_above_one_it_runs_away(function):
     """To nothing, to infinity, or, for the exponential, to the other fixed point of exp(2 q - 2), at 0.2."""
@@ -197,6 +199,7 @@ def test_an_initializer_of_a_function_is_saved_with_it():
 GAIN = "import keras, keras_inits; print(keras_inits.gain(lambda z: keras.ops.sin(z)))"
 
 
+@pytest.mark.thorough
 @pytest.mark.any_backend
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_function_has_nearly_the_same_gain_on_each_backend(backend):

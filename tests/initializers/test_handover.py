@@ -128,6 +128,7 @@ for seed in (None, 3):
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.backend("tensorflow")
 def test_four_replicas_start_from_equal_weights_and_keep_them():
     run_python(REPLICAS, "tensorflow")

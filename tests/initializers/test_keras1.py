@@ -80,6 +80,7 @@ def test_each_name_makes_a_layer_that_survives_its_config(name):
     assert json.dumps(initializers[0].get_config()) == json.dumps(initializers[1].get_config())
 
 
+@pytest.mark.thorough
 def test_keras_does_not_open_them_as_something_else(tmp_path):
     for name in ("orthogonal", "he_normal", "glorot_uniform"):
         model = keras.Sequential([keras.Input((5,)), layers.Dense(5, kernel_initializer=keras1.get(name))])

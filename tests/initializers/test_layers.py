@@ -162,6 +162,7 @@ def test_threads_that_share_a_generator_get_different_values():
     assert len(set(drawn)) == 80
 
 
+@pytest.mark.thorough
 def test_a_kernel_of_two_gibibytes():
     values = keras.ops.convert_to_numpy(ki.HeUniform(seed=0)((2**15, 2**14)))
     assert values.nbytes == 2**31
@@ -191,6 +192,7 @@ for layer in model.layers:
 
 @pytest.mark.backend("tensorflow")
 class TestTensorFlow:
+    @pytest.mark.thorough
     def test_all_replicas_of_a_mirrored_strategy_start_equal(self):
         run_python(MIRRORED, "tensorflow")
 
@@ -205,6 +207,7 @@ class TestTensorFlow:
         with pytest.raises(ValueError, match="cannot advance while a function is traced"):
             tf.function(lambda: ki.HeNormal(seed=keras.random.SeedGenerator(1))((4, 3)))()
 
+    @pytest.mark.thorough
     def test_autograph_says_nothing(self):
         code = "import tensorflow as tf, keras_inits\ntf.function(lambda: keras_inits.HeNormal(3)((4, 3)))()"
         result = run_python(code, "tensorflow")

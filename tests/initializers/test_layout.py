@@ -111,6 +111,7 @@ assert np.array_equal(np.asarray(big((4096, 4096), layout=layout)), np.asarray(b
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.backend("jax")
 def test_on_eight_devices():
     run_python(EIGHT_DEVICES, "jax")
@@ -144,6 +145,7 @@ def test_replicas_that_begin_in_one_memory_are_trained_each_on_its_own():
     run_python(REPLICAS, "jax")
 
 
+@pytest.mark.thorough
 @pytest.mark.backend("jax")
 def test_in_two_processes_unseeded_initializers_agree():
     with socket.socket() as free:

@@ -32,6 +32,7 @@ def slow_twin(gaussian):
     return result
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("shape", [(1, 1), (5, 3), (40, 40), (300, 257), (520, 512)])
 def test_the_panels_are_the_reflections_one_by_one(shape, monkeypatch):
     gaussian = np.random.default_rng(1).standard_normal(shape)

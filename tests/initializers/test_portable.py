@@ -72,6 +72,7 @@ def test_golden_numbers_can_be_read():
         assert values.ravel().tolist() == expected
 
 
+@pytest.mark.thorough
 @pytest.mark.any_backend
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_fresh_process_on_each_backend_draws_the_same_bits(backend):
@@ -106,6 +107,7 @@ print(json.dumps([weight.tolist() for weight in model.get_weights()]))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.any_backend
 def test_a_model_built_by_its_first_batch_has_the_same_weights_on_each_backend():
     weights = [json.loads(run_python(SUBCLASSED, backend).stdout.splitlines()[-1]) for backend in BACKENDS]
@@ -153,22 +155,40 @@ def test_a_chunk_can_be_drawn_on_its_own():
         assert np.array_equal(normal_quantiles(FLOAT32.raw_words(stream, part.size), FLOAT32), part)
 
 
-@pytest.mark.parametrize("precision", quantile_table.DEGREES, ids=lambda precision: f"float{precision.bits}")
-def test_the_quantiles_are_those_of_scipy(precision):
-    """At words of every order of magnitude, so that the tails count as much as the middle."""
+each_precision = pytest.mark.parametrize(
+    "precision", quantile_table.DEGREES, ids=lambda precision: f"float{precision.bits}"
+)
+
+
+def words_of_every_size(precision):
+    """Positive words of every order of magnitude, so that the tails count as much as the middle."""
     rng = np.random.default_rng(0)
     words = rng.integers(0, 2 ** (precision.bits - 1) - 1, 200_000, dtype=precision.signed)
-    words >>= rng.integers(0, precision.bits - 2, words.size, dtype=precision.signed)
+    return words >> rng.integers(0, precision.bits - 2, words.size, dtype=precision.signed)
+
+
+@each_precision
+def test_the_quantiles_are_those_of_scipy(precision):
+    words = words_of_every_size(precision)
     exact = -ndtri((words + 0.5) * 2.0**-precision.bits)
     values = normal_quantiles(words, precision)
     tolerance = {32: 2.5e-7, 64: 5e-14}[precision.bits]  # two and a half rounding steps; the fit of degree 5
     assert (np.abs(values - exact) / np.maximum(exact, 1)).max() < tolerance
 
 
-@pytest.mark.parametrize("precision", quantile_table.DEGREES, ids=lambda precision: f"float{precision.bits}")
-def test_the_shipped_table_is_the_one_that_the_fit_makes(precision):
-    shipped = quantiles._table(precision)[:, quantiles.first_segment(precision) :]
+@each_precision
+def test_the_shipped_table_gives_the_values_of_the_one_that_the_fit_makes(precision, monkeypatch):
+    """Values and no coefficients: a least-squares fit leaves the high ones to how a processor rounds."""
+    words = words_of_every_size(precision)
+    shipped = normal_quantiles(words, precision)
+    first = quantiles.first_segment(precision)
     made = quantile_table.make_table(precision, quantile_table.DEGREES[precision])
-    assert shipped.shape == made.shape
-    scale = np.abs(made).max(axis=1, keepdims=True)
-    assert (np.abs(shipped - made) <= 1e-6 * scale).all()
+    table = np.zeros_like(quantiles._table(precision))
+    assert made.shape == table[:, first:].shape
+    table[:, first:] = made
+    monkeypatch.setattr(quantiles, "_table", lambda _: table)
+    difference = np.abs(normal_quantiles(words, precision) - shipped) / np.maximum(np.abs(shipped), 1)
+    # Rounding steps: the coefficients of float32 are rounded from float64; those of float64 are as far apart as two
+    # kernels of OpenBLAS leave them (7 steps seen), far less than the fit is from the quantile (225 steps).
+    steps = {32: 2, 64: 32}[precision.bits]
+    assert difference.max() <= steps * np.finfo(precision.floating).eps

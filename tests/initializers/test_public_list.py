@@ -2,16 +2,21 @@
 
 import contextlib
 import copy
+import importlib
 import json
 import pickle
 
 import families
 import keras
+import ml_dtypes
 import numpy as np
 import pytest
+from keras import layers
+from support import BACKENDS
 
 import keras_inits
 from keras_inits.initializers import lookup
+from keras_inits.initializers.arguments import check_dtype
 
 DTYPES = ["float16", "bfloat16", "float32", "float64"]
 each_family = pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.id)
@@ -55,6 +60,34 @@ def test_shape_and_dtype(family, dtype):
     assert tuple(tensor.shape) == family.shape
     assert keras.backend.standardize_dtype(tensor.dtype) == ("float32" if without_float64 else dtype)
     assert np.isfinite(keras.ops.convert_to_numpy(tensor).astype("float64")).all()
+
+
+def dtypes_of_backends():
+    """What people pass, with the dtype that it stands for."""
+    wanted = {
+        "float16": ["half", "e", np.float16, np.dtype("float16")],
+        "bfloat16": [ml_dtypes.bfloat16, np.dtype(ml_dtypes.bfloat16)],
+        "float32": ["float", "single", "f4", "<f4", ">f4", float, np.float32, None],
+        "float64": ["double", "d", np.float64, np.double],
+    }
+    for module in (importlib.import_module({"jax": "jax.numpy"}.get(name, name)) for name in BACKENDS):
+        for name, ways in wanted.items():
+            ways.append(getattr(module, name))
+    return [(way, name) for name, ways in wanted.items() for way in ways]
+
+
+def test_a_dtype_goes_by_every_name_that_keras_or_its_backends_take():
+    for way, name in dtypes_of_backends():
+        assert check_dtype(way) == np.dtype(name), way
+
+
+@pytest.mark.parametrize("dtype", ["half", np.float16])
+def test_a_layer_takes_a_dtype_by_its_other_names(dtype):
+    values = keras_inits.HeNormal(seed=3)((4, 2), dtype=dtype)
+    assert keras.backend.standardize_dtype(values.dtype) == "float16"
+    assert np.array_equal(
+        keras.ops.convert_to_numpy(values), values_of(keras_inits.HeNormal(seed=3), (4, 2), "float16")
+    )
 
 
 @each_family
@@ -153,6 +186,22 @@ def test_keras_gets_it_by_object_config_and_registered_name(family):
         assert getter(config).get_config() == initializer.get_config()
     if family.cls.__module__.startswith("keras_inits") and family.by_name:
         assert type(keras.initializers.get(f"keras_inits>{family.cls.__name__}")) is family.cls
+
+
+@pytest.mark.parametrize("name", sorted(lookup.NAMES))
+def test_a_layer_takes_each_name_and_its_config_has_the_name_of_the_class(name):
+    cls = lookup.NAMES[name]
+    if cls in {*NEED_ARGUMENTS, keras_inits.Constant}:  # which Keras does not make from its name either
+        with pytest.raises((TypeError, KeyError), match=r"required positional argument|value"):  # as Keras says it
+            layers.Dense(3, kernel_initializer=f"keras_inits>{name}")
+        return
+    layer = layers.Dense(3, kernel_initializer=f"keras_inits>{name}")
+    assert type(layer.kernel_initializer) is cls
+    written = layer.get_config()["kernel_initializer"]
+    assert written == keras.initializers.serialize(cls())
+    assert written["class_name"] == cls.__name__
+    assert written["registered_name"] in (f"keras_inits>{cls.__name__}", None)  # None of Keras's own
+    assert type(layers.Dense.from_config(layer.get_config()).kernel_initializer) is cls
 
 
 @each_family

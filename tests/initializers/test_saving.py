@@ -61,6 +61,7 @@ print([layer.kernel_initializer.__class__.__module__.split(".")[0] for layer in 
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("ending", FORMATS)
 def test_a_fresh_process_predicts_the_same_bits(ending, tmp_path):
     model, x = a_model(), a_batch()

@@ -104,6 +104,7 @@ threading.Thread(target=draw).start()
 """
 
 
+@pytest.mark.thorough
 def test_it_draws_while_the_process_ends():
     assert run_python(ENDING, keras.backend.backend()).stdout.split() == ["drawn", "drawn"]
 
@@ -175,6 +176,7 @@ finally:
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 def test_a_process_that_is_forked_while_others_draw_can_draw():
     run_python(FORKS, keras.backend.backend())

@@ -54,6 +54,7 @@ def last_over_first(model):
     return last / first
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", KEEP)
 def test_the_signal_stays_within_a_factor_of_ten(name):
     model = KEEP[name]()
@@ -61,6 +62,7 @@ def test_the_signal_stays_within_a_factor_of_ten(name):
     assert 0.1 < last_over_first(model) < 10
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FADE)
 def test_gates_let_it_fade_as_the_docs_say(name):
     model = FADE[name]()

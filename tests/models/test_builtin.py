@@ -116,6 +116,7 @@ np.save(sys.argv[2], model.predict(np.load(sys.argv[3]), verbose=0))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 def test_a_process_without_the_package_opens_the_file(suffix, tmp_path):

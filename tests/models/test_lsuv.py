@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 
 from keras_inits import Orthogonal, initialize, lsuv
-from keras_inits.faults import Fault
+from keras_inits.faults import InternalError
 
 lsuv_module = importlib.import_module("keras_inits.models.lsuv")  # whose name the function has too
 
@@ -258,7 +258,7 @@ def test_a_failure_of_our_own_is_called_ours(step, monkeypatch):
             patch.setattr(lsuv_module.np, "var", fail)
         else:
             patch.setattr(lsuv_module._Scaling, "_scale", fail)
-        with pytest.raises(Fault, match="This is a fault of keras_inits, not of your model or data") as raised:
+        with pytest.raises(InternalError, match="This is a fault of keras_inits, not of your model or data") as raised:
             lsuv(model, x, verbose=0)
     assert "of ours" in str(raised.value.__cause__)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))

@@ -21,6 +21,7 @@ def finished(process):
     return output
 
 
+@pytest.mark.thorough
 @pytest.mark.backend("tensorflow")
 @pytest.mark.parametrize("arguments", [["2", "1"], ["4", "1"], ["2", "3"], ["2", "1", "0.1"], ["overflow"]])
 def test_mirrored_strategy(arguments):
@@ -28,12 +29,14 @@ def test_mirrored_strategy(arguments):
     finished(started("replicas.py", *arguments))
 
 
+@pytest.mark.thorough
 @pytest.mark.backend("jax")
 @pytest.mark.parametrize("kind", ["data", "model"])
 def test_distribution(kind):
     finished(started("sharded.py", kind, "8"))
 
 
+@pytest.mark.thorough
 @pytest.mark.backend("jax")
 def test_two_processes_record_the_same_and_the_first_writes(tmp_path):
     with socket.socket() as free:

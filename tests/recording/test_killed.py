@@ -61,6 +61,7 @@ def read(path):
     return [row.step for row in rows], np.array(table)
 
 
+@pytest.mark.thorough
 @pytest.mark.any_backend
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ""])
 def test_whole_rows_are_left_and_none_that_was_appended_is_lost(tmp_path, suffix):

@@ -258,6 +258,7 @@ model.fit(np.ones((32, 4)), np.ones((32, 1)), batch_size=4, verbose=0, callbacks
 """
 
 
+@pytest.mark.thorough
 def test_rows_that_waited_when_the_process_was_interrupted_reach_the_file(tmp_path):
     result = run_python(INTERRUPTED, keras.backend.backend(), str(tmp_path / "norms.csv"), check=False)
     assert result.returncode != 0
@@ -310,6 +311,7 @@ assert len(logger.trace) == 8
 """
 
 
+@pytest.mark.thorough
 def test_nothing_is_logged_of_the_recording_itself():
     """TensorFlow names its nodes after arguments, and complains of names that it does not like. A process of its own,
     since its count of functions that were traced again goes over all tests in one."""

@@ -98,6 +98,7 @@ def test_zero_nan_and_infinity_stay_apart(entries, copies):
     np.testing.assert_allclose(logger.trace.global_norm[0], expected, rtol=1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mode", ["graph", "xla"] if BACKEND != "torch" else ["graph"])
 @pytest.mark.parametrize("entries", ["equal", "random"])  # equal ones are rounded in the same direction for long
 @pytest.mark.parametrize("shape", [(2**15,), (2**16 + 1,), (10_000_000,), (256, 256), (3, 3, 512, 512)])

@@ -17,6 +17,7 @@ from keras_inits.recording.plots import KINDS, heatmap, lines, profile
 pytestmark = pytest.mark.any_backend
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("steps", [0, 1, 900])
 @pytest.mark.parametrize("layers", [0, 5, 300])
@@ -45,6 +46,7 @@ def test_pictures_of_extremes(tmp_path, kind, name):
     assert (tmp_path / "plot.svg").stat().st_size > 4_000
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["a\rb", "a\nb", "größe", " ", "_a_b^c", "$x$", "$\\foo$", "gamma$\\frac$", "a" * 200])
 def test_names_of_every_kind(tmp_path, kind, name):
@@ -70,6 +72,7 @@ def test_names_are_whole_and_do_not_overlap(draw, layers):
     assert figure.axes[0].bbox.width > 5 * figure.dpi  # names do not take the picture's room
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_pictures_of_many_steps_and_layers_stay_small(tmp_path, kind, suffix):

@@ -130,6 +130,7 @@ CASES = [(backend, blocked) for backend in BACKENDS for blocked in ("blocked", "
 
 
 # Keras on TensorFlow needs it. Where it is installed and Keras runs on another, tensorboard would rather import it.
+@pytest.mark.thorough
 @pytest.mark.any_backend
 @pytest.mark.parametrize(("backend", "blocked"), [case for case in CASES if case != ("tensorflow", "blocked")])
 def test_tensorflow_is_not_needed_and_not_imported(tmp_path, backend, blocked):

@@ -20,6 +20,8 @@ def gradients(loss: Callable[[Watch], Tensor], variables: Sequence[Any]) -> list
         if torch.compiler.is_compiling():
             return tensor
         forward(tensor.detach())
+        if not torch.is_grad_enabled():  # in a checkpoint, which runs its block again on the way back
+            return tensor
         if not tensor.requires_grad:  # for no variable comes before
             tensor = tensor.detach().requires_grad_()
             sources.append(tensor)

@@ -1,12 +1,17 @@
-"""Measures of tensors, computed on the device: one file for each backend, with the same table `MEASURES`.
+"""Measures of tensors, computed on the device: one file for each backend, with the same table and function.
 
-    name, columns (a tensor, or None where there is none) -> one number for each column, `ABSENT` where there is none
+    MEASURES  name, columns (a tensor, or None where there is none) -> one number for each column, `ABSENT` for None
+    norm      a tensor -> its norm, on the host
 
-A norm is right wherever the entries are normal, finite numbers of float32: no square under- or overflows.
+A norm is right wherever the entries are normal, finite numbers of float32: no square under- or overflows. `current()`
+is the module of the backend that Keras runs on.
 """
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
+
+from keras_inits.backends import of_backend
 
 NORMS = ("gradient", "accumulated", "weight", "change")
 """Norms: of the gradient of this step; of what accumulated, with this step's, divided by the number of steps; of the
@@ -30,6 +35,11 @@ processor a copy costs less than an operation."""
 
 ABSENT = -1.0
 """What stands in a row where a variable had no gradient. No measure is negative, and NaN is one that users must see."""
+
+
+def current() -> ModuleType:
+    """Returns the file of this folder for the backend that Keras runs on."""
+    return of_backend(__name__)
 
 
 def with_absent(values: list[Any], arranged: Sequence[Any], absent: Any) -> list[Any]:

@@ -55,6 +55,17 @@ def _nonfinite(tensor: Tensor, axes: tuple[int, ...]) -> Tensor:
     return jnp.count_nonzero(~jnp.isfinite(tensor), axes)
 
 
+@jax.jit
+def _whole_norm(tensor: Tensor) -> Tensor:
+    return _norm(tensor, tuple(range(tensor.ndim)))
+
+
+def norm(tensor: Tensor) -> float:
+    """The norm of one tensor of float32, on the host; infinite or not a number only if an entry is."""
+    with jax.enable_x64(True):
+        return float(_whole_norm(tensor))
+
+
 MEASURES: dict[str, Callable[[list[Tensor]], Tensor]] = {
     **dict.fromkeys(NORMS, _of_present(_norm)),
     **dict.fromkeys(("largest", "peak"), _of_present(_largest)),

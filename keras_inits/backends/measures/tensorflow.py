@@ -124,6 +124,12 @@ def parted(table: np.ndarray, measures: Sequence[str]) -> dict[str, np.ndarray]:
     return {name: _norms_of(next(parts), next(parts)) if name in NORMS else next(parts) for name in measures}
 
 
+def norm(tensor: Tensor) -> float:
+    """The norm of one tensor of float32, on the host; infinite or not a number only if an entry is."""
+    (columns,) = parted(np.asarray(_norms([tensor]))[None], ["gradient"]).values()
+    return float(columns[0, 0])
+
+
 def _norms_of(squares: np.ndarray, factors: np.ndarray) -> np.ndarray:
     present = squares != ABSENT
     return np.where(present, np.sqrt(np.where(present, squares, 0.0)) / factors, ABSENT)

@@ -111,6 +111,11 @@ def _count_of_nonfinite(tensor: Tensor) -> Tensor:
     return torch.count_nonzero(~torch.isfinite(tensor))
 
 
+def norm(tensor: Tensor) -> float:
+    """The norm of one tensor of float32, on the host; infinite or not a number only if an entry is."""
+    return float(_norms([tensor.detach()])[0])
+
+
 MEASURES: dict[str, Callable[[list[Tensor]], Any]] = {
     **dict.fromkeys(NORMS, _norms),
     **dict.fromkeys(("largest", "peak"), _largest),

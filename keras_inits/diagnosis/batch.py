@@ -1,0 +1,65 @@
+"""The numbers of a batch: what the model is given, before any layer."""
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from keras_inits.diagnosis.numbers import Moments
+from keras_inits.diagnosis.reductions import bad_examples, merged, nonfinite_count, reduced
+
+
+class Nonfinite(NamedTuple):
+    """Values that are infinite or not a number."""
+
+    values: int
+    examples: tuple[int, ...]
+    """The first examples that have one."""
+
+
+class Batch(NamedTuple):
+    """What is known of a batch."""
+
+    inputs: Moments | None
+    """Of all inputs that are floating-point numbers; None if there are none."""
+    bad_inputs: Nonfinite
+    bad_targets: Nonfinite
+    loss_is_finite: bool = True
+
+
+def batch_numbers(x: Any, y: Any) -> Batch:
+    """Looks at the inputs and the targets.
+
+    Raises:
+        ValueError: If there are no examples.
+    """
+    inputs, targets = _leaves(x), _leaves(y)
+    if any(leaf.shape[:1] == (0,) for leaf in inputs):
+        shapes = [tuple(leaf.shape) for leaf in inputs]
+        raise ValueError(
+            f"A diagnosis is of a batch of examples. Received: x of the shapes {shapes}, without any. Expected some "
+            "hundred. Pass the first batch that the model is to be trained on."
+        )
+    tensors = [keras.ops.convert_to_tensor(leaf) for leaf in inputs if _is_float(leaf)]
+    found = [reduced(tensor) for tensor in tensors]
+    moments = merged([(one.entries, one.moments) for one in found]) if found else None
+    bad_targets = [keras.ops.convert_to_tensor(leaf) for leaf in targets if _is_float(leaf)]
+    return Batch(moments, _nonfinite(tensors), _nonfinite(bad_targets))
+
+
+def _nonfinite(tensors: list[Any]) -> Nonfinite:
+    bad = [(count, tensor) for tensor in tensors if (count := nonfinite_count(tensor))]
+    examples = sorted({number for _, tensor in bad for number in bad_examples(tensor)})
+    return Nonfinite(sum(count for count, _ in bad), tuple(examples))
+
+
+def _leaves(values: Any) -> list[Any]:
+    leaves = [] if values is None else keras.tree.flatten(values)
+    return [leaf if hasattr(leaf, "shape") and hasattr(leaf, "dtype") else np.asarray(leaf) for leaf in leaves]
+
+
+def _is_float(leaf: Any) -> bool:
+    try:
+        return "float" in keras.backend.standardize_dtype(leaf.dtype)
+    except ValueError:  # of a dtype that no backend has, such as that of text
+        return False

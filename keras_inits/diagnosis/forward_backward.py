@@ -1,0 +1,133 @@
+"""One batch forward and backward through a model, with a probe at each layer."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+
+from keras_inits.backends import differentiation, swapped
+from keras_inits.backends.differentiation import Watch
+from keras_inits.diagnosis.probes import Call, Probe, Recording
+from keras_inits.diagnosis.reductions import norm_of
+from keras_inits.diagnosis.unseen import Unseen, unseen_layers
+from keras_inits.diagnosis.watched import Watched, enclosing, watched_layers
+from keras_inits.faults import InternalError, ours
+from keras_inits.layer_tree import walk_layers
+from keras_inits.models.weights import Weight
+
+Tensor = Any
+Target = Callable[[Any], Tensor]
+Gradients = dict[int, Tensor]  # by the id of the variable
+
+
+class Pass(NamedTuple):
+    """What the batch showed."""
+
+    calls: list[Call]
+    """In the order in which the layers ended."""
+    gradients: Gradients
+    unseen: tuple[Unseen, ...]
+    loss_is_finite: bool
+
+
+def passed(model: Any, x: Any, weights: list[Weight], target: Target) -> Pass:
+    """Sends the batch through.
+
+    A layer that runs only in code that the backend compiles shows no values: the pass is made again, with the layer
+    around it looked at in its stead, until that one shows values.
+
+    Raises:
+        ValueError: If the model or the target fails on the batch by itself.
+        InternalError: If it fails with the probes in place alone.
+    """
+    whole: list[Any] = []
+    while True:
+        watched = watched_layers(model, weights, whole)
+        probes, recording, gradients, finite = _probed(model, x, watched, target)
+        silent = [probe for probe in probes if not probe.count and probe.watched.weights]
+        with ours("while it looked for layers that showed no values"):
+            compiled = [probe for probe in silent if probe.traced or _moves(probe, gradients)]
+            around = {id(one): one for probe in compiled if (one := enclosing(model, probe.watched.layer)) is not None}
+        if not around:
+            return Pass(recording.calls, gradients, unseen_layers(silent), finite)
+        whole += around.values()
+
+
+def _probed(
+    model: Any, x: Any, watched: Sequence[Watched], target: Target
+) -> tuple[list[Probe], Recording, Gradients, bool]:
+    recording = Recording()
+    with ours("while it looked at the activations of the layers"):
+        probes = [Probe(one, recording) for one in watched]
+    trained = [weight.variable for one in watched for weight in one.weights if is_trained(weight)]
+    losses: list[bool] = []
+
+    def total(watch: Watch) -> Tensor:
+        with contextlib.ExitStack() as stack:
+            for _, layer in walk_layers(model):  # what is computed again on the way back is compiled on JAX
+                stack.enter_context(swapped(layer, "_remat_mode", None))
+            for probe in probes:
+                stack.enter_context(probe.open(watch))
+            loss = target(model(x, training=True))
+        recording.forward = False
+        watch(loss, lambda value: losses.append(not norm_of(value)[1]), lambda _: None)
+        return loss
+
+    backend = differentiation.current()
+    with backend.preserved(model):
+        try:
+            found = backend.gradients(total, trained)
+        except Exception as error:
+            if recording.fault is not None:
+                raise recording.fault from recording.fault.__cause__
+            _blame(model, x, target, trained, error)
+    if recording.fault is not None:  # and the code around the probe went on all the same
+        raise recording.fault from recording.fault.__cause__
+    return probes, recording, {id(one): g for one, g in zip(trained, found, strict=True)}, losses != [False]
+
+
+def _blame(model: Any, x: Any, target: Target, trained: Sequence[Any], error: Exception) -> None:
+    """Does the same without any probe: what fails then as well is the model's, the loss's or the batch's own failure.
+
+    Raises:
+        ValueError: If it fails.
+        InternalError: If it does not.
+    """
+    shapes = keras.tree.map_structure(lambda leaf: getattr(leaf, "shape", type(leaf).__name__), x)
+    steps = ["calls the model on the batch"]
+
+    def bare(_: Watch) -> Tensor:
+        outputs = model(x, training=True)
+        steps.append("computes the loss of the model's outputs")
+        loss = target(outputs)
+        steps.append("differentiates the loss")
+        return loss
+
+    expected = {
+        "calls": "a batch that the model takes, as `model.predict` would. Call model(x, training=True) alone to see "
+        "where it fails",
+        "computes": "targets and a loss that suit the outputs, as `model.fit` takes them. Call the loss alone on "
+        "y and model(x) to see where it fails",
+        "differentiates": "layers that the backend can differentiate. Train on the batch to see where it fails",
+    }
+    try:
+        differentiation.current().gradients(bare, trained)
+    except Exception as own:
+        step = steps[-1]
+        raise ValueError(
+            f"diagnose {step}, and that ended with the {type(own).__name__} above, with no part of keras_inits in it: "
+            f"{own}. Received: x of the shapes {shapes}. Expected {expected[step.split()[0]]}. The model is what it was."
+        ) from own
+    raise InternalError("while its probes were in the model, which runs without them", error) from error
+
+
+def is_trained(weight: Weight) -> bool:
+    """Whether the weight has a gradient."""
+    return weight.variable.trainable and "float" in weight.variable.dtype
+
+
+def _moves(probe: Probe, gradients: Gradients) -> bool:
+    """Whether a gradient comes to the layer's weights, which then take part in the pass, seen or not."""
+    found = [gradients[id(one.variable)] for one in probe.watched.weights if id(one.variable) in gradients]
+    return any(norm_of(gradient)[0] != 0 for gradient in found)

@@ -1,0 +1,188 @@
+"""Probes of layers: each call of a layer, while the batch goes through, is reduced to numbers and let go."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+
+from keras_inits.backends import swapped
+from keras_inits.backends.differentiation import Watch
+from keras_inits.diagnosis.numbers import Moments
+from keras_inits.diagnosis.reductions import (
+    Reduced,
+    bad_examples,
+    merged,
+    nonfinite_count,
+    norm_of,
+    reduced,
+)
+from keras_inits.diagnosis.slopes import slope_of
+from keras_inits.diagnosis.watched import Watched, activation_of, output_axis
+from keras_inits.faults import InternalError, ours
+
+Tensor = Any
+Look = Callable[[Tensor], None]
+
+
+class Recording:
+    """What all probes of a pass share: the calls, in the order in which they ended, and the first failure of a probe."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.fault: InternalError | None = None
+        self.forward = True
+        """Whether the batch still goes forward: layers that are computed again on the way back are no further calls."""
+
+    def guarded(self, look: Look, step: str) -> Look:
+        """The same look, whose failure is remembered as ours, whatever the code around it makes of the exception."""
+
+        def guarded_look(tensor: Tensor) -> None:
+            try:
+                with ours(step):
+                    look(tensor)
+            except InternalError as fault:
+                self.fault = self.fault or fault
+                raise
+
+        return guarded_look
+
+
+class Call:
+    """What one call of a layer showed."""
+
+    def __init__(self, probe: "Probe", number: int) -> None:
+        self.probe, self.number = probe, number
+        self.shape: tuple[int, ...] = ()
+        self.outputs: Reduced | None = None
+        self.flat = self.entered = 0
+        self._inputs: list[tuple[int, Moments]] = []
+        self.gradient: float | None = None
+        self.gradient_nonfinite = 0
+        self.entered_nonfinite = False
+        self.examples: tuple[int, ...] = ()
+        self.gradient_examples: tuple[int, ...] = ()
+
+    @property
+    def inputs(self) -> Moments | None:
+        """Of the activation; None for a layer without one."""
+        return merged(self._inputs) if self._inputs else None
+
+    def see_inputs(self, tensor: Tensor) -> None:
+        """Looks at what goes into the activation."""
+        found = reduced(tensor)
+        self._inputs.append((found.entries, found.moments))
+        self.entered += found.entries + found.moments.nonfinite
+        if self.probe.slope is not None:
+            self.flat += self.probe.slope.flat(tensor)
+
+    def see_outputs(self, tensor: Tensor) -> None:
+        """Looks at what the layer puts out."""
+        self.shape = tuple(tensor.shape)
+        self.outputs = reduced(tensor, (output_axis(self.probe.watched.layer),))
+        if self.outputs.moments.nonfinite:
+            self.examples = bad_examples(tensor)
+
+    def see_gradient(self, tensor: Tensor) -> None:
+        """Looks at the gradient that comes back."""
+        self.gradient, self.gradient_nonfinite = norm_of(tensor)
+        if self.gradient_nonfinite:
+            self.gradient_examples = bad_examples(tensor)
+
+    def see_arguments(self, tensors: list[Tensor]) -> None:
+        """Looks whether what went in was finite, of a call whose outputs are not."""
+        if self.examples or (self.outputs is not None and self.outputs.moments.nonfinite):
+            self.entered_nonfinite = any(nonfinite_count(tensor) for tensor in tensors)
+
+
+class Probe:
+    """Looks at the calls of one layer.
+
+    Args:
+        watched: The layer.
+        recording: To which each call adds itself.
+    """
+
+    def __init__(self, watched: Watched, recording: Recording) -> None:
+        self.watched, self._recording = watched, recording
+        self.activation = activation_of(watched.layer)
+        self.slope = slope_of(self.activation) if self.activation is not None else None
+        # Softmax makes every gradient small, of the more units the more: the layer's own is the one before that.
+        self._mixes = self.activation is not None and self.slope is None
+        self._open: list[Call] = []
+        self.count = 0
+        """How many calls showed values."""
+        self.called = False
+        self.traced = False
+        """Whether it was called in code that the backend compiles as a whole, where there are no values."""
+
+    @contextlib.contextmanager
+    def open(self, watch: Watch) -> Iterator[None]:
+        """Looks for as long as the block runs."""
+        layer = self.watched.layer
+        with contextlib.ExitStack() as stack:
+            for name in ("call", "quantized_call"):
+                stack.enter_context(swapped(layer, name, self._watching_call(getattr(layer, name), watch)))
+            if self.activation is not None and self.activation is not layer:
+                stack.enter_context(swapped(layer, "activation", self._watching_activation(self.activation, watch)))
+            yield
+
+    def _watching_call(self, run: Callable[..., Any], watch: Watch) -> Callable[..., Any]:
+        def watching_call(*arguments: Any, **options: Any) -> Any:
+            self.called = True
+            call = Call(self, self.count + 1)
+            self._open.append(call)
+            try:
+                if self.activation is self.watched.layer and arguments:
+                    arguments = (self._watch(watch, arguments[0], call, inputs=True), *arguments[1:])
+                return self._seen(run(*arguments, **options), watch, call, (arguments, options))
+            finally:
+                self._open.pop()
+
+        return watching_call
+
+    def _seen(self, outputs: Any, watch: Watch, call: Call, given: Any) -> Any:
+        leaves = keras.tree.flatten(outputs)
+        place = next((place for place, leaf in enumerate(leaves) if is_float(leaf)), None)
+        if place is None:
+            return outputs
+        leaves[place] = self._watch(watch, leaves[place], call, inputs=False)
+        outputs = keras.tree.pack_sequence_as(outputs, leaves)
+        if call.outputs is None:
+            self.traced = self.traced or self._recording.forward
+            return outputs
+        self.count += 1
+        self._recording.calls.append(call)
+        tensors = [leaf for leaf in keras.tree.flatten(given) if is_float(leaf)]
+        self._recording.guarded(call.see_arguments, self._step("inputs"))(tensors)
+        return outputs
+
+    def _watching_activation(self, activation: Callable[..., Any], watch: Watch) -> Callable[..., Any]:
+        def watching_activation(inputs: Tensor) -> Tensor:
+            if self._open:
+                inputs = self._watch(watch, inputs, self._open[-1], inputs=True)
+            return activation(inputs)
+
+        return watching_activation
+
+    def _watch(self, watch: Watch, tensor: Tensor, call: Call, inputs: bool) -> Tensor:
+        if not is_float(tensor):
+            return tensor
+        if not self._recording.forward:  # the same operations once more, on the way back, and no further call
+            return watch(tensor, _look_away, _look_away)
+        what = "inputs" if inputs else "outputs"
+        forward = self._recording.guarded(call.see_inputs if inputs else call.see_outputs, self._step(what))
+        backward = call.see_gradient if inputs == self._mixes else _look_away
+        return watch(tensor, forward, self._recording.guarded(backward, self._step("gradient")))
+
+    def _step(self, what: str) -> str:
+        return f"while it reduced the {what} of the layer {self.watched.name!r} to numbers"
+
+
+def _look_away(tensor: Tensor) -> None:
+    """Sees nothing."""
+
+
+def is_float(leaf: Any) -> bool:
+    """Whether this is a tensor of floating-point numbers."""
+    return keras.ops.is_tensor(leaf) and "float" in keras.backend.standardize_dtype(leaf.dtype)

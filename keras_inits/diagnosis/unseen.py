@@ -1,0 +1,36 @@
+"""The layers with weights that showed no values, each with the reason: nothing is said of them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from keras_inits.diagnosis.probes import Probe
+
+
+class Unseen(NamedTuple):
+    """A layer with weights that was not looked at."""
+
+    name: str
+    kind: str
+    """The layer's class."""
+    reason: str
+
+    def __str__(self) -> str:
+        """The name and the reason."""
+        return f"{self.name} ({self.kind}): {self.reason}"
+
+
+NOT_CALLED = "the batch does not reach it"
+COMPILED = "it runs inside of code that the backend compiles as a whole, and no layer around it shows values"
+NO_FLOATS = "its outputs are no floating-point numbers"
+
+
+def unseen_layers(probes: Sequence[Probe]) -> tuple[Unseen, ...]:
+    """Says of each of these probes why it saw nothing."""
+    return tuple(
+        Unseen(
+            probe.watched.name,
+            type(probe.watched.layer).__name__,
+            COMPILED if probe.traced else NO_FLOATS if probe.called else NOT_CALLED,
+        )
+        for probe in probes
+    )

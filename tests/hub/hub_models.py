@@ -1,0 +1,57 @@
+"""KerasHub's models, each of two or three layers and a few units, with random weights: nothing is downloaded.
+
+`MODELS` says for each name what builds the model and what makes a batch for it. They are what people train: a backbone
+with its head, or the backbone where KerasHub has no head that does without a tokenizer.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import hub_images
+import hub_mixed
+import hub_text
+import keras
+import numpy as np
+import pytest
+
+
+class HubModel(NamedTuple):
+    """What builds a model, and what makes a batch of so many examples."""
+
+    build: Callable[[], Any]
+    batch: Callable[[int], Any]
+
+
+MODELS = {name: HubModel(*entry) for room in (hub_text, hub_mixed, hub_images) for name, entry in room.MODELS.items()}
+# Those that the tests do in full.
+NAMED = ("bert", "gpt2", "llama", "gemma", "vit", "resnet", "t5", "whisper", "mixtral")
+
+
+# Whose `fit` KerasHub refuses: "Segment Anything Model only supports inference for now".
+TRAINED = [name for name in MODELS if name != "segment_anything"]
+# What KerasHub's own code warns of.
+WARNINGS = [
+    pytest.mark.filterwarnings(f"ignore:{text}")
+    for text in (
+        ".*was passed an input with a mask:UserWarning",
+        "The 'rwkv_ops' package is not installed",
+        "Using a non-tuple sequence for multidimensional indexing:UserWarning",
+    )
+]
+
+
+def build(name: str, seed: int = 0) -> Any:
+    """The model, with the same names and weights each time."""
+    keras.utils.clear_session(free_memory=False)
+    keras.utils.set_random_seed(seed)
+    return MODELS[name].build()
+
+
+def batch(name: str, model: Any, size: int = 4) -> tuple[Any, Any]:
+    """Inputs, and random targets for `mse` in the structure of the model's outputs."""
+    x = MODELS[name].batch(size)
+    random = np.random.default_rng(1)
+    outputs = model.compute_output_spec(keras.tree.map_structure(lambda a: keras.KerasTensor(a.shape, a.dtype), x))
+    if any(None in output.shape for output in keras.tree.flatten(outputs)):  # not known without a call
+        outputs = model.predict(x, verbose=0)
+    return x, keras.tree.map_structure(lambda o: random.standard_normal(o.shape).astype("float32"), outputs)
