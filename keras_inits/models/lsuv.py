@@ -53,8 +53,8 @@ def lsuv(
         TypeError: If an argument is of a wrong type.
         ValueError: If a layer's variance is zero, not finite, or not within the tolerance after so many iterations, the
             model does not take the batch, or it is not built.
-        InternalError: If the model takes the batch, and fails while lsuv scales: the fault is that of keras_inits.
-            After each of these the model has the weights that it had.
+        InternalError: If the model takes the batch, and fails while lsuv scales: the fault is that of keras_inits. After each
+            of these the model has the weights that it had.
 
     Example:
         >>> import keras
@@ -100,7 +100,7 @@ def lsuv(
 
 
 def _has_call(model: Any) -> bool:
-    """Whether a batch can be sent through: a GAN, with a `train_step` of its own, may have no `call`."""
+    """Whether a batch can be sent through: a model with a `train_step` of its own, such as a GAN, may have no `call`."""
     return type(model).call not in (keras.Layer.call, keras.Model.call)
 
 
