@@ -1,5 +1,6 @@
 """`lsuv`: the variances that it promises, by a slow twin and in every kind of model."""
 
+import contextlib
 import importlib
 
 import keras
@@ -167,9 +168,29 @@ INPUTS = {
 }
 
 
+@contextlib.contextmanager
+def all_dtypes():
+    """JAX has float64 where it is asked for only."""
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", False)
+
+
 @pytest.mark.parametrize("kind", INPUTS)
 @pytest.mark.parametrize("policy", DTYPES)
 def test_each_dtype_with_each_kind_of_inputs(policy, kind):
+    with all_dtypes():
+        check_dtype(policy, kind)
+
+
+def check_dtype(policy, kind):
     keras.config.set_dtype_policy(policy)
     model, x = sequential(layers.Dense(64, activation="gelu"), layers.Dense(64)), INPUTS[kind]()
     table = lsuv(model, x, seed=0, verbose=0)
