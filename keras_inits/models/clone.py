@@ -58,7 +58,7 @@ def _mark(module: Any, name: Any) -> str:
 
 
 def made(model: Any, config: Config, classes: dict[Key, type], custom_objects: dict[str, Any] | None) -> Any:
-    """A new model from the config, with the old one's weights, vocabularies and scale of LoRA."""
+    """A new model from the config, with the old one's weights, states, vocabularies and scale of LoRA."""
     objects = {**(custom_objects or {}), **{_mark(*key): kind for key, kind in classes.items()}}
     try:
         new = keras.saving.deserialize_keras_object(marked(config, classes), custom_objects=objects, safe_mode=False)
@@ -67,6 +67,9 @@ def made(model: Any, config: Config, classes: dict[Key, type], custom_objects: d
     _check_weights(model, new)
     new.set_weights(model.get_weights())
     for (_, old), (_, copy) in zip(walk_layers(model), walk_layers(new), strict=True):
+        if isinstance(old, keras.layers.RNN) and old.stateful:  # whose states are not among the weights
+            for state, fresh in zip(*map(keras.tree.flatten, (old.states, copy.states)), strict=True):
+                fresh.assign(state)
         if getattr(old, "lora_enabled", False):
             copy.lora_alpha = old.lora_alpha  # which Dense hands on to its config, and does not build with
         if hasattr(old, "save_assets") and hasattr(copy, "load_assets"):  # a vocabulary that was learned
@@ -79,14 +82,14 @@ def made(model: Any, config: Config, classes: dict[Key, type], custom_objects: d
 def no_copy(model: Any, error: Exception, custom_objects: dict[str, Any] | None = None) -> ValueError:
     """The error for a model that Keras does not make again, with the innermost layer that it fails for."""
     culprit = f"the model {model.name!r}"
-    reason = str(error)[:300]  # Keras puts the whole config into its own
     for path, layer in reversed(list(walk_layers(model))):
         try:
             with keras.saving.custom_object_scope(custom_objects or {}):
                 type(layer).from_config(layer.get_config())
-        except Exception:
-            culprit = f"the layer {path!r} (of type {type(layer).__name__})"
+        except Exception as own:
+            culprit, error = f"the layer {path!r} (of type {type(layer).__name__})", own
             break
+    reason = str(error).split("\n")[0][:300]  # Keras puts the whole config behind it
     return ValueError(
         f"to_builtin has Keras make the model again from its config, and that failed for {culprit}: "
         f"{type(error).__name__}: {reason}. Expected a `get_config` that returns all arguments of the constructor, and "
