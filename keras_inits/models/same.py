@@ -25,19 +25,20 @@ def check_same(model: Any, new: Any, configs: Callable[[], tuple[Any, Any]]) -> 
         new: Its copy, with the same weights.
         configs: Returns the config that the copy was to have, and the one that it has.
     """
+    states = _state(model, model), _state(new, model)
     for inputs in _made_up(model):
         try:
-            expected = _predicted(model, model, inputs)
+            expected = _predicted(model, states[0], inputs)
         except Exception:  # the model's own: it does not take these
             continue
         try:
-            received = _predicted(new, model, inputs)
+            received = _predicted(new, states[1], inputs)
         except Exception as error:
             raise _differs(model, new, f"a {type(error).__name__} instead of predictions ({error})") from error
         far = _distance(expected, received, model)
         if far is None:
             return
-        if _distance(expected, _predicted(model, model, inputs), model) is None:
+        if _distance(expected, _predicted(model, states[0], inputs), model) is None:
             raise _differs(model, new, f"predictions that are off by {far}")
     wanted, has = configs()
     if wanted != has:
@@ -100,23 +101,24 @@ def _random(shape: Any, dtype: str, length: int, random: np.random.Generator) ->
     return keras.ops.convert_to_tensor(random.standard_normal(sizes), dtype)
 
 
-def _predicted(model: Any, original: Any, inputs: tuple[tuple[Any, ...], dict[str, Any]]) -> list[np.ndarray]:
-    layers = [layer for _, layer in walk_layers(model)]
-    state = [(seed.state, keras.ops.ones_like(seed.state)) for layer in layers for seed in _seeds(layer)]
+def _state(model: Any, original: Any) -> list[tuple[Any, Any]]:
+    """What stands for which variables during the call: one state for all seeds, small weights for those of zeros."""
+    seeds = [seed.state for _, layer in walk_layers(model) for seed in layer._seed_generators]
+    state = [(seed, keras.ops.ones(tuple(seed.shape), seed.dtype)) for seed in seeds]
     random = np.random.default_rng(1)
     for first, variable in zip(original.trainable_weights, model.trainable_weights, strict=True):
         # Of the original, whose values the copy has: so both have the same places filled.
         if keras.backend.is_float_dtype(first.dtype) and not np.any(keras.ops.convert_to_numpy(first)):
             values = random.uniform(0.01, 0.1, tuple(first.shape))
             state.append((variable, keras.ops.convert_to_tensor(values, variable.dtype)))
+    return state
+
+
+def _predicted(model: Any, state: list[tuple[Any, Any]], inputs: tuple[tuple[Any, ...], dict[str, Any]]) -> list[Any]:
     with keras.StatelessScope(state_mapping=state):  # what is assigned in it is forgotten
         outputs = model(*inputs[0], training=False, **inputs[1])
     wide = [keras.ops.convert_to_numpy(keras.ops.cast(output, "float32")) for output in keras.tree.flatten(outputs)]
     return [values.astype("float64") for values in wide]
-
-
-def _seeds(layer: Any) -> list[Any]:
-    return list(getattr(layer, "_seed_generators", ()))
 
 
 def _distance(expected: list[np.ndarray], received: list[np.ndarray], model: Any) -> float | None:
