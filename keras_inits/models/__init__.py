@@ -3,6 +3,8 @@
 initialize  model, rules -> new weights, and a table of them
 lsuv        model, batch -> the same, scaled until each layer's outputs have the variance 1
 builtin     model -> a new one with initializers of Keras's
+clone       model, config -> a new one with the same weights
+same        two models -> whether they predict the same
 weights     model -> its weights, with roles, fans and streams
 declared    layer -> the initializers that it declares
 rules       weights, rules -> an initializer for each

@@ -10,10 +10,17 @@ from keras_inits.initializers.orthogonal import Identity, Orthogonal
 from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
 from keras_inits.initializers.scaling import VarianceScaling
 from keras_inits.layer_tree import walk_layers
+from keras_inits.models.clone import classes_of, made, no_copy
+from keras_inits.models.same import check_same
 
 
 def to_builtin(model: Any, replace: Any = None, custom_objects: dict[str, Any] | None = None) -> Any:
     """Returns a new model with the same weights, in which initializers of Keras's of the same law stand for ours.
+
+    Before it is returned, what the new model predicts is compared with what the model does, on random inputs of the
+    shapes that this has (integers are 0 and 1), with weights that are zero taken for small random ones in both. Where a
+    model takes no such inputs, or is random beyond Keras's seeds, its config is compared instead: what a class does
+    besides that is then not seen. The model itself is not changed.
 
     Its saved file opens where `keras_inits` is not installed. The new model is compiled as the old one is, with an
     optimizer in its first state. Without such a twin are `fan_geo_avg`, `DeltaOrthogonal`, `Dirac`, `Sparse`,
@@ -28,7 +35,8 @@ def to_builtin(model: Any, replace: Any = None, custom_objects: dict[str, Any] |
 
     Raises:
         ValueError: If an initializer has no twin and there is no `replace`, `replace` is not one of Keras's, or an
-            initializer of this package is made in the code of a layer or a subclassed model, and not in its config.
+            initializer of this package is made in the code of a layer or a subclassed model, and not in its config. If
+            Keras does not make the model again from its config, or makes one that predicts something else.
 
     Example:
         >>> import keras
@@ -52,16 +60,19 @@ def to_builtin(model: Any, replace: Any = None, custom_objects: dict[str, Any] |
                 f"Received: replace={replace!r}, of this package. Pass one of keras.initializers."
             )
     missing: list[str] = []
-    config = _replaced(keras.saving.serialize_keras_object(model), model.name, None, replace, missing)
+    classes = classes_of(model)
+    try:
+        serialized = keras.saving.serialize_keras_object(model)
+    except Exception as error:
+        raise no_copy(model, error) from error
+    config = _replaced(serialized, model.name, None, replace, missing)
     if missing:
         raise ValueError(
             f"to_builtin puts initializers of Keras's in the place of those of keras_inits, and these have none of "
             f"their law: {'; '.join(missing)}. Pass replace='glorot_uniform' or another of Keras's to stand for them. "
             "The weights stay as they are."
         )
-    classes = {type(layer).__name__: type(layer) for _, layer in walk_layers(model)}
-    objects = {**classes, **(custom_objects or {})}
-    new = keras.saving.deserialize_keras_object(config, custom_objects=objects, safe_mode=False)
+    new = made(model, config, classes, custom_objects)
     left = [path for path, layer in walk_layers(new) for x in vars(layer).values() if isinstance(x, HostInitializer)]
     if left:
         raise ValueError(
@@ -69,8 +80,18 @@ def to_builtin(model: Any, replace: Any = None, custom_objects: dict[str, Any] |
             f"others of keras_inits, in the layers {left}. Expected them as arguments that `get_config` returns. "
             "Hand them over as arguments, or take Keras's there."
         )
-    new.set_weights(model.get_weights())
+    check_same(model, new, lambda: (_core(config), _core(keras.saving.serialize_keras_object(new))))
     return new
+
+
+def _core(config: Any) -> Any:
+    """What a config says of what a model does."""
+    if isinstance(config, (list, tuple)):
+        return [_core(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    besides = ("build_config", "compile_config", "shared_object_id")
+    return {key: _core(value) for key, value in config.items() if key not in besides}
 
 
 def _is_ours(config: Any) -> bool:

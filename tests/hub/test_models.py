@@ -15,6 +15,8 @@ def test_each_is_small_is_made_alike_each_time_and_predicts(name):
     assert [v.path for v in model.variables] == [v.path for v in twin.variables]
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), twin.get_weights(), strict=True))
     x, y = hub_models.batch(name, model, 2)
+    if name not in hub_models.FIT:
+        return
     predicted = model.predict(x, verbose=0)
     keras.tree.assert_same_structure(predicted, y)
     for output, target in zip(keras.tree.flatten(predicted), keras.tree.flatten(y), strict=True):

@@ -48,7 +48,7 @@ def norm(arrays):
 
 
 @pytest.mark.filterwarnings("ignore:Gradients do not exist for variables")  # a pooler, a token for masks
-@pytest.mark.parametrize("name", hub_models.TRAINED)
+@pytest.mark.parametrize("name", hub_models.FIT)
 def test_each_norm_is_that_of_the_step_that_plain_descent_took(name):
     model = hub_models.build(name)
     x, y = hub_models.batch(name, model)

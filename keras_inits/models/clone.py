@@ -1,0 +1,116 @@
+"""From a model, and a config for it, to a new model with the same weights, or the layer that stands in the way.
+
+Keras makes a model again from what its layers' `get_config` says. What a layer leaves out there is lost without a word.
+"""
+
+import itertools
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from keras_inits.layer_tree import walk_layers
+
+Config = Any
+Key = tuple[Any, Any]
+
+
+def classes_of(model: Any) -> dict[Key, type]:
+    """The classes of the layers that are not Keras's own, by module and name, as configs name them.
+
+    Raises:
+        ValueError: If two of them have one module and one name.
+    """
+    found: dict[Key, type] = {}
+    for path, layer in walk_layers(model):
+        kind = type(layer)
+        if kind.__module__.split(".")[0] == "keras":
+            continue
+        key = kind.__module__, kind.__name__
+        if found.setdefault(key, kind) is not kind:
+            raise ValueError(
+                f"A config tells classes apart by module and name. Received a model with two classes that are called "
+                f"{'.'.join(key)}; the layer {path!r} is of the second one. Expected one class of each name. Give one "
+                "of them another name."
+            )
+    return found
+
+
+def marked(config: Config, classes: dict[Key, type]) -> Config:
+    """The config with a name of its own for each of the classes.
+
+    Neither a bare name nor a registered one tells them apart from a class of Keras's, or from one registered later.
+    """
+    if isinstance(config, (list, tuple)):
+        return type(config)(marked(item, classes) for item in config)
+    if not isinstance(config, dict):
+        return config
+    result = {key: marked(value, classes) for key, value in config.items()}
+    key = config.get("module") or "__main__", config.get("class_name")  # Keras says None for the module that is run
+    if "registered_name" in config and key in classes:
+        result["registered_name"] = _mark(*key)
+    return result
+
+
+def _mark(module: Any, name: Any) -> str:
+    return f"{module}>{name}"
+
+
+def made(model: Any, config: Config, classes: dict[Key, type], custom_objects: dict[str, Any] | None) -> Any:
+    """A new model from the config, with the old one's weights, states, vocabularies and scale of LoRA."""
+    objects = {**(custom_objects or {}), **{_mark(*key): kind for key, kind in classes.items()}}
+    try:
+        new = keras.saving.deserialize_keras_object(marked(config, classes), custom_objects=objects, safe_mode=False)
+    except Exception as error:
+        raise no_copy(model, error, objects) from error
+    _check_weights(model, new)
+    new.set_weights(model.get_weights())
+    for (_, old), (_, copy) in zip(walk_layers(model), walk_layers(new), strict=True):
+        if isinstance(old, keras.layers.RNN) and old.stateful:  # whose states are not among the weights
+            for state, fresh in zip(*map(keras.tree.flatten, (old.states, copy.states)), strict=True):
+                fresh.assign(state)
+        if getattr(old, "lora_enabled", False):
+            copy.lora_alpha = old.lora_alpha  # which Dense hands on to its config, and does not build with
+        if hasattr(old, "save_assets") and hasattr(copy, "load_assets"):  # a vocabulary that was learned
+            with tempfile.TemporaryDirectory() as folder:
+                old.save_assets(folder)
+                copy.load_assets(folder)
+    return new
+
+
+def no_copy(model: Any, error: Exception, custom_objects: dict[str, Any] | None = None) -> ValueError:
+    """The error for a model that Keras does not make again, with the innermost layer that it fails for."""
+    culprit = f"the model {model.name!r}"
+    for path, layer in reversed(list(walk_layers(model))):
+        try:
+            with keras.saving.custom_object_scope(custom_objects or {}):
+                type(layer).from_config(layer.get_config())
+        except Exception as own:
+            culprit, error = f"the layer {path!r} (of type {type(layer).__name__})", own
+            break
+    reason = str(error).split("\n")[0][:300]  # Keras puts the whole config behind it
+    return ValueError(
+        f"to_builtin has Keras make the model again from its config, and that failed for {culprit}: "
+        f"{type(error).__name__}: {reason}. Expected a `get_config` that returns all arguments of the constructor, and "
+        "functions and classes of one's own registered or in `custom_objects`. Correct it, or hand them over."
+    )
+
+
+def _check_weights(model: Any, new: Any) -> None:
+    for one, other in itertools.zip_longest(_held(model), _held(new)):
+        if one is None or other is None or one[1:] != other[1:]:
+            path, kind, shapes = one or other
+            instead = other[2] if one and other and other[1] is kind else "none there" if one else "too many"
+            raise ValueError(
+                f"to_builtin has Keras make the model again from its config, and the layer {path!r} (of type "
+                f"{kind.__name__}) came out different. Received weights of the shapes {shapes} in the model, and in "
+                f"what Keras made of it: {instead}. Expected the same ones: a `get_config`, of this layer or of one "
+                "around it, leaves an argument out. Correct it, or keep the model as it is."
+            )
+
+
+def _held(model: Any) -> Iterator[tuple[str, type, list[tuple[int, ...]]]]:
+    for path, layer in walk_layers(model):
+        variables = [*layer._trainable_variables, *layer._non_trainable_variables]
+        yield path, type(layer), [tuple(variable.shape) for variable in variables]
