@@ -26,7 +26,7 @@ def test_the_public_list_is_what_the_package_shows():
     late = {name: diagnosis for name in diagnosis.__all__} | {name: comparison for name in ("Comparison", "compare")}
     shown = {name for name in vars(keras_inits) if not name.startswith("_")} | set(late)
     modules = {"backends", "comparison", "diagnosis", "initializers", "layers", "models", "recording"}
-    modules |= {"extras", "layer_tree", "thresholds"}
+    modules |= {"extras", "faults", "layer_tree", "thresholds"}
     assert shown - modules - {"Any", "TYPE_CHECKING"} == set(keras_inits.__all__)
     assert all(getattr(keras_inits, name) is getattr(room, name) for name, room in late.items())
     with pytest.raises(AttributeError, match="module 'keras_inits' has no attribute 'diagnosys'"):
