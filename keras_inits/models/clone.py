@@ -67,6 +67,8 @@ def made(model: Any, config: Config, classes: dict[Key, type], custom_objects: d
     _check_weights(model, new)
     new.set_weights(model.get_weights())
     for (_, old), (_, copy) in zip(walk_layers(model), walk_layers(new), strict=True):
+        if copy.trainable != old.trainable:  # a layer that its model freezes: Keras may thaw it again
+            copy.trainable = old.trainable
         if isinstance(old, keras.layers.RNN) and old.stateful:  # whose states are not among the weights
             for state, fresh in zip(*map(keras.tree.flatten, (old.states, copy.states)), strict=True):
                 fresh.assign(state)

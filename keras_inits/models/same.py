@@ -106,7 +106,7 @@ def _state(model: Any, original: Any) -> list[tuple[Any, Any]]:
     seeds = [seed.state for _, layer in walk_layers(model) for seed in layer._seed_generators]
     state = [(seed, keras.ops.ones(tuple(seed.shape), seed.dtype)) for seed in seeds]
     random = np.random.default_rng(1)
-    for first, variable in zip(original.trainable_weights, model.trainable_weights, strict=True):
+    for first, variable in zip(original.weights, model.weights, strict=True):
         # Of the original, whose values the copy has: so both have the same places filled.
         if keras.backend.is_float_dtype(first.dtype) and not np.any(keras.ops.convert_to_numpy(first)):
             values = random.uniform(0.01, 0.1, tuple(first.shape))

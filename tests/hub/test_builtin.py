@@ -12,11 +12,13 @@ pytestmark = [*hub_models.WARNINGS, pytest.mark.filterwarnings("ignore:`compile.
 NOT_AGAIN = {"llama3": "llama3_backbone/token_embedding", "efficientnet": "efficient_net_backbone/top_conv"}
 
 
-@pytest.mark.parametrize("name", [name for name in hub_models.MODELS if name not in NOT_AGAIN])
+@pytest.mark.parametrize("name", [name for name in hub_models.FIT if name not in NOT_AGAIN])
 def test_a_copy_predicts_the_same(name):
     model = hub_models.build(name)
     new = to_builtin(model)
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), new.get_weights(), strict=True))
+    frozen = [[v.path.split("/")[-2:] for v in one.trainable_weights] for one in (model, new)]
+    assert frozen[0] == frozen[1]
     if name in hub_models.NAMED:
         x = hub_models.MODELS[name].batch(3)
         both = [keras.tree.flatten(one.predict(x, verbose=0)) for one in (model, new)]

@@ -216,6 +216,16 @@ def test_the_model_is_not_changed():
     assert model.get_metrics_result() == metrics
 
 
+def test_frozen_layers_stay_frozen():
+    inner = keras.Sequential([keras.Input((8,)), layers.Dense(4, name="frozen"), layers.Dense(4)], name="inner")
+    model = stack(inner, layers.BatchNormalization())
+    model.layers[0].layers[0].trainable = model.layers[1].trainable = False
+    new = to_builtin(model)
+    assert [layer.trainable for layer in new.layers[0].layers] == [False, True]
+    assert [layer.trainable for layer in new.layers] == [True, False, True]
+    assert len(new.trainable_weights) == len(model.trainable_weights) == 4
+
+
 @pytest.mark.filterwarnings("ignore:Layer InputLayer does not have a `quantize`")
 def test_a_quantized_model():
     model = stack(layers.Dense(16, "relu", kernel_initializer=ki.HeNormal()))
