@@ -17,8 +17,8 @@ def test_a_copy_predicts_the_same(name):
     model = hub_models.build(name)
     new = to_builtin(model)
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), new.get_weights(), strict=True))
-    frozen = [[v.path.split("/")[-2:] for v in one.trainable_weights] for one in (model, new)]
-    assert frozen[0] == frozen[1]
+    trained = [[any(w is v for v in one.trainable_weights) for w in one.weights] for one in (model, new)]
+    assert trained[0] == trained[1]  # by place: Keras numbers the names of layers in a process, not in a model
     if name in hub_models.NAMED:
         x = hub_models.MODELS[name].batch(3)
         both = [keras.tree.flatten(one.predict(x, verbose=0)) for one in (model, new)]
