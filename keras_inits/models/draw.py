@@ -69,7 +69,8 @@ def _values(planned: Planned, entropy: tuple[int, ...]) -> np.ndarray:
         if isinstance(initializer, HostInitializer):
             values = initializer._draw_stream(shape, np.dtype(name), stream, weight.fans)
         else:
-            values = keras.ops.convert_to_numpy(_seeded(initializer, stream)(shape, dtype=name))
+            values = np.asarray(keras.ops.convert_to_numpy(_seeded(initializer, stream)(shape, dtype=name)))
+            values = values.astype(name, copy=False)  # a function of one's own need not heed the dtype
         if values.shape != shape:
             raise ValueError(f"it gave values of the shape {values.shape}")
     except Exception as error:  # of any package's initializer
