@@ -1,8 +1,13 @@
-"""How much memory `diagnose` takes beside one training step on the same batch.
+"""How much time and memory `diagnose` takes beside one training step on the same batch.
 
-Run: python benchmarks/diagnosis.py [--backend tensorflow] [--processes 5]
+Run: python benchmarks/diagnosis.py [--backend tensorflow] [--rounds 5]
 
-Each has a process of its own, which does the same with a small batch first, so that all code is loaded, then resets the
+Time is processor time, of all threads, of a process that takes turns: one training step, one diagnosis, as often as
+there are rounds, behind one of each that is not counted. The step is `train_on_batch`, compiled as Keras compiles it by
+itself. The models are ResNet50 on 32 images of 128 x 128, and a transformer of six layers, width 256, on 16 texts of
+128 words.
+
+Memory needs a process for each: it does the same with a small batch first, so that all code is loaded, then resets the
 system's mark of the most memory that the process ever held, and reads it behind: what it held more than before is the
 peak. The model is 8 dense layers of 1,024 units, the batch 4,096 examples: its activations are four times as large as
 its weights. This reads /proc, which Linux has, and counts the host's memory alone. The step runs op by op on TensorFlow
@@ -17,7 +22,43 @@ import sys
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
-MEASURE = """
+TIME = """
+import sys, time
+import keras, numpy as np
+from keras_inits import diagnose
+
+def resnet50():
+    model = keras.applications.ResNet50(weights=None, input_shape=(128, 128, 3), classes=10)
+    return model, random.standard_normal((32, 128, 128, 3)).astype("float32"), random.integers(0, 10, 32)
+
+def transformer():
+    layers = keras.layers
+    words = keras.Input((128,), dtype="int32")
+    x = layers.Embedding(1000, 256)(words)
+    for _ in range(6):
+        y = layers.LayerNormalization()(x)
+        x = layers.Add()([x, layers.MultiHeadAttention(8, 32)(y, y)])
+        y = layers.Dense(1024, "gelu")(layers.LayerNormalization()(x))
+        x = layers.Add()([x, layers.Dense(256)(y)])
+    outputs = layers.Dense(10, "softmax")(layers.GlobalAveragePooling1D()(layers.LayerNormalization()(x)))
+    return keras.Model(words, outputs), random.integers(0, 1000, (16, 128)), random.integers(0, 10, 16)
+
+random = np.random.default_rng(0)
+model, x, y = {"resnet50": resnet50, "transformer": transformer}[sys.argv[1]]()
+model.compile("sgd", "sparse_categorical_crossentropy")
+
+def seconds(run):
+    start = time.process_time()
+    run(x, y)
+    return time.process_time() - start
+
+ways = model.train_on_batch, lambda x, y: diagnose(model, x, y)
+rounds = [[seconds(run) for run in ways] for _ in range(1 + int(sys.argv[2]))]
+for step, diagnosis in rounds[1:]:
+    print(diagnosis / step)
+"""
+
+MEMORY = """
 import re, sys
 from pathlib import Path
 import keras, numpy as np
@@ -32,7 +73,7 @@ status, random = Path("/proc/self/status"), np.random.default_rng(0)
 def held(name):
     return int(re.search(name + r":\\s+(\\d+) kB", status.read_text())[1]) * 1024
 
-small, x, y = (random.standard_normal((count, 1024)).astype("float32") for count in (8, *[int(sys.argv[2])] * 2))
+small, x, y = (random.standard_normal((count, 1024)).astype("float32") for count in (8, 4096, 4096))
 run(small, small)
 Path("/proc/self/clear_refs").write_text("5")
 before = held("VmRSS")
@@ -43,30 +84,46 @@ print(peak)
 """
 
 
-def peak(backend: str, what: str, examples: int) -> int:
-    """Returns the peak in bytes."""
+def numbers(backend: str, script: str, *arguments: str) -> list[float]:
+    """Runs a script in a process of its own, and returns the numbers that it prints."""
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-c", MEASURE, what, str(examples)]
+    command = [sys.executable, "-c", script, *arguments]
     result = subprocess.run(command, env=environment, capture_output=True, text=True)
     if result.returncode:
         raise SystemExit(result.stderr)
-    return int(result.stdout.splitlines()[-1])
+    return [float(line) for line in result.stdout.splitlines()]
+
+
+def memory(backend: str, rounds: int) -> list[float]:
+    """Returns diagnosis over step, once for each round."""
+    return [numbers(backend, MEMORY, "diagnose")[-1] / numbers(backend, MEMORY, "train")[-1] for _ in range(rounds)]
+
+
+MEASURES = {
+    "time, ResNet50": lambda backend, rounds: numbers(backend, TIME, "resnet50", str(rounds)),
+    "time, transformer": lambda backend, rounds: numbers(backend, TIME, "transformer", str(rounds)),
+    "memory, dense": memory,
+}
+
+
+def cell(ratios: list[float]) -> str:
+    """The median, and the least and the largest."""
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} {max(ratios):.2f})"
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measures and prints a table: a row for each measure, a column for each backend."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--backend", choices=BACKENDS, action="append", help="this one alone; may be repeated")
-    parser.add_argument("--examples", type=int, default=4096)
-    parser.add_argument("--processes", type=int, default=5)
+    parser.add_argument("--measure", choices=MEASURES, action="append", help="this one alone; may be repeated")
+    parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    for backend in arguments.backend or BACKENDS:
-        ratios = []
-        for _ in range(arguments.processes):
-            step, diagnosis = (peak(backend, what, arguments.examples) for what in ("train", "diagnose"))
-            ratios.append(diagnosis / step)
-        low, middle, high = statistics.quantiles(ratios, method="inclusive") if len(ratios) > 1 else ratios * 3
-        print(f"{backend}: {middle:.2f} times a step's memory (quartiles {low:.2f} {high:.2f})", flush=True)
+    backends = arguments.backend or BACKENDS
+    print("| diagnose over a training step |", " | ".join(backends), "|")
+    print("|---" * (1 + len(backends)), "|", sep="")
+    for name in arguments.measure or MEASURES:
+        cells = (cell(MEASURES[name](backend, arguments.rounds)) for backend in backends)
+        print(f"| {name} |", " | ".join(cells), "|", flush=True)
 
 
 if __name__ == "__main__":

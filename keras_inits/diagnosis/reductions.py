@@ -186,7 +186,7 @@ def _sums(rows: Tensor) -> np.ndarray:
         sums = product if sums is None else sums + product
     if sums is None:
         return np.zeros((1 + PROJECTIONS, rows.shape[1]))
-    return np.stack([np.asarray(ops.convert_to_numpy(sums[number]), np.float64) for number in range(1 + PROJECTIONS)])
+    return np.stack([np.asarray(ops.convert_to_numpy(one), np.float64) for one in ops.unstack(sums, axis=0)])
 
 
 @functools.lru_cache(maxsize=8)
