@@ -1,7 +1,7 @@
 """Private names of Keras, each behind a function that says what it is for."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -42,3 +42,53 @@ def own_variables(layer: Any) -> list[Any]:
 def sublayers(layer: Any) -> list[Any]:
     """The layers that lie directly in a layer."""
     return list(layer._layers)
+
+
+def functional_of(layer: Any) -> Any:
+    """The graph of a functional or sequential model, or None."""
+    if isinstance(layer, keras.Sequential):
+        layer = layer._functional
+    return layer if getattr(layer, "_nodes_by_depth", None) else None
+
+
+@contextlib.contextmanager
+def symbolic_calls(model: Any) -> Iterator[None]:
+    """Layers of the model that are called on symbolic tensors in the block forget these calls afterwards.
+
+    Keras keeps every such call with the layer, which then has no `input` and `output` of its own any more.
+    """
+    layers = [model, *model._flatten_layers(include_self=False)]
+    before = [(layer, len(layer._inbound_nodes), len(layer._outbound_nodes)) for layer in layers]
+    try:
+        with keras.StatelessScope():
+            yield
+    finally:
+        for layer, inbound, outbound in before:
+            del layer._inbound_nodes[inbound:], layer._outbound_nodes[outbound:]
+
+
+def nodes_between(outputs: Sequence[Any], known: Collection[int]) -> list[Any]:
+    """The calls from which symbolic tensors come, each after those that it reads from.
+
+    Args:
+        outputs: The tensors.
+        known: The ids of tensors behind which nothing is looked for.
+    """
+    found: list[Any] = []
+    state: dict[int, bool] = {}  # by node: False while what it reads from is looked for, True once it is listed
+    waiting = list(reversed(outputs))
+    while waiting:
+        tensor = waiting[-1]
+        history = getattr(tensor, "_keras_history", None)
+        made = history is not None and history.operation is not None and id(tensor) not in known
+        node = history.operation._inbound_nodes[history.node_index] if made else None
+        if node is None or node.is_input or state.get(id(node)):
+            waiting.pop()
+        elif id(node) in state:
+            state[id(node)] = True
+            found.append(node)
+            waiting.pop()
+        else:
+            state[id(node)] = False
+            waiting += reversed(node.input_tensors)
+    return found

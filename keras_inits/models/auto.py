@@ -1,12 +1,15 @@
 """The right law for each weight, from what its layer does: the rules "auto"."""
 
+import math
 from typing import Any
+
+from keras import layers
 
 from keras_inits.initializers.convolution import DeltaOrthogonal
 from keras_inits.initializers.gates import PerGate
-from keras_inits.initializers.orthogonal import Orthogonal
+from keras_inits.initializers.orthogonal import Orthogonal, matrix_shape
 from keras_inits.initializers.scaling import VarianceScaling
-from keras_inits.layers.kinds import gates_of
+from keras_inits.layers.kinds import CONVOLUTIONS, SEPARABLE, TRANSPOSED, gates_of
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import Weight
 
@@ -26,10 +29,31 @@ def auto_law(weight: Weight, graph: Graph) -> Any:
         block = Orthogonal() if len(weight.variable.shape) == 2 else DeltaOrthogonal()
         return PerGate(block, gates_of(layer) or 1)
     if role.part in ("table", "tied"):
-        gain = 1 / graph.factor_behind(layer)
-    else:
-        gain = (graph.gain_after(layer) if role.feeds else 1.0) * role.scale
-    return VarianceScaling(round(gain**2, 12), "fan_in", "untruncated_normal")
+        return VarianceScaling(round(graph.factor_behind(layer) ** -2, 12), "fan_in", "untruncated_normal")
+    scale = _scale(weight, graph)
+    if not _is_matrix(weight):
+        return VarianceScaling(scale, "fan_in", "untruncated_normal")
+    rows, columns = matrix_shape(tuple(weight.variable.shape), weight.fans)
+    return Orthogonal(round(math.sqrt(scale * max(rows, columns) / rows), 12))
+
+
+def _scale(weight: Weight, graph: Graph) -> float:
+    """The variance of a kernel times its fan_in."""
+    assert weight.role is not None
+    entered = graph.prediction.entered.get(weight.stream)
+    if entered is not None and entered.square > 0:
+        return round(entered.products / entered.square, 12)
+    return round(((graph.gain_after(weight.layer) if weight.role.feeds else 1.0) * weight.role.scale) ** 2, 12)
+
+
+def _is_matrix(weight: Weight) -> bool:
+    """Whether each output of a kernel is a sum over all of its inputs, at each place."""
+    layer = weight.layer
+    if isinstance(layer, SEPARABLE):
+        return weight.variable.name == "pointwise_kernel"
+    if isinstance(layer, CONVOLUTIONS):
+        return layer.groups == 1
+    return isinstance(layer, (layers.Dense, layers.EinsumDense, *TRANSPOSED)) and weight.variable.name == "kernel"
 
 
 def head_variance(weight: Weight, stddev: float | None) -> float | None:

@@ -1,5 +1,6 @@
 """Which activation a layer's outputs run into, read from the graph of a functional or sequential model."""
 
+import functools
 from collections import defaultdict
 from typing import Any
 
@@ -8,6 +9,8 @@ from keras import layers
 
 from keras_inits.initializers.gains import GAINS, gain
 from keras_inits.layer_tree import walk_layers
+from keras_inits.models.signal.prediction import Prediction, predicted
+from keras_inits.models.weights import weights_of
 
 NORMALISATIONS = (
     layers.BatchNormalization,
@@ -39,6 +42,7 @@ class Graph:
     """
 
     def __init__(self, model: Any) -> None:
+        self._model = model
         self._readers: dict[int, list[Any]] = defaultdict(list)
         self._outputs: dict[int, list[Any]] = defaultdict(list)  # of an operation
         self._outer: dict[int, list[Any]] = defaultdict(list)  # of a tensor: what an inner model's output is outside
@@ -53,6 +57,11 @@ class Graph:
             for layer in every
             if isinstance(layer, (layers.TimeDistributed, layers.SpectralNormalization))
         }
+
+    @functools.cached_property
+    def prediction(self) -> Prediction:
+        """What is predicted of the signals of the model, with the scales of "auto"."""
+        return predicted(self._model, weights_of(self._model))
 
     def gain_after(self, layer: Any) -> float:
         """The gain of the activation that this layer's outputs run into, itself or behind it; 1 for none, or several.

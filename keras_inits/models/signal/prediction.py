@@ -1,0 +1,103 @@
+"""From the steps of a model to what is predicted of each tensor, and to the scale of each kernel."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from keras_inits.models.weights import Weight
+from keras_inits.models.signal.maps import Function, Map, map_of
+from keras_inits.models.signal.points import Point, operating_point
+from keras_inits.models.signal.program import Program, Step, Value, program_of
+from keras_inits.models.signal.signal import Signal
+
+SEVERAL = object()
+"""Stands for what reads a tensor beside an activation, or another activation."""
+
+
+class Entered(NamedTuple):
+    """What is predicted of a kernel at its first call."""
+
+    square: float
+    """The mean square of what comes in, of which padding is a part."""
+    products: float
+    """The mean square of what its products add up to."""
+
+
+class Prediction:
+    """Moves signals through a program once.
+
+    Args:
+        program: The steps.
+        weights: Those of the model.
+        targets: By a kernel's stream, which mean square its products are to have; 1 for others.
+    """
+
+    def __init__(self, program: Program, weights: Sequence[Weight], targets: Mapping[str, float]) -> None:
+        self.program, self.targets = program, targets
+        self._weights = {(id(one.layer), one.variable.name): one for one in weights}
+        self.by_variable = {id(one.variable): one for one in weights}
+        self.signals: dict[int, Signal] = {value.number: Signal() for value in program.inputs}
+        self.entered: dict[str, Entered] = {}
+        self.readers: dict[str, set[Any]] = {}
+        """By a kernel's stream, the activations that its products run into, or `SEVERAL`."""
+        self.depths: dict[Any, int] = {}
+        """By activation, through how many layers with one a signal goes up to it, at the most."""
+        self.unseen: dict[int, str] = {}
+        """By the id of a layer that was not opened, why."""
+        self._maps: dict[tuple[int, float, float], Map] = {}
+
+    def kernel(self, layer: Any, name: str, signal: Signal, share: float = 1.0) -> Signal:
+        """What a kernel makes of a signal; `share` is that of the taps that meet an entry."""
+        weight = self._weights.get((id(layer), name))
+        if weight is None:
+            return Signal(depth=signal.depth)
+        self.read(signal)
+        entering = signal.square * share
+        target = self.targets.get(weight.stream, 1.0) * (weight.role.scale**2 if weight.role else 1.0)
+        first = self.entered.setdefault(weight.stream, Entered(entering, target))
+        products = target * entering / first.square if first.square > 0 else 0.0
+        return Signal(0.0, products, signal.depth, frozenset([weight.stream]))
+
+    def activate(self, function: Function, signal: Signal) -> Signal:
+        """What an activation makes of a signal, which is taken for normal."""
+        key = id(function), signal.mean, signal.deviation_square
+        if key not in self._maps:
+            try:
+                self._maps[key] = map_of(function, signal.mean, signal.deviation_square)
+            except Exception as error:  # of anybody's function, on numbers that no data would show it
+                raise ValueError(f"{function!r} is no activation: {error}") from error
+        found = self._maps[key]
+        self.read(signal, function)
+        depth = signal.depth + 1
+        self.depths[function] = max(self.depths.get(function, 0), depth)
+        normal = signal.mean == 0
+        return Signal(found.mean, found.square, depth, frozenset(), function if normal else None, signal.square)
+
+    def read(self, signal: Signal, function: Any = SEVERAL) -> None:
+        """Notes that an activation, or something else, reads what these kernels make."""
+        for stream in signal.makers:
+            self.readers.setdefault(stream, set()).add(function)
+
+
+def predicted(model: Any, weights: Sequence[Weight]) -> Prediction:
+    """Reads a model, and moves signals through it twice: to see which activations there are, and from their points."""
+    from keras_inits.models.signal.rules import is_known, run  # the rules call back
+
+    program = program_of(model, is_known)
+    first = run(Prediction(program, weights, {}))
+    points = _points(first)
+    targets = {}
+    for stream, readers in first.readers.items():
+        (reader,) = readers if len(readers) == 1 else (SEVERAL,)
+        if reader in points:
+            targets[stream] = points[reader].variance
+    return run(Prediction(program, weights, targets))
+
+
+def _points(prediction: Prediction) -> dict[Any, Point]:
+    points = {}
+    for function, depth in prediction.depths.items():
+        points[function] = operating_point(function, depth)
+    return points
+
+
+__all__ = ["Entered", "Prediction", "Step", "Value", "predicted"]
