@@ -39,10 +39,11 @@ class Graph:
 
     Args:
         model: Of any kind. One that is subclassed has no graph itself; functional ones inside of it have.
+        residual: Whether the scales of "auto" heed residual branches.
     """
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
+    def __init__(self, model: Any, residual: bool = True) -> None:
+        self._model, self._residual = model, residual
         self._readers: dict[int, list[Any]] = defaultdict(list)
         self._outputs: dict[int, list[Any]] = defaultdict(list)  # of an operation
         self._outer: dict[int, list[Any]] = defaultdict(list)  # of a tensor: what an inner model's output is outside
@@ -61,7 +62,7 @@ class Graph:
     @functools.cached_property
     def prediction(self) -> Prediction:
         """What is predicted of the signals of the model, with the scales of "auto"."""
-        return predicted(self._model, weights_of(self._model))
+        return predicted(self._model, weights_of(self._model), self._residual)
 
     def gain_after(self, layer: Any) -> float:
         """The gain of the activation that this layer's outputs run into, itself or behind it; 1 for none, or several.

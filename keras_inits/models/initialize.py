@@ -2,18 +2,20 @@
 
 from typing import Any
 
+from keras_inits.initializers.arguments import check_choice
 from keras_inits.initializers.seeds import Seed, check_seed
 from keras_inits.models.draw import all_or_nothing, draw, table_of
 from keras_inits.models.graph import Graph
 from keras_inits.models.reset import Reset
-from keras_inits.models.residual import scaled
 from keras_inits.models.rules import plan
 from keras_inits.models.table import InitializationTable
 from keras_inits.models.weights import weights_of
 
+RESIDUAL = ("scaled", None)
+
 
 def initialize(
-    model: Any, rules: Any = "auto", seed: Seed = None, residual: str = "none", reset: bool = False
+    model: Any, rules: Any = "auto", seed: Seed = None, residual: str | None = "scaled", reset: bool = False
 ) -> InitializationTable:
     r"""Draws the weights of a built model again, with the true fans of their layers and a stream for each weight.
 
@@ -59,8 +61,9 @@ def initialize(
     Reference:
         Zhang, Dauphin & Ma (2019), Fixup initialization: residual learning without normalization.
     """
-    weights, graph = weights_of(model), Graph(model)
-    planned = scaled(weights, plan(weights, graph, rules), graph, residual)
+    check_choice("residual", residual, RESIDUAL, "None leaves them as they are.")
+    weights, graph = weights_of(model), Graph(model, residual is not None)
+    planned = plan(weights, graph, rules)
     resetting = Reset(model) if reset else None
     with all_or_nothing(planned):
         rows = draw(planned, check_seed(seed))

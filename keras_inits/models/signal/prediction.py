@@ -1,13 +1,19 @@
 """From the steps of a model to what is predicted of each tensor, and to the scale of each kernel."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from keras import layers
+
+from keras_inits.layer_tree import walk_layers
 from keras_inits.models.weights import Weight
 from keras_inits.models.signal.maps import Function, Map, map_of
-from keras_inits.models.signal.points import Point, operating_point
+from keras_inits.models.signal.points import operating_point
 from keras_inits.models.signal.program import Program, Step, Value, program_of
+from keras_inits.models.signal.residual import branch_ends
 from keras_inits.models.signal.signal import Signal
+
+ATTENTION = (layers.MultiHeadAttention, layers.GroupQueryAttention)
 
 SEVERAL = object()
 """Stands for what reads a tensor beside an activation, or another activation."""
@@ -78,26 +84,44 @@ class Prediction:
             self.readers.setdefault(stream, set()).add(function)
 
 
-def predicted(model: Any, weights: Sequence[Weight]) -> Prediction:
-    """Reads a model, and moves signals through it twice: to see which activations there are, and from their points."""
-    from keras_inits.models.signal.rules import is_known, run  # the rules call back
+def predicted(model: Any, weights: Sequence[Weight], residual: bool = True) -> Prediction:
+    """Reads a model, and moves signals through it twice: to see which activations there are, and from their points.
+
+    Args:
+        model: A built model.
+        weights: Its weights.
+        residual: Whether what the N residual branches add is scaled to the mean square 1 / (2 N) each.
+    """
+    from keras_inits.models.signal.rules import is_known, normalises, run  # the rules call back
 
     program = program_of(model, is_known)
     first = run(Prediction(program, weights, {}))
-    points = _points(first)
+    points = {function: operating_point(function, depth) for function, depth in first.depths.items()}
     targets = {}
     for stream, readers in first.readers.items():
         (reader,) = readers if len(readers) == 1 else (SEVERAL,)
         if reader in points:
             targets[stream] = points[reader].variance
+    if residual:
+        ends = branch_ends(program, _streams(weights), normalises)
+        targets.update({stream: targets.get(stream, 1.0) / (2 * len(ends)) for stream in ends})
     return run(Prediction(program, weights, targets))
 
 
-def _points(prediction: Prediction) -> dict[Any, Point]:
-    points = {}
-    for function, depth in prediction.depths.items():
-        points[function] = operating_point(function, depth)
-    return points
+def _streams(weights: Sequence[Weight]) -> Callable[[Any], list[str]]:
+    kernels: dict[int, list[str]] = {}
+    for one in weights:
+        if one.role is not None and one.role.part == "kernel":
+            kernels.setdefault(id(one.layer), []).append(one.stream)
+
+    def streams(layer: Any) -> list[str]:
+        if isinstance(layer, ATTENTION):  # queries and keys only say where from
+            parts = [layer._value_dense, layer._output_dense]
+        else:
+            parts = [part for _, part in walk_layers(layer)]
+        return [stream for part in parts for stream in kernels.get(id(part), [])]
+
+    return streams
 
 
 __all__ = ["Entered", "Prediction", "Step", "Value", "predicted"]

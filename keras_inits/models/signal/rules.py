@@ -67,6 +67,11 @@ def rule_of(operation: Any) -> Rule | None:
     return OPERATIONS.get(type(operation).__name__, _operation)
 
 
+def normalises(operation: Any) -> bool:
+    """Whether this is a normalisation, behind which a factor of what comes in makes no difference."""
+    return rule_of(operation) is _normalised
+
+
 def _unknown(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
     for one in given:
         prediction.read(one)
