@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
+from keras_inits import backends
 from keras_inits.backends import differentiation
 from keras_inits.initializers.gains import GAINS, check_elementwise, values_of
 from keras_inits.initializers.quadrature import normal_mean
@@ -46,21 +47,38 @@ def map_of(function: Function, mean: float = 0.0, variance: float = 1.0) -> Map:
 
 
 def _computed(function: Function, mean: float, variance: float) -> Map:
-    check_elementwise(function, {})
     deviation = math.sqrt(variance)
-    precision = float(np.finfo(values_of(function, {}, np.zeros(1)).dtype).eps)
 
     def integrands(z: np.ndarray) -> np.ndarray:
         values, slopes = _with_slopes(function, mean + deviation * z)
         squares = values**2
         return np.stack([values, squares, slopes**2, squares * z**2])
 
-    with np.errstate(over="ignore", invalid="ignore"):
+    with backends.current().in_float64(), np.errstate(over="ignore", invalid="ignore"):
+        check_elementwise(function, {})
+        precision = float(np.finfo(values_of(function, {}, np.zeros(1)).dtype).eps)
         means = normal_mean(integrands, precision)
-    if not np.isfinite(means).all():
+    return _map(function, *map(float, means))
+
+
+def map_of_points(function: Function, points: np.ndarray) -> Map:
+    """The same means over points of equal weight, of a variable that is not normal."""
+    with backends.current().in_float64(), np.errstate(over="ignore", invalid="ignore"):
+        values, slopes = _with_slopes(function, points)
+    return _map(function, *(float(np.mean(one)) for one in (values, values**2, slopes**2, values**2)))
+
+
+def values_at(function: Function, points: np.ndarray) -> np.ndarray:
+    """The values of an activation at these points."""
+    with backends.current().in_float64():
+        return values_of(function, {}, points).astype(np.float64)
+
+
+def _map(function: Function, mean: float, square: float, slope: float, weighted: float) -> Map:
+    means = mean, square, slope, weighted
+    if not all(map(math.isfinite, means)):
         raise ValueError(f"The activation {function!r} has no finite mean square.")
-    size = math.sqrt(means[1])
-    return Map(*(0.0 if abs(one) < 1e-9 * size else _rounded(one) for one in map(float, means)))
+    return Map(*(0.0 if abs(one) < 1e-9 * math.sqrt(square) else _rounded(one) for one in means))
 
 
 _cached = functools.lru_cache(maxsize=4096)(_computed)
@@ -74,23 +92,3 @@ def _with_slopes(function: Function, points: np.ndarray) -> tuple[np.ndarray, np
 
 def _rounded(number: float) -> float:
     return float(f"{number:.{DIGITS}g}")
-
-
-def largest_of(function: Function | None, variance: float, count: int) -> tuple[float, float]:
-    """The mean and the mean square of the largest of some independent values of an activation, of N(0, variance).
-
-    The activation is taken for one that never falls; None is the identity.
-    """
-    deviation = math.sqrt(variance)
-
-    def integrands(z: np.ndarray) -> np.ndarray:
-        values = deviation * z if function is None else values_of(function, {}, deviation * z).astype(np.float64)
-        density = count * _normal_below(z) ** (count - 1)
-        return np.stack([values * density, values**2 * density])
-
-    precision = 0.0 if function is None else float(np.finfo(values_of(function, {}, np.zeros(1)).dtype).eps)
-    mean, square = map(float, normal_mean(integrands, precision))
-    return _rounded(mean), _rounded(square)
-
-
-_normal_below = np.vectorize(lambda z: 0.5 * math.erfc(-z / math.sqrt(2)), otypes=[float])

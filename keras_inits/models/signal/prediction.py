@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from keras import layers
 
 from keras_inits.layer_tree import walk_layers
 from keras_inits.models.weights import Weight
-from keras_inits.models.signal.maps import Function, Map, map_of
+from keras_inits.models.signal.maps import Function, Map, map_of, map_of_points, values_at
 from keras_inits.models.signal.points import operating_point
 from keras_inits.models.signal.program import Program, Step, Value, program_of
 from keras_inits.models.signal.residual import branch_ends
@@ -66,17 +67,18 @@ class Prediction:
     def activate(self, function: Function, signal: Signal) -> Signal:
         """What an activation makes of a signal, which is taken for normal."""
         key = id(function), signal.mean, signal.deviation_square
-        if key not in self._maps:
-            try:
-                self._maps[key] = map_of(function, signal.mean, signal.deviation_square)
-            except Exception as error:  # of anybody's function, on numbers that no data would show it
-                raise ValueError(f"{function!r} is no activation: {error}") from error
-        found = self._maps[key]
+        try:
+            if signal.points is not None:
+                found = map_of_points(function, signal.points)
+            else:
+                found = self._maps[key] = self._maps.get(key) or map_of(function, *key[1:])
+            points = values_at(function, signal.law)
+        except Exception as error:  # of anybody's function, on numbers that no data would show it
+            raise ValueError(f"{function!r} is no activation: {error}") from error
         self.read(signal, function)
         depth = signal.depth + 1
         self.depths[function] = max(self.depths.get(function, 0), depth)
-        normal = signal.mean == 0
-        return Signal(found.mean, found.square, depth, frozenset(), function if normal else None, signal.square)
+        return Signal(found.mean, found.square, depth, points=np.sort(points))
 
     def read(self, signal: Signal, function: Any = SEVERAL) -> None:
         """Notes that an activation, or something else, reads what these kernels make."""

@@ -11,11 +11,10 @@ from keras import activations, layers
 from keras_inits.layers.kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
 from keras_inits.models.signal.attention import attention
 from keras_inits.models.signal.kernels import inside
-from keras_inits.models.signal.maps import largest_of
 from keras_inits.models.signal.prediction import Prediction
 from keras_inits.models.signal.program import Shape, Step, Value
 from keras_inits.models.signal.recurrent import recurrent
-from keras_inits.models.signal.signal import Signal, averaged, mixture, product, total
+from keras_inits.models.signal.signal import Signal, averaged, largest, mixture, product, total
 
 Rule = Callable[[Prediction, Step, list[Signal]], Signal]
 
@@ -244,11 +243,7 @@ def _global_maximum(prediction: Prediction, step: Step, given: list[Signal]) -> 
 
 def _largest(prediction: Prediction, signal: Signal, count: int) -> Signal:
     prediction.read(signal)
-    if signal.function is None and signal.mean:
-        mean, square = largest_of(None, signal.deviation_square, count)
-        return signal.changed(signal.mean + mean, square + 2 * signal.mean * mean + signal.mean**2)
-    variance = signal.variance if signal.function is not None else signal.square
-    return signal.changed(*largest_of(signal.function, variance, count))
+    return largest(signal, count)
 
 
 def _average_pool(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:

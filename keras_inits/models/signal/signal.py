@@ -1,8 +1,14 @@
 """The state that is moved through a model: what is predicted of the entries of one tensor."""
 
+import functools
+import math
+from statistics import NormalDist
 from typing import NamedTuple
 
-from keras_inits.models.signal.maps import Function
+import numpy as np
+
+POINTS = 128
+"""So many values of equal weight stand for a law that is not normal."""
 
 
 class Signal(NamedTuple):
@@ -16,10 +22,8 @@ class Signal(NamedTuple):
     way."""
     makers: frozenset[str] = frozenset()
     """The kernels whose products it is, by their streams; none if something else was done to it."""
-    function: Function | None = None
-    """The activation of a normal variable that it is."""
-    variance: float = 1.0
-    """Of that normal variable."""
+    points: np.ndarray | None = None
+    """Values of equal weight, rising, of a law that is not normal; None for a normal one."""
     weighs: bool = False
     """Whether its entries are the weights of an average, as softmax makes them."""
 
@@ -28,16 +32,52 @@ class Signal(NamedTuple):
         """The variance of the entries."""
         return max(0.0, self.square - self.mean**2)
 
+    @property
+    def law(self) -> np.ndarray:
+        """Values of equal weight, rising."""
+        return self.mean + math.sqrt(self.deviation_square) * normal_points(POINTS) if self.points is None else self.points
+
     def changed(self, mean: float, square: float) -> "Signal":
         """The same way through the model, with other entries."""
         return Signal(mean, square, self.depth)
+
+
+@functools.cache
+def normal_points(count: int, largest_of: int = 1) -> np.ndarray:
+    """Values of equal weight of N(0, 1), or of the largest of some such variables; the former have the variance 1."""
+    shares = ((np.arange(count) + 0.5) / count) ** (1 / largest_of)
+    points = np.array([NormalDist().inv_cdf(share) for share in shares])
+    return points / np.sqrt(np.mean(points**2)) if largest_of == 1 else points
 
 
 def total(signals: list[Signal]) -> Signal:
     """The sum of independent tensors; the way through it is the shortest, as what went past a layer did not see it."""
     mean = sum(one.mean for one in signals)
     square = sum(one.deviation_square for one in signals) + mean**2
-    return Signal(mean, square, min(one.depth for one in signals))
+    points = None
+    if any(one.points is not None for one in signals):
+        points = functools.reduce(_sums, (one.law for one in signals))
+        points = _scaled(points, mean, square)
+    return Signal(mean, square, min(one.depth for one in signals), points=points)
+
+
+def _sums(these: np.ndarray, those: np.ndarray) -> np.ndarray:
+    return np.sort((these[:, None] + those).ravel()).reshape(POINTS, -1).mean(axis=1)
+
+
+def _scaled(points: np.ndarray, mean: float, square: float) -> np.ndarray:
+    """The points moved so that they have these means exactly."""
+    centred = points - points.mean()
+    spread = math.sqrt(np.mean(centred**2))
+    return mean + centred * (math.sqrt(max(0.0, square - mean**2)) / spread if spread > 0 else 0.0)
+
+
+def largest(signal: Signal, count: int) -> Signal:
+    """The largest of so many neighbours, of which half of the variance is common, as in `averaged`."""
+    common, own = normal_points(POINTS), normal_points(POINTS, count)
+    places = np.sort((common[:, None] + own).ravel()).reshape(POINTS, -1).mean(axis=1) / math.sqrt(2)
+    points = np.interp(places, normal_points(POINTS), signal.law)
+    return Signal(float(points.mean()), float(np.mean(points**2)), signal.depth, points=points)
 
 
 def product(signals: list[Signal]) -> Signal:
