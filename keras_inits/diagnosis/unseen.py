@@ -1,8 +1,10 @@
-"""The layers with weights that showed no values, each with the reason: nothing is said of them."""
+"""The layers with weights that showed no values, or too few, each with the reason: nothing is said of them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from keras_inits import thresholds
+from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.probes import Probe
 
 
@@ -33,4 +35,21 @@ def unseen_layers(probes: Sequence[Probe]) -> tuple[Unseen, ...]:
             COMPILED if probe.traced else NO_FLOATS if probe.called else NOT_CALLED,
         )
         for probe in probes
+    )
+
+
+def too_few(rows: Sequence[LayerNumbers]) -> tuple[Unseen, ...]:
+    """Says of each batch normalisation with too few values what is not judged because of them."""
+    return tuple(
+        Unseen(row.name, row.kind, _reason(row.normalised))
+        for row in rows
+        if row.normalised is not None and row.normalised < thresholds.LEAST_NORMALISED
+    )
+
+
+def _reason(values: int) -> str:
+    what = "its outputs are the same for all inputs, and no gradient" if values == 1 else "the gradient that"
+    return (
+        f"it normalises each unit over {values} value{'s' if values > 1 else ''}: {what} comes through as in training "
+        f"with more. Gradients before it are not judged; pass at least {thresholds.LEAST_NORMALISED} examples"
     )

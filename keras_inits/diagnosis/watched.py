@@ -1,5 +1,6 @@
 """Which layers of a model are looked at, and which of its weights count for each."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -89,6 +90,13 @@ def name_of(activation: Any) -> str | None:
 def output_axis(layer: Any) -> int:
     """The axis of a layer's outputs whose entries are its units."""
     return 1 if getattr(layer, "data_format", None) == "channels_first" else -1
+
+
+def normalised_over(layer: Any, shape: tuple[int, ...]) -> int | None:
+    """Over how many values batch normalisation, as it trains, normalises each unit; None for all other layers."""
+    if not isinstance(layer, layers.BatchNormalization) or not layer.trainable:
+        return None
+    return math.prod(shape) // max(1, shape[layer.axis])
 
 
 def kernel_axes(weight: Weight) -> tuple[int, ...]:

@@ -58,7 +58,7 @@ def jacobian_vector(function: Callable[[Tensor], Tensor], points: Tensor, vector
     """The function's Jacobian times the vectors, as the transpose of `vector_jacobian`: both follow the same rules."""
     points = jnp.asarray(points)
     values, product = jax.vjp(function, points)
-    _, transposed = jax.vjp(lambda left: product(left)[0], jnp.zeros_like(values))
+    transposed = jax.linear_transpose(lambda left: product(left)[0], values)  # JAX prints all that `product` holds
     return transposed(jnp.asarray(vectors, points.dtype))[0]
 
 
