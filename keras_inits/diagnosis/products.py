@@ -81,8 +81,10 @@ class Products:
             scales = self._scales[0] / largest
             product = self._multiplied(multiply, (vectors * scales).reshape(shape))
             with ours("while it read a product with the Jacobian"):
-                values = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(product, backends.current().widest_float())), np.float64)
-                values = values.reshape(self.examples, -1) / scales
+                values = np.asarray(
+                    keras.ops.convert_to_numpy(keras.ops.cast(product, backends.current().widest_float())), np.float64
+                )
+                values = np.divide(values.reshape(self.examples, -1), scales)
                 if len(self._scales) > 1 and not np.isfinite(values).all():
                     self._scales = self._scales[1:]
                     continue

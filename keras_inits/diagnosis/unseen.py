@@ -48,8 +48,7 @@ def too_few(rows: Sequence[LayerNumbers]) -> tuple[Unseen, ...]:
 
 
 def _reason(values: int) -> str:
-    what = "its outputs are the same for all inputs, and no gradient" if values == 1 else "the gradient that"
-    return (
-        f"it normalises each unit over {values} value{'s' if values > 1 else ''}: {what} comes through as in training "
-        f"with more. Gradients before it are not judged; pass at least {thresholds.LEAST_NORMALISED} examples"
-    )
+    least = f"no finding is about the gradients before it. Pass at least {thresholds.LEAST_NORMALISED} examples"
+    if values == 1:
+        return f"it normalises each unit over 1 value, which leaves the same outputs for all inputs: {least}"
+    return f"it normalises each unit over {values} values, and the gradient depends on their number: {least}"

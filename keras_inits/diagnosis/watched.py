@@ -96,7 +96,8 @@ def normalised_over(layer: Any, shape: tuple[int, ...]) -> int | None:
     """Over how many values batch normalisation, as it trains, normalises each unit; None for all other layers."""
     if not isinstance(layer, layers.BatchNormalization) or not layer.trainable:
         return None
-    return math.prod(shape) // max(1, shape[layer.axis])
+    units: int = shape[layer.axis]
+    return math.prod(shape) // max(1, units)
 
 
 def kernel_axes(weight: Weight) -> tuple[int, ...]:

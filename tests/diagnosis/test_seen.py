@@ -188,6 +188,51 @@ def check_dtype(policy, inputs):
     keras_inits.lsuv(model, batch, seed=1, tolerance=0.05, verbose=0)
 
 
+class Cast(layers.Layer):
+    def call(self, inputs):
+        return ops.cast(inputs, self.compute_dtype)
+
+
+def masked():
+    numbers, mask = keras.Input((8,)), keras.Input((8,), dtype="bool")
+    kept = layers.Multiply(name="kept")([numbers, Cast(name="cast")(mask)])
+    model = keras.Model([numbers, mask], layers.Dense(4, name="dense")(kept))
+    given = [x, random.integers(0, 2, x.shape).astype(bool)]
+    return model, given, given[0] * given[1]
+
+
+def pixels():
+    parts = [layers.Rescaling(1 / 255, name="rescaling"), layers.Flatten(), layers.Dense(4, name="dense")]
+    images = random.integers(0, 256, (64, 4, 4, 1)).astype("uint8")
+    return keras.Sequential([keras.Input((4, 4, 1), dtype="uint8"), *parts]), images, images.reshape(64, -1) / 255
+
+
+def counts():
+    parts = [Cast(name="cast"), layers.Dense(4, name="dense")]
+    values = random.integers(-3, 4, (64, 8))
+    return keras.Sequential([keras.Input((8,), dtype="int64"), *parts]), values, values
+
+
+def flags():
+    values = random.integers(0, 2, (64, 8)).astype(bool)  # which Keras converts, as the input's dtype is float32
+    return keras.Sequential([keras.Input((8,)), layers.Dense(4, name="dense")]), values, values
+
+
+@pytest.mark.parametrize("make", [masked, pixels, counts, flags])
+def test_whole_numbers_and_truth_values_are_taken_as_the_model_takes_them(make):
+    model, given, entering = make()
+    keras_inits.initialize(model, seed=1)
+    entering, targets = np.asarray(entering, "float64"), random.standard_normal((64, 4)).astype("float32")
+    diagnosis = diagnose(model, given, targets, "mse")
+    assert (diagnosis.findings, diagnosis.unseen) == ((), ())
+    row = {one.name: one for one in diagnosis.layers}["dense"]
+    kernel = ops.convert_to_numpy(model.get_layer("dense").kernel)
+    outputs = entering @ kernel
+    back = 2 * (outputs - targets) / targets.size
+    assert row.outputs.stddev == pytest.approx(outputs.std(), rel=1e-4)
+    assert row.gradient == pytest.approx(np.hypot(np.linalg.norm(entering.T @ back), np.linalg.norm(back.sum(0))), 1e-4)
+
+
 @pytest.mark.parametrize("backwards", [False, True])
 def test_no_array_larger_than_the_units_of_a_layer_crosses_to_the_host(backwards, monkeypatch):
     model = keras.Sequential(
