@@ -39,8 +39,10 @@ def _is_silent(row: LayerNumbers) -> bool:
 
 
 def _is_explained(case: Case, last: int, end: int) -> bool:
-    """Whether weights block the gradient, as other findings say: zeros, dead or saturated units, or underflow;
-    or a batch normalisation of too few values."""
+    """Whether weights block the gradient, as other findings say, or a batch normalisation of too few values does.
+
+    What weights do it by is zeros, dead or saturated units, or underflow.
+    """
     behind = case.rows[last:end]
     heard = [row.output_gradient for row in case.rows[end - 1 :] if row.output_gradient]
     return (

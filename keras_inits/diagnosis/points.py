@@ -97,6 +97,6 @@ def check_finite(tensor: Tensor, what: str, remedy: str) -> None:
         examples = bad_examples(tensor)
         listed = f"in example{'s' if len(examples) > 1 else ''} {', '.join(map(str, examples))}"
         raise ModelError(
-            f"A Jacobian is of finite numbers. Received: {count} values of {what}, {listed}, that are infinite or not a "
-            f"number. Expected finite numbers. {remedy}"
+            f"A Jacobian is of finite numbers. Received: {count} values of {what}, {listed}, that are infinite or not "
+            f"a number. Expected finite numbers. {remedy}"
         )

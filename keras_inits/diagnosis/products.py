@@ -47,10 +47,10 @@ class Products:
             values = self._run(points)
         except Exception as error:
             raise ModelError(
-                f"jacobian_spectrum calls the model on x, and that ended with the {type(error).__name__} above, with no "
-                f"part of keras_inits in it: {error}. Received: x of the shape {tuple(points.shape)}. Expected examples "
-                "that the model takes, as `model.predict` would. Call model(x, training=False) alone to see where it "
-                "fails."
+                f"jacobian_spectrum calls the model on x, and that ended with the {type(error).__name__} above, with "
+                f"no part of keras_inits in it: {error}. Received: x of the shape {tuple(points.shape)}. Expected "
+                "examples that the model takes, as `model.predict` would. Call model(x, training=False) alone "
+                "to see where it fails."
             ) from error
         self.examples, self._shape = int(points.shape[0]), tuple(int(size) for size in values.shape)
         self._dtype = keras.backend.standardize_dtype(values.dtype)
@@ -81,10 +81,9 @@ class Products:
             scales = self._scales[0] / largest
             product = self._multiplied(multiply, (vectors * scales).reshape(shape))
             with ours("while it read a product with the Jacobian"):
-                values = np.asarray(
-                    keras.ops.convert_to_numpy(keras.ops.cast(product, backends.current().widest_float())), np.float64
-                )
-                values = np.divide(values.reshape(self.examples, -1), scales)
+                wide = keras.ops.cast(product, backends.current().widest_float())
+                read = np.asarray(keras.ops.convert_to_numpy(wide), np.float64)
+                values: np.ndarray = read.reshape(self.examples, -1) / scales
                 if len(self._scales) > 1 and not np.isfinite(values).all():
                     self._scales = self._scales[1:]
                     continue
@@ -106,10 +105,10 @@ class Products:
         with ours("while it multiplied vectors with the Jacobian"):
             multiply(stand_in, self._points, vectors)
         return ModelError(
-            f"jacobian_spectrum differentiates the model, and that ended with the {type(error).__name__} above, with no "
-            f"part of keras_inits in it: {error}. Received: the model {self._model.name!r}, which runs on x. Expected "
-            f"operations that {keras.backend.backend()} can differentiate, and the derivative too, by what it is "
-            "multiplied with. Leave out the layer that the traceback names, or give it an operation that has both."
+            f"jacobian_spectrum differentiates the model, and that ended with the {type(error).__name__} above, with "
+            f"no part of keras_inits in it: {error}. Received: the model {self._model.name!r}, which runs on x. "
+            f"Expected operations that {keras.backend.backend()} can differentiate, and the derivative too, by what it "
+            "is multiplied with. Leave out the layer that the traceback names, or give it an operation that has both."
         )
 
     def _dtypes(self) -> set[str]:
