@@ -14,7 +14,8 @@ from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.probes import Call
 from keras_inits.diagnosis.reductions import equal_share, nonfinite_count, norm_of
 from keras_inits.diagnosis.remedies import Case
-from keras_inits.diagnosis.watched import name_of
+from keras_inits.diagnosis.unseen import too_few
+from keras_inits.diagnosis.watched import name_of, normalised_over
 from keras_inits.faults import ours
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import Weight, weights_of
@@ -72,7 +73,7 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
             break
     with ours("while it looked for findings"):
         case = Case(rows, batch._replace(loss_is_finite=seen.loss_is_finite), weights, graph)
-        return Diagnosis(rows, findings_of(case), seen.unseen, batch.inputs, described)
+        return Diagnosis(rows, findings_of(case), (*seen.unseen, *too_few(rows)), batch.inputs, described)
 
 
 def _times(scale: float, target: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -103,6 +104,8 @@ def _row(call: Call, before: Call | None, graph: Graph, gradients: Gradients, sc
         call=call.number,
         kind=type(watched.layer).__name__,
         shape=call.shape[1:],
+        entries=math.prod(call.shape),
+        normalised=normalised_over(watched.layer, call.shape),
         dtype=watched.layer.compute_dtype,
         activation=name_of(probe.activation),
         inputs=call.inputs,

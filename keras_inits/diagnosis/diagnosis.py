@@ -27,7 +27,8 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     """Causes before what follows from them; empty for a good start."""
     unseen: tuple[Unseen, ...]
-    """The layers with weights that were not looked at, with the reason: no finding is about them."""
+    """The layers with weights that were not looked at, or where too few examples show too little, with the reason and
+    what no finding is about."""
     inputs: Moments | None
     """Of the batch; None if it has no floating-point numbers."""
     loss: str

@@ -4,7 +4,7 @@ from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.remedies import Case, Remedy
-from keras_inits.diagnosis.scales import FADED, begins_with_zeros, underflows
+from keras_inits.diagnosis.scales import FADED, begins_with_zeros, few_normalised, underflows
 
 HINT = (
     "a rounding, a comparison, an argmax, a stop_gradient or a conversion to integers has the derivative zero "
@@ -39,11 +39,14 @@ def _is_silent(row: LayerNumbers) -> bool:
 
 
 def _is_explained(case: Case, last: int, end: int) -> bool:
-    """Whether weights block the gradient, as other findings say: zeros, dead or saturated units, or underflow."""
+    """Whether weights block the gradient, as other findings say, or a batch normalisation of too few values does.
+
+    What weights do it by is zeros, dead or saturated units, or underflow.
+    """
     behind = case.rows[last:end]
     heard = [row.output_gradient for row in case.rows[end - 1 :] if row.output_gradient]
     return (
-        any(begins_with_zeros(case, row) or row.outputs.nonfinite for row in behind)
+        any(begins_with_zeros(case, row) or row.outputs.nonfinite or few_normalised(row) for row in behind)
         or any(row.outputs.largest == 0 or row.dead == 1 for row in behind)
         or any(row.saturated is not None and row.saturated > (row.saturated_limit or 1.0) for row in behind)
         or any(norm < max(FADED, thresholds.VANISHING_NORM) for norm in heard)

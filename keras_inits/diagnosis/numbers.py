@@ -51,6 +51,10 @@ class LayerNumbers(NamedTuple):
     """The layer's class."""
     shape: tuple[int, ...]
     """Of the outputs, without the batch."""
+    entries: int
+    """How many outputs there are, of all examples and units."""
+    normalised: int | None
+    """Over how many values batch normalisation normalises each unit; None for other layers, and where it is frozen."""
     dtype: str
     """That the layer computes in."""
     activation: str | None

@@ -1,8 +1,10 @@
-"""The layers with weights that showed no values, each with the reason: nothing is said of them."""
+"""The layers with weights that showed no values, or too few, each with the reason: nothing is said of them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from keras_inits import thresholds
+from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.probes import Probe
 
 
@@ -34,3 +36,19 @@ def unseen_layers(probes: Sequence[Probe]) -> tuple[Unseen, ...]:
         )
         for probe in probes
     )
+
+
+def too_few(rows: Sequence[LayerNumbers]) -> tuple[Unseen, ...]:
+    """Says of each batch normalisation with too few values what is not judged because of them."""
+    return tuple(
+        Unseen(row.name, row.kind, _reason(row.normalised))
+        for row in rows
+        if row.normalised is not None and row.normalised < thresholds.LEAST_NORMALISED
+    )
+
+
+def _reason(values: int) -> str:
+    least = f"no finding is about the gradients before it. Pass at least {thresholds.LEAST_NORMALISED} examples"
+    if values == 1:
+        return f"it normalises each unit over 1 value, which leaves the same outputs for all inputs: {least}"
+    return f"it normalises each unit over {values} values, and the gradient depends on their number: {least}"

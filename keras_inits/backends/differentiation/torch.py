@@ -47,7 +47,7 @@ def vector_jacobian(function: Callable[[Tensor], Tensor], points: Tensor, vector
 
 
 def jacobian_vector(function: Callable[[Tensor], Tensor], points: Tensor, vectors: Tensor) -> Tensor:
-    """The function's Jacobian times the vectors, by two backward passes: not all of torch has forward derivatives."""
+    """The function's Jacobian times the vectors, as the transpose of `vector_jacobian`: both follow the same rules."""
     points = keras.ops.convert_to_tensor(points).detach().requires_grad_()
     with torch.enable_grad():
         values = function(points)
