@@ -43,8 +43,8 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def is_tracing() -> bool:
-    """Whether the caller's code is being traced (`torch.compile`, `torch.export`)."""
-    return torch.compiler.is_compiling()
+    """Whether the caller's code is being traced or batched (`torch.compile`, `torch.export`, `torch.vmap`)."""
+    return torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def on_meta_device() -> bool:

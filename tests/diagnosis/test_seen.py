@@ -66,6 +66,24 @@ def test_layers_in_a_loop_are_seen_at_least_from_outside():
     assert kinds(diagnose(model, x)) == ["nonfinite"]
 
 
+class Mapped(Loop):
+    def call(self, inputs):
+        return ops.vectorized_map(lambda row: self.inner(row[None])[0], inputs)
+
+
+def test_layers_that_are_mapped_over_examples_are_seen_from_outside():
+    model = keras.Sequential([keras.Input((8,)), Mapped(), layers.Dense(1, name="head")])
+    diagnosis = diagnose(model, x)
+    assert [row.name for row in diagnosis.layers] == ["loop", "head"]
+    assert diagnosis.unseen == ()
+    assert diagnosis.layers[0].gradient > 0
+    model.layers[0].inner.kernel.assign(ops.full((8, 8), float("nan")))
+    assert kinds(diagnose(model, x)) == ["nonfinite"]
+    keras_inits.initialize(model, seed=1)
+    law = {row.path: row.law for row in keras_inits.lsuv(model, x, seed=1, verbose=0)}["loop/inner/kernel"]
+    assert law.endswith("not scaled")
+
+
 def test_a_layer_that_the_batch_does_not_reach_is_named():
     class Model(keras.Model):
         def __init__(self):
