@@ -163,6 +163,39 @@ def test_the_operation_that_makes_the_first_one_is_named_with_its_examples():
     assert "between hidden and out" in diagnose(outside, x).findings[0].evidence
 
 
+@pytest.mark.parametrize("subclassed", [True, False])
+def test_no_kernel_is_blamed_for_what_arises_before_it_or_beside_it(subclassed):
+    class Model(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.hidden = layers.Dense(4, "relu", name="hidden")
+            self.out = layers.Dense(1, name="out", kernel_initializer=keras_inits.Normal(3.0, seed=1))
+
+        def call(self, inputs):
+            return self.out(ops.log(self.hidden(inputs)))
+
+    class Divided(layers.Dense):
+        def call(self, inputs):
+            return super().call(inputs) / 0.0
+
+    parts = [layers.Dense(4, name="hidden"), Divided(4, kernel_initializer=keras_inits.Normal(3.0, seed=1), name="out")]
+    model = Model() if subclassed else keras.Sequential([keras.Input((8,)), *parts])
+    model(x)
+    finding = diagnose(model, x).findings[0]
+    assert finding.kind == "nonfinite"
+    assert finding.remedy.rules == (), str(finding)
+    place = "what is computed between hidden and out" if subclassed else "what out computes"
+    assert str(finding.remedy).startswith(f"no weight is at fault: look at {place}")
+
+
+@pytest.mark.parametrize(("policy", "scale"), [("float32", 3e38), ("mixed_float16", 1e5)])
+def test_inputs_that_leave_the_range_are_named(policy, scale):
+    keras.config.set_dtype_policy(policy)
+    finding = diagnose(network(), np.full((64, 8), scale, "float32")).findings[0]
+    assert (finding.kind, finding.remedy.rules) == ("nonfinite", ())
+    assert f"the inputs reach {scale:.2g}; divide them" in str(finding.remedy)
+
+
 def test_an_infinite_derivative_is_traced_on_the_way_back():
     base, (one, two) = network(), (keras.Input((8,)), keras.Input((8,)))
     distance = layers.Lambda(
