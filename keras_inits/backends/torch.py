@@ -42,7 +42,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def is_tracing() -> bool:
+def is_tracing(*tensors: Any) -> bool:
     """Whether the caller's code is being traced or batched (`torch.compile`, `torch.export`, `torch.vmap`)."""
     return torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None
 

@@ -1,9 +1,11 @@
 """The layers with weights that showed no values, each with the reason: nothing is said of them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from keras_inits._keras import own_trainable
 from keras_inits.diagnosis.probes import Probe
+from keras_inits.layer_tree import walk_layers
 
 
 class Unseen(NamedTuple):
@@ -21,6 +23,7 @@ class Unseen(NamedTuple):
 
 NOT_CALLED = "the batch does not reach it"
 COMPILED = "it runs inside of code that the backend compiles as a whole, and no layer around it shows values"
+NO_CALL = "the model has no `call`"
 NO_FLOATS = "its outputs are no floating-point numbers"
 
 
@@ -34,3 +37,9 @@ def unseen_layers(probes: Sequence[Probe]) -> tuple[Unseen, ...]:
         )
         for probe in probes
     )
+
+
+def all_unseen(model: Any) -> tuple[Unseen, ...]:
+    """Each layer with weights, of a model through which no batch can be sent."""
+    found = [(path, layer) for path, layer in walk_layers(model) if own_trainable(layer)]
+    return tuple(Unseen(path, type(layer).__name__, NO_CALL) for path, layer in found)

@@ -9,7 +9,7 @@ from keras_inits._keras import sublayers
 
 def has_call(model: Any) -> bool:
     """Whether a batch can be sent through: a model with a `train_step` of its own may have no `call`, as a GAN."""
-    return type(model).call not in (keras.Layer.call, keras.Model.call)
+    return getattr(model.call, "__func__", model.call) not in (keras.Layer.call, keras.Model.call)
 
 
 def check_call(model: Any) -> None:

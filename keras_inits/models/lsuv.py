@@ -148,8 +148,9 @@ class _Scaling:
         """The layer's `call`, which scales the kernel first when it runs for the first time."""
 
         def scaling_call(*arguments: Any, **options: Any) -> Any:
-            # Inside of a loop that is compiled as a whole there are no values to look at.
-            if weight.stream not in self.factors and not backends.current().is_tracing():
+            # Inside of code that is compiled as a whole, or mapped over examples, there are no values to look at.
+            given = keras.tree.flatten((arguments, options))
+            if weight.stream not in self.factors and not backends.current().is_tracing(*given):
                 with swapped(weight.layer, "activation", keras.activations.linear):
                     self._scale(weight, lambda: call(*arguments, **options))
                 self._progress.add(1)
