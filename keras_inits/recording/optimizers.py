@@ -44,11 +44,11 @@ def held_optimizers(model: Any) -> Iterator[Any]:
             if isinstance(value, keras.optimizers.Optimizer):
                 yield value
             elif isinstance(value, dict):
-                waiting += value.values()
+                waiting.extend(value.values())
             elif isinstance(value, (list, tuple)):
-                waiting += value
+                waiting.extend(value)  # not +=, which TensorFlow's wrapper of tuples refuses
             elif type(value).__module__.partition(".")[0] not in LIBRARIES and not isinstance(value, keras.Layer):
-                waiting += getattr(value, "__dict__", {}).values()
+                waiting.extend(getattr(value, "__dict__", {}).values())
 
 
 def _named(model: Any, name: str) -> Any:

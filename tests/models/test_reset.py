@@ -25,14 +25,19 @@ class Gan(keras.Model):
         elif held == "an object":
             self.trainer = SimpleNamespace(steps=SimpleNamespace(g=pair[0]), pair={"d": [pair[1]]}, model=self)
         else:
-            self.pair = list(pair) if held == "a list" else {"g": [pair[0]], "d": {"of 1": (pair[1],)}}
+            held_in = {
+                "a list": list(pair),
+                "a tuple": pair,
+                "dictionaries": {"g": [pair[0]], "d": {"of 1": (pair[1],)}},
+            }
+            self.pair = held_in[held]
         self.optimizers = lambda: pair
 
     def call(self, z):
         return self.d(self.g(z))
 
 
-@pytest.mark.parametrize("held", ["attributes", "a list", "dictionaries", "an object"])
+@pytest.mark.parametrize("held", ["attributes", "a list", "a tuple", "dictionaries", "an object"])
 def test_the_optimizers_of_a_gan(held):
     model = Gan(held)
     model(np.zeros((1, 4), "float32"))
