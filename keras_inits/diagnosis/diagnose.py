@@ -17,6 +17,7 @@ from keras_inits.diagnosis.remedies import Case
 from keras_inits.diagnosis.unseen import too_few
 from keras_inits.diagnosis.watched import name_of, normalised_over
 from keras_inits.faults import ours
+from keras_inits.models.calls import check_batch, check_call
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import Weight, weights_of
 
@@ -43,7 +44,8 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
 
     Raises:
         TypeError: If the model is not one of Keras's.
-        ValueError: If it is not built, does not take the batch, or one of `y` and a loss is there without the other.
+        ValueError: If it is not built, has no `call`, does not take the batch, or one of `y` and a loss is there
+            without the other.
 
     Example:
         >>> import keras
@@ -60,6 +62,8 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
         ()
     """
     weights, graph = weights_of(model), Graph(model)
+    check_call(model)
+    check_batch(x, "diagnose")
     target, described = target_of(model, y, loss)
     batch = batch_numbers(x, y)
     in_float16 = any(weight.layer.compute_dtype == "float16" for weight in weights)

@@ -40,8 +40,7 @@ class Diagnosis:
 
     def __repr__(self) -> str:
         """One line; `print` shows more."""
-        unseen = f", {len(self.unseen)} layers not looked at" if self.unseen else ""
-        return f"<Diagnosis of {len(self.layers)} calls of layers: {table.verdict(self.findings, self.unseen)}{unseen}>"
+        return f"<Diagnosis of {table.headline(self.layers, self.findings, self.unseen)}>"
 
     def __str__(self) -> str:
         """The table of layers and the findings, as text of at most 100 columns."""
@@ -85,4 +84,4 @@ class Diagnosis:
         """
         from keras_inits.diagnosis.plot import plot_diagnosis
 
-        plot_diagnosis(self.layers, self.findings, path)
+        plot_diagnosis(self.layers, table.headline(self.layers, self.findings, self.unseen), path)

@@ -5,6 +5,11 @@ from typing import NamedTuple
 from keras_inits.initializers.fans import Fans
 
 
+def shortened(name: str, length: int) -> str:
+    """The end of a long name, which tells layers apart, behind three dots."""
+    return name if len(name) <= length else f"...{name[3 - length :]}"
+
+
 class Moments(NamedTuple):
     """Of many values: those that are not finite are counted, and left out of the rest."""
 

@@ -5,6 +5,7 @@ from typing import Any
 from keras_inits.initializers.convolution import DeltaOrthogonal
 from keras_inits.initializers.gates import PerGate
 from keras_inits.initializers.orthogonal import Orthogonal
+from keras_inits.initializers.plain import Normal
 from keras_inits.initializers.scaling import VarianceScaling
 from keras_inits.layers.kinds import gates_of
 from keras_inits.models.graph import Graph
@@ -26,9 +27,8 @@ def auto_law(weight: Weight, graph: Graph) -> Any:
         block = Orthogonal() if len(weight.variable.shape) == 2 else DeltaOrthogonal()
         return PerGate(block, gates_of(layer) or 1)
     if role.part in ("table", "tied"):
-        gain = 1 / graph.factor_behind(layer)
-    else:
-        gain = (graph.gain_after(layer) if role.feeds else 1.0) * role.scale
+        return Normal(round(1 / graph.factor_behind(layer), 12))
+    gain = (graph.gain_after(layer) if role.feeds else 1.0) * role.scale
     return VarianceScaling(round(gain**2, 12), "fan_in", "untruncated_normal")
 
 

@@ -67,6 +67,24 @@ def test_layers_in_a_loop_are_seen_at_least_from_outside():
     assert kinds(diagnose(model, x)) == ["nonfinite"]
 
 
+class Mapped(Loop):
+    def call(self, inputs):
+        return ops.vectorized_map(lambda row: self.inner(row[None])[0], inputs)
+
+
+def test_layers_that_are_mapped_over_examples_are_seen_from_outside():
+    model = keras.Sequential([keras.Input((8,)), Mapped(), layers.Dense(1, name="head")])
+    diagnosis = diagnose(model, x)
+    assert [row.name for row in diagnosis.layers] == ["loop", "head"]
+    assert diagnosis.unseen == ()
+    assert diagnosis.layers[0].gradient > 0
+    model.layers[0].inner.kernel.assign(ops.full((8, 8), float("nan")))
+    assert kinds(diagnose(model, x)) == ["nonfinite"]
+    keras_inits.initialize(model, seed=1)
+    law = {row.path: row.law for row in keras_inits.lsuv(model, x, seed=1, verbose=0)}["loop/inner/kernel"]
+    assert law.endswith("not scaled")
+
+
 def test_a_layer_that_the_batch_does_not_reach_is_named():
     class Model(keras.Model):
         def __init__(self):
@@ -144,6 +162,39 @@ def test_the_operation_that_makes_the_first_one_is_named_with_its_examples():
     assert not finding.remedy.rules
     outside = keras.Model(inputs, layers.Dense(1, name="out")(ops.log(hidden)))
     assert "between hidden and out" in diagnose(outside, x).findings[0].evidence
+
+
+@pytest.mark.parametrize("subclassed", [True, False])
+def test_no_kernel_is_blamed_for_what_arises_before_it_or_beside_it(subclassed):
+    class Model(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.hidden = layers.Dense(4, "relu", name="hidden")
+            self.out = layers.Dense(1, name="out", kernel_initializer=keras_inits.Normal(3.0, seed=1))
+
+        def call(self, inputs):
+            return self.out(ops.log(self.hidden(inputs)))
+
+    class Divided(layers.Dense):
+        def call(self, inputs):
+            return super().call(inputs) / 0.0
+
+    parts = [layers.Dense(4, name="hidden"), Divided(4, kernel_initializer=keras_inits.Normal(3.0, seed=1), name="out")]
+    model = Model() if subclassed else keras.Sequential([keras.Input((8,)), *parts])
+    model(x)
+    finding = diagnose(model, x).findings[0]
+    assert finding.kind == "nonfinite"
+    assert finding.remedy.rules == (), str(finding)
+    place = "what is computed between hidden and out" if subclassed else "what out computes"
+    assert str(finding.remedy).startswith(f"no weight is at fault: look at {place}")
+
+
+@pytest.mark.parametrize(("policy", "scale"), [("float32", 3e38), ("mixed_float16", 1e5)])
+def test_inputs_that_leave_the_range_are_named(policy, scale):
+    keras.config.set_dtype_policy(policy)
+    finding = diagnose(network(), np.full((64, 8), scale, "float32")).findings[0]
+    assert (finding.kind, finding.remedy.rules) == ("nonfinite", ())
+    assert f"the inputs reach {scale:.2g}; divide them" in str(finding.remedy)
 
 
 def test_an_infinite_derivative_is_traced_on_the_way_back():
