@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 from keras.src.backend.common import global_state
+from keras.src.models import Functional
 
 UNINITIALIZED = "uninitialized_variables"
 
@@ -40,5 +41,16 @@ def own_variables(layer: Any) -> list[Any]:
 
 
 def sublayers(layer: Any) -> list[Any]:
-    """The layers that lie directly in a layer."""
-    return list(layer._layers)
+    """The layers that lie directly in a layer; those of a functional model in the order of its graph, then others.
+
+    What a functional model has as attributes too, Keras lists before the rest on TensorFlow and JAX, and KerasHub has it
+    listed nowhere on torch.
+    """
+    graph = graph_layers(layer)
+    known = set(map(id, graph))
+    return [*graph, *(one for one in layer._layers if id(one) not in known)]
+
+
+def graph_layers(layer: Any) -> list[Any]:
+    """The layers in the graph of a functional model; none for other layers."""
+    return list(layer.layers) if isinstance(layer, Functional) else []

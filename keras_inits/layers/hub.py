@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from keras_inits.initializers.fans import Fans
-from keras_inits.initializers.plain import Normal
+from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
 from keras_inits.layers.roles import Role, table
 
 START = Role("start")  # from what the layer declares: tokens, layer scales, temperatures
@@ -32,6 +32,10 @@ def _biases(shape: tuple[int, ...]) -> Role:
     return Role("start", (1.0, float(shape[-1])))
 
 
+def _swin_biases(shape: tuple[int, ...]) -> Role:
+    return _biases(shape)._replace(start=TruncatedNormal(stddev=0.02))
+
+
 def _last_two(shape: tuple[int, ...]) -> Fans:
     """The axis before them counts experts: each has a kernel of its own, and no sum goes over it."""
     return float(shape[-2]), float(shape[-1])
@@ -47,7 +51,7 @@ ROLES: dict[str, dict[str, Entry]] = {
     "AddPositionalEmbedding": {"pos_embed": table},
     "Gemma4VisionPatchEmbedder": {"position_embedding_table": table},
     "SAM3Embedding": {"tiled_position_embeddings": table},
-    "WindowAttention": {"relative_position_bias_table": _biases},
+    "WindowAttention": {"relative_position_bias_table": _swin_biases},  # whose config lacks arguments
     "AddRelativePositionalEmbedding": {"rel_pos_h": _biases, "rel_pos_w": _biases},
     # tables beside tokens
     "DeiTEmbeddings": {
