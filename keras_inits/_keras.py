@@ -1,6 +1,7 @@
 """Private names of Keras, each behind a function that says what it is for."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,11 +41,16 @@ def own_variables(layer: Any) -> list[Any]:
     return [*layer._trainable_variables, *layer._non_trainable_variables]
 
 
+def unnumbered(name: str) -> str:
+    """The name of a variable without the number that Keras puts behind "variable", its word for one without a name."""
+    return re.sub(r"^variable_\d+$", "variable", name)
+
+
 def sublayers(layer: Any) -> list[Any]:
     """The layers that lie directly in a layer; those of a functional model in the order of its graph, then others.
 
-    What a functional model has as attributes too, Keras lists before the rest on TensorFlow and JAX, and KerasHub has it
-    listed nowhere on torch.
+    What a functional model has as attributes too, Keras lists before the rest on TensorFlow and JAX, and KerasHub has
+    it listed nowhere on torch.
     """
     graph = graph_layers(layer)
     known = set(map(id, graph))

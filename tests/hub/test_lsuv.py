@@ -1,4 +1,4 @@
-"""`lsuv` on KerasHub's models: each kernel that it says it scaled gives outputs of the variance 1, before activations."""
+"""`lsuv` on KerasHub's models: each kernel that it scaled gives outputs of the variance 1."""
 
 import hub_models
 import keras
@@ -52,6 +52,6 @@ def test_each_scaled_kernel_gives_the_variance_one(name):
 def test_the_model_is_what_it_was_after_an_error(name):
     model, x = hub_models.build(name), hub_models.MODELS[name].batch(SIZE)
     before = model.get_weights()
-    with pytest.raises(ValueError, match="after 1 of 1 iterations.*The model has its former weights again"):
+    with pytest.raises(ValueError, match=r"after 1 of 1 iterations.*The model has its former weights again"):
         lsuv(model, x, seed=2, tolerance=1e-12, iterations=1, verbose=0)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
