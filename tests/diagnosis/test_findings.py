@@ -265,3 +265,16 @@ def test_the_text_fits_100_columns():
     text = str(diagnose(model, batch(32, 64)))
     assert max(map(len, text.split("\n"))) <= 100
     assert "... 21 more ..." in text
+
+
+def test_a_gradient_that_is_rounding_is_not_the_growth_of_another():
+    inputs = keras.Input((4,))
+    hidden = layers.Dense(5, "tanh")(inputs)
+    places = layers.Dense(3, name="places")(layers.RepeatVector(6)(hidden))  # the same for all that softmax compares
+    shares = layers.Flatten()(layers.Softmax(axis=1)(places))
+    model = keras.Model(inputs, layers.Dense(2)(layers.Concatenate()([hidden, shares])))
+    initialize(model, seed=3)
+    (finding,) = diagnose(model, batch(64, 4))
+    assert (finding.kind, finding.layers) == ("vanishing_gradient", ("places",))
+    assert "adds up to nothing but rounding" in finding.evidence
+    assert "take another batch" in str(finding.remedy)
