@@ -50,6 +50,8 @@ def layers_of(depth: int) -> tuple[LayerNumbers, ...]:
         saturated_limit=None,
         dead=0.1,
         units=8,
+        entries=512,
+        normalised=None,
         identical=0.0,
         gradient=1.0,
         output_gradient=1.0,

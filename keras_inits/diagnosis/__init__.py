@@ -12,6 +12,7 @@ losses            outputs, targets -> what is differentiated
 kernels           weight, its gradient -> its numbers
 numbers           what is measured
 findings          numbers -> findings: those of nonfinite, no_gradient, units, scales, fans
+cancelled         a gradient that is rounding
 finding           what a finding is
 remedies          weights -> the initializers that repair them
 diagnosis         what comes out

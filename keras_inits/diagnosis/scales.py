@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from keras_inits import thresholds
+from keras_inits.diagnosis.cancelled import cancelled_gradient, is_cancelled
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large, too_small
@@ -82,7 +83,9 @@ def vanishing_gradient(case: Case) -> Finding | None:
             if case.rows[number].output_gradient == 0 and number < largest[0]:
                 ends = (number, 0.0), largest
                 return _gradient_finding(case, what, profile, "vanishing_gradient", ends)
-    return None
+    if vanishing_signal(case):
+        return None
+    return cancelled_gradient([row for row in case.rows if not begins_with_zeros(case, row)])
 
 
 def exploding_gradient(case: Case) -> Finding | None:
@@ -186,7 +189,8 @@ def _gradients(case: Case) -> list[tuple[str, Profile]]:
     outputs = [(number, row.output_gradient) for number, row in rows if case.kernels_of(row)]
     # The gradient of a kernel of zeros may be all rounding, as behind batch normalisation.
     moving = [(number, row) for number, row in rows if row.kernels and not begins_with_zeros(case, row)]
-    weights = [(number, row.gradient) for number, row in moving]
+    small = vanishing_signal(case) is not None  # which makes the gradients of weights small too
+    weights = [(number, row.gradient) for number, row in moving if small or not is_cancelled(row)]
     named = [("outputs", outputs), ("weights", weights)]
     return [
         (what, kept)

@@ -292,3 +292,16 @@ def test_of_embeddings_that_are_too_small_table_remedy_and_repair_say_one_law(se
     assert after.findings == ()
     assert after.layers[0].kernels[0].moments.stddev == pytest.approx(1, rel=5 * (0.5 / 800) ** 0.5)
     assert initialize(model, seed=1).rows[0].law == row.law
+
+
+def test_a_gradient_that_is_rounding_is_not_the_growth_of_another():
+    inputs = keras.Input((4,))
+    hidden = layers.Dense(5, "tanh")(inputs)
+    places = layers.Dense(3, name="places")(layers.RepeatVector(6)(hidden))  # the same for all that softmax compares
+    shares = layers.Flatten()(layers.Softmax(axis=1)(places))
+    model = keras.Model(inputs, layers.Dense(2)(layers.Concatenate()([hidden, shares])))
+    initialize(model, seed=3)
+    (finding,) = diagnose(model, batch(64, 4))
+    assert (finding.kind, finding.layers) == ("vanishing_gradient", ("places",))
+    assert "adds up to nothing but rounding" in finding.evidence
+    assert "take another batch" in str(finding.remedy)
