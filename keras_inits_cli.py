@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
@@ -26,6 +27,7 @@ OUTPUT = "keras-inits-report"
 FILES = ("report.html", "gradient_norms.png")
 REPORT_MODULES = ("PIL", "jinja2", "matplotlib", "pandas", "rich", "sklearn", "threadpoolctl", "typer")
 INTERRUPTED = 130
+OUR_FAULT = 70  # sysexits' EX_SOFTWARE
 
 
 def main() -> None:
@@ -173,6 +175,11 @@ def _diagnose(model: Path, data: Path | None, shape: tuple[int, ...] | None) -> 
         return command.run(model, data, shape)
     except ImportError as error:
         return _explain(error)
+    except RuntimeError as error:
+        if type(error).__name__ != "InternalError":  # whose class lies in what is imported late
+            raise
+        traceback.print_exc()
+        return OUR_FAULT
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from keras_inits.faults import InternalError
 from keras_inits.initializers import *  # noqa: F403 - the public list stands there, once
 from keras_inits.initializers import __all__ as _initializers
 from keras_inits.layers import fans_of
@@ -30,6 +31,7 @@ __all__ = [
     "GradientNormLogger",
     "GradientTrace",
     "InitializationTable",
+    "InternalError",
     "JacobianSpectrum",
     "LeftWeight",
     "Remedy",

@@ -1,11 +1,13 @@
 """Private names of Keras, each behind a function that says what it is for."""
 
 import contextlib
+import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import keras
 from keras.src.backend.common import global_state
+from keras.src.models import Functional
 
 UNINITIALIZED = "uninitialized_variables"
 
@@ -39,9 +41,25 @@ def own_variables(layer: Any) -> list[Any]:
     return [*layer._trainable_variables, *layer._non_trainable_variables]
 
 
+def unnumbered(name: str) -> str:
+    """The name of a variable without the number that Keras puts behind "variable", its word for one without a name."""
+    return re.sub(r"^variable_\d+$", "variable", name)
+
+
 def sublayers(layer: Any) -> list[Any]:
-    """The layers that lie directly in a layer."""
-    return list(layer._layers)
+    """The layers that lie directly in a layer; those of a functional model in the order of its graph, then others.
+
+    What a functional model has as attributes too, Keras lists before the rest on TensorFlow and JAX, and KerasHub has
+    it listed nowhere on torch.
+    """
+    graph = graph_layers(layer)
+    known = set(map(id, graph))
+    return [*graph, *(one for one in layer._layers if id(one) not in known)]
+
+
+def graph_layers(layer: Any) -> list[Any]:
+    """The layers in the graph of a functional model; none for other layers."""
+    return list(layer.layers) if isinstance(layer, Functional) else []
 
 
 def functional_of(layer: Any) -> Any:
@@ -80,8 +98,9 @@ def nodes_between(outputs: Sequence[Any], known: Collection[int]) -> list[Any]:
     while waiting:
         tensor = waiting[-1]
         history = getattr(tensor, "_keras_history", None)
-        made = history is not None and history.operation is not None and id(tensor) not in known
-        node = history.operation._inbound_nodes[history.node_index] if made else None
+        node = None
+        if history is not None and history.operation is not None and id(tensor) not in known:
+            node = history.operation._inbound_nodes[history.node_index]
         if node is None or node.is_input or state.get(id(node)):
             waiting.pop()
         elif id(node) in state:

@@ -16,9 +16,13 @@ class InternalError(RuntimeError):
         self.__cause__ = error
 
 
+class ModelError(ValueError):
+    """An error of the user's model or data, which says what of them fails; `ours` lets it pass."""
+
+
 @contextlib.contextmanager
 def ours(step: str) -> Iterator[None]:
-    """Makes a `InternalError` of any exception in the block, which runs no code of the user's.
+    """Makes an `InternalError` of any exception in the block, whose code of the user's, if any, ends in `ModelError`s.
 
     Args:
         step: What the block does, as it stands in the message: "while it reduced the outputs of 'dense'".
@@ -28,7 +32,7 @@ def ours(step: str) -> Iterator[None]:
     """
     try:
         yield
-    except InternalError:
+    except (InternalError, ModelError):
         raise
     except Exception as error:  # whatever it is, it is ours
         raise InternalError(step, error) from error

@@ -7,7 +7,7 @@ from typing import Any
 
 from keras.src.backend.common import global_state
 
-from keras_inits._keras import sublayers
+from keras_inits._keras import graph_layers, sublayers
 
 Namer = Callable[[Sequence[Any]], list[str]]
 
@@ -37,25 +37,28 @@ def fresh_names() -> Iterator[None]:
 def walk_layers(model: Any, names: Namer = own_names) -> Iterator[tuple[str, Any]]:
     """Yields the model and each layer in it once, in depth order, frozen or not, with a path.
 
-    A layer inside of another has the path "encoder/dense"; the model has its name for one.
+    A layer inside of another has the path "encoder/dense"; the model has its name for one. A layer that a functional
+    model has as an attribute, outside of its graph, comes last: another graph may hold it, and then it belongs there.
 
     Args:
         model: A model or a layer.
         names: From the layers that lie directly in one to their names.
     """
     seen: set[int] = set()
-    waiting = [(names([model])[0], model, "")]
-    while waiting:
-        path, layer, prefix = waiting.pop()
+    waiting: list[tuple[str, Any, str]] = [(names([model])[0], model, "")]
+    last: list[tuple[str, Any, str]] = []
+    while waiting or last:
+        path, layer, prefix = waiting.pop() if waiting else last.pop(0)
         if id(layer) in seen:
             continue
         seen.add(id(layer))
         yield path, layer
-        children = sublayers(layer)
+        children, inside = sublayers(layer), len(graph_layers(layer))
         named = [
             (prefix + name, child, f"{prefix}{name}/") for name, child in zip(names(children), children, strict=True)
         ]
-        waiting += reversed(named)
+        last += named[inside:] if inside else []
+        waiting += reversed(named[:inside] if inside else named)
 
 
 def unique(name: str, taken: Collection[str]) -> str:

@@ -99,6 +99,23 @@ def _chance(share: float, units: int) -> float:
     return share + UNITS_DEVIATIONS * math.sqrt(share * (1 - share) / max(1, units))
 
 
+DEAD_ENTRIES = 15
+"""Of how many outputs a layer of zeros alone counts as dead. Each is zero with probability 1/2 in a good start, and all
+of so many in 3e-5 of the layers, as often as for `UNITS_DEVIATIONS`."""
+
+SIGNAL_ENTRIES = 3
+"""Of how many outputs a standard deviation says whether there is a signal. One has none, and two normal numbers come
+closer than `VANISHING_SIGNAL` in 6e-4 of the cases; three in less than 1e-6."""
+
+LEAST_NORMALISED = 16
+"""Over how many values batch normalisation must normalise a unit for the gradients before it to be judged.
+
+It takes two of the values' dimensions from the gradient, and divides by a deviation that few values make small by
+chance. Through 30 dense layers of 64 relu units the gradient grows by 1.25 per layer with 16 values, near the
+pi / (pi - 1) of many (Yang et al. 2019, A mean field theory of batch normalization); with 8 by 1.31, with 4 by 1.6.
+With one value the outputs are the layer's offset, whatever comes in.
+"""
+
 SYMMETRIC_SHARE = 0.1
 """Of a layer's units that are equal to another one and have an equal gradient, so that they stay equal. Two draws from
 a law are never equal; a tenth of the width, lost for good, is what the choice of a width would not notice."""

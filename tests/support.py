@@ -1,10 +1,14 @@
 """What several tests share: the backends at hand, fresh processes, and tolerances computed from sample sizes."""
 
+import contextlib
 import importlib.util
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+
+import keras
 
 BACKENDS = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
 
@@ -19,6 +23,21 @@ def run_python(code: str, backend: str, *arguments: str, check: bool = True) -> 
     if check and result.returncode:
         raise AssertionError(f"exit status {result.returncode} on {backend}\n{result.stdout}\n{result.stderr}")
     return result
+
+
+@contextlib.contextmanager
+def all_dtypes() -> Iterator[None]:
+    """A block in which Keras's backend has float64; JAX has it where it is asked for only."""
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", False)
 
 
 def mean_tolerance(stddev: float, size: int, sigmas: float = 5) -> float:

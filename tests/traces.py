@@ -29,7 +29,7 @@ def run_of(word: str, start: str = "he", law: str = "HeNormal()", activation: st
     history = {"accuracy": (0.25, 0.5), "loss": (2.0, float("nan")), "val_accuracy": (None, 0.25)}
     finding = FindingText("dead_layer", "layer_1 is zero <on the whole batch>", "HeNormal() on layer layer_1")
     trace = trace_of(PROFILES[word], PROFILES[word])
-    return Run(Cell(activation, start, seed), law, history, layers_of(DEPTH), (finding,), trace)
+    return Run(Cell(activation, start, seed), law, history, layers_of(DEPTH), (finding,), (), trace)
 
 
 def layers_of(depth: int) -> tuple[LayerNumbers, ...]:
@@ -50,6 +50,8 @@ def layers_of(depth: int) -> tuple[LayerNumbers, ...]:
         saturated_limit=None,
         dead=0.1,
         units=8,
+        entries=512,
+        normalised=None,
         identical=0.0,
         gradient=1.0,
         output_gradient=1.0,

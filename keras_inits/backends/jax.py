@@ -54,9 +54,9 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return jax.jit(function)
 
 
-def is_tracing() -> bool:
-    """Whether the caller's code is being traced (`jax.jit`, `jax.grad`)."""
-    return isinstance(jnp.ones(()), jax.core.Tracer)
+def is_tracing(*tensors: Any) -> bool:
+    """Whether the caller's code is being traced (`jax.jit`), or one of the tensors is (`jax.vmap`, `jax.grad`)."""
+    return any(isinstance(one, jax.core.Tracer) for one in (jnp.ones(()), *tensors))
 
 
 def on_meta_device() -> bool:

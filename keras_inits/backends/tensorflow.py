@@ -48,7 +48,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def is_tracing() -> bool:
+def is_tracing(*tensors: Any) -> bool:
     """Whether the caller's code is being turned into a graph (`tf.function`)."""
     return not tf.executing_eagerly()
 

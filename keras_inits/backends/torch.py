@@ -48,9 +48,9 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def is_tracing() -> bool:
-    """Whether the caller's code is being traced (`torch.compile`, `torch.export`)."""
-    return torch.compiler.is_compiling()
+def is_tracing(*tensors: Any) -> bool:
+    """Whether the caller's code is being traced or batched (`torch.compile`, `torch.export`, `torch.vmap`)."""
+    return torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def on_meta_device() -> bool:

@@ -20,8 +20,8 @@ class Comparison:
 
     runs: tuple[Run, ...]
     """In the order of initializers and, for each, of seeds. A run has `law`, the initializer as it prints itself;
-    `history`, the loss and each metric after each epoch; `layers` and `findings`, what `diagnose` saw before training;
-    `trace`, a `GradientTrace`; and `verdict`, one word for that."""
+    `history`, the loss and each metric after each epoch; `layers`, `findings` and `unseen`, what `diagnose` saw before
+    training; `trace`, a `GradientTrace`; and `verdict`, one word for that."""
     planned: int
     """How many there would be without an interruption."""
     about: Mapping[str, str] = field(default_factory=dict)

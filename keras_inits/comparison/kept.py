@@ -8,6 +8,7 @@ from typing import Any
 from keras_inits.comparison.plan import Cell
 from keras_inits.comparison.run import FindingText, Run
 from keras_inits.diagnosis.numbers import LayerNumbers, Moments
+from keras_inits.diagnosis.unseen import Unseen
 from keras_inits.recording import GradientTrace
 from keras_inits.recording.files import whole
 
@@ -20,6 +21,7 @@ def keep(run: Run, settings: Mapping[str, str], directory: Path) -> None:
         "history": run.history,
         "layers": [_named(row) for row in run.layers],
         "findings": run.findings,
+        "unseen": run.unseen,
     }
     run.trace.save(_file(directory, run.cell, "csv"))
     whole.replace(_file(directory, run.cell, "json"), json.dumps(rest).encode())
@@ -37,6 +39,7 @@ def load(cell: Cell, settings: Mapping[str, str], directory: Path) -> Run | None
             {name: tuple(values) for name, values in rest["history"].items()},
             tuple(_layer(values) for values in rest["layers"]),
             tuple(FindingText(*texts) for texts in rest["findings"]),
+            tuple(Unseen(*texts) for texts in rest["unseen"]),
             GradientTrace.load(_file(directory, cell, "csv")),
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError):  # not there, or not what was written

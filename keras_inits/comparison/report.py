@@ -35,7 +35,7 @@ class Part(NamedTuple):
     @property
     def size(self) -> int:
         """How many bytes of the page that takes, about."""
-        texts = [text for finding in self.run.findings for text in finding]
+        texts = [text for part in (*self.run.findings, *self.run.unseen) for text in part]
         return sum(map(len, texts)) + sum(len(one.address) for one in self.pictures)
 
 

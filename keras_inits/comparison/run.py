@@ -9,8 +9,10 @@ import keras
 
 from keras_inits.comparison.plan import Cell, Plan
 from keras_inits.comparison.verdict import verdict
-from keras_inits.diagnosis import Diagnosis, diagnose
+from keras_inits.diagnosis import diagnose
 from keras_inits.diagnosis.numbers import LayerNumbers
+from keras_inits.diagnosis.unseen import Unseen, all_unseen
+from keras_inits.models.calls import has_call
 from keras_inits.recording import GradientNormLogger, GradientTrace
 
 
@@ -35,6 +37,8 @@ class Run:
     """What one batch showed of each layer before training."""
     findings: tuple[FindingText, ...]
     """Of the same batch."""
+    unseen: tuple[Unseen, ...]
+    """The layers with weights that were not looked at: no finding is about them."""
     trace: GradientTrace
     """The gradient norms of training."""
 
@@ -61,8 +65,7 @@ def train(model: keras.Model, plan: Plan, cell: Cell, on_epoch_end: Callable[[],
         cell: Which run it is.
         on_epoch_end: Called after each epoch.
     """
-    x, y = plan.batch
-    diagnosis = diagnose(model, x, y if model.loss is not None else None)
+    looked = looked_at(model, plan)
     optimizer = model.optimizer
     if optimizer is not None and not optimizer.built:
         optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
@@ -83,8 +86,7 @@ def train(model: keras.Model, plan: Plan, cell: Cell, on_epoch_end: Callable[[],
         cell,
         law_of(plan.initializers[cell.initializer]),
         {name: tuple(logs.get(name) for logs in epochs) for name in names},
-        tuple(row._replace(kernels=(), weights=()) for row in diagnosis.layers),
-        _in_words(diagnosis),
+        *looked,
         logger.trace,
     )
 
@@ -97,5 +99,14 @@ def law_of(initializer: object) -> str:
     return f"{getattr(initializer, '__name__', type(initializer).__name__)}()"  # Keras's own print an address
 
 
-def _in_words(diagnosis: Diagnosis) -> tuple[FindingText, ...]:
-    return tuple(FindingText(finding.kind, finding.evidence, str(finding.remedy)) for finding in diagnosis.findings)
+def looked_at(
+    model: keras.Model, plan: Plan
+) -> tuple[tuple[LayerNumbers, ...], tuple[FindingText, ...], tuple[Unseen, ...]]:
+    """What a diagnosis shows: of a model that its train_step trains part by part, and that has no `call`, nothing."""
+    if not has_call(model):
+        return (), (), all_unseen(model)
+    x, y = plan.batch
+    diagnosis = diagnose(model, x, y if model.loss is not None else None)
+    rows = tuple(row._replace(kernels=(), weights=()) for row in diagnosis.layers)
+    texts = (FindingText(finding.kind, finding.evidence, str(finding.remedy)) for finding in diagnosis.findings)
+    return rows, tuple(texts), diagnosis.unseen

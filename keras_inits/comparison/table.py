@@ -46,6 +46,11 @@ class Row:
         """The kinds of findings that any of the runs has."""
         return list(dict.fromkeys(finding.kind for run in self.runs for finding in run.findings))
 
+    @property
+    def unseen(self) -> list[str]:
+        """The layers that were not looked at in any of the runs."""
+        return list(dict.fromkeys(one.name for run in self.runs for one in run.unseen))
+
     def metric(self, name: str) -> list[float]:
         """The last value of the loss or a metric, in each run that has it."""
         return [run.last[name] for run in self.runs if name in run.last]
@@ -142,6 +147,7 @@ def flat(run: Run) -> dict[str, Any]:
     cells: dict[str, Any] = {"network": run.cell.network} if run.cell.network else {}
     cells |= {"initializer": run.cell.initializer, "seed": run.cell.seed, "verdict": run.verdict}
     cells["findings"] = ", ".join(finding.kind for finding in run.findings)
+    cells["unseen"] = ", ".join(one.name for one in run.unseen)
     cells |= run.last
     norms = (None if norm is np.ma.masked else float(norm) for norm in ends(run))
     return cells | dict(zip(NORMS, norms, strict=True))

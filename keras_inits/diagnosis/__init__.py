@@ -1,20 +1,25 @@
 """From a model and one batch to numbers for each layer, and to findings with their remedies.
 
-diagnose    model, batch -> diagnosis
-watched     model -> the layers that are looked at, with their weights
-looks       a layer while the batch goes through -> its numbers
-reductions  arrays -> numbers, in pieces
-slopes      activation -> where it is flat
-losses      outputs, targets -> what is differentiated
-kernels     weight, its gradient -> its numbers
-numbers     what is measured
-findings    numbers -> findings: those of scales, units, fans
-finding     what a finding is
-remedies    weights -> the initializers that repair them
-diagnosis   what comes out
-table       a diagnosis -> text, columns
-plot        a diagnosis -> a picture
-jacobian    model, examples -> the singular values of its input-output Jacobian
+diagnose          model, batch -> diagnosis
+batch             inputs, targets -> what is known of them before any layer
+watched           model -> the layers that are looked at, with their weights
+forward_backward  model, batch -> the calls of its layers, the gradients of its weights; whose fault a failure is
+probes            a layer while the batch goes through -> the numbers of each call
+unseen            layers that showed nothing -> the reason
+reductions        tensors -> numbers, on the device
+slopes            activation -> where it is flat
+losses            outputs, targets -> what is differentiated
+kernels           weight, its gradient -> its numbers
+numbers           what is measured
+findings          numbers -> findings: those of nonfinite, no_gradient, units, scales, fans
+cancelled         a gradient that is rounding
+finding           what a finding is
+remedies          weights -> the initializers that repair them
+diagnosis         what comes out
+table             a diagnosis -> text, columns
+plot              a diagnosis -> a picture
+command           what the command `keras-inits diagnose` does
+jacobian          model, examples -> the singular values of its input-output Jacobian
 """
 
 from keras_inits.diagnosis.diagnose import diagnose

@@ -14,8 +14,10 @@ from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.probes import Call
 from keras_inits.diagnosis.reductions import equal_share, nonfinite_count, norm_of
 from keras_inits.diagnosis.remedies import Case
-from keras_inits.diagnosis.watched import name_of
+from keras_inits.diagnosis.unseen import too_few
+from keras_inits.diagnosis.watched import name_of, normalised_over
 from keras_inits.faults import ours
+from keras_inits.models.calls import check_batch, check_call
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import Weight, weights_of
 
@@ -42,7 +44,8 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
 
     Raises:
         TypeError: If the model is not one of Keras's.
-        ValueError: If it is not built, does not take the batch, or one of `y` and a loss is there without the other.
+        ValueError: If it is not built, has no `call`, does not take the batch, or one of `y` and a loss is there
+            without the other.
 
     Example:
         >>> import keras
@@ -59,6 +62,8 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
         ()
     """
     weights, graph = weights_of(model), Graph(model)
+    check_call(model)
+    check_batch(x, "diagnose")
     target, described = target_of(model, y, loss)
     batch = batch_numbers(x, y)
     in_float16 = any(weight.layer.compute_dtype == "float16" for weight in weights)
@@ -72,7 +77,7 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
             break
     with ours("while it looked for findings"):
         case = Case(rows, batch._replace(loss_is_finite=seen.loss_is_finite), weights, graph)
-        return Diagnosis(rows, findings_of(case), seen.unseen, batch.inputs, described)
+        return Diagnosis(rows, findings_of(case), (*seen.unseen, *too_few(rows)), batch.inputs, described)
 
 
 def _times(scale: float, target: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -103,6 +108,8 @@ def _row(call: Call, before: Call | None, graph: Graph, gradients: Gradients, sc
         call=call.number,
         kind=type(watched.layer).__name__,
         shape=call.shape[1:],
+        entries=math.prod(call.shape),
+        normalised=normalised_over(watched.layer, call.shape),
         dtype=watched.layer.compute_dtype,
         activation=name_of(probe.activation),
         inputs=call.inputs,

@@ -27,7 +27,8 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     """Causes before what follows from them; empty for a good start."""
     unseen: tuple[Unseen, ...]
-    """The layers with weights that were not looked at, with the reason: no finding is about them."""
+    """The layers with weights that were not looked at, or where too few examples show too little, with the reason and
+    what no finding is about."""
     inputs: Moments | None
     """Of the batch; None if it has no floating-point numbers."""
     loss: str
@@ -39,8 +40,7 @@ class Diagnosis:
 
     def __repr__(self) -> str:
         """One line; `print` shows more."""
-        unseen = f", {len(self.unseen)} layers not looked at" if self.unseen else ""
-        return f"<Diagnosis of {len(self.layers)} calls of layers: {table.verdict(self.findings, self.unseen)}{unseen}>"
+        return f"<Diagnosis of {table.headline(self.layers, self.findings, self.unseen)}>"
 
     def __str__(self) -> str:
         """The table of layers and the findings, as text of at most 100 columns."""
@@ -84,4 +84,4 @@ class Diagnosis:
         """
         from keras_inits.diagnosis.plot import plot_diagnosis
 
-        plot_diagnosis(self.layers, self.findings, path)
+        plot_diagnosis(self.layers, table.headline(self.layers, self.findings, self.unseen), path)

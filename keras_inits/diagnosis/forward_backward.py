@@ -4,8 +4,6 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import keras
-
 from keras_inits.backends import differentiation, swapped
 from keras_inits.backends.differentiation import Watch
 from keras_inits.diagnosis.probes import Call, Probe, Recording
@@ -14,6 +12,7 @@ from keras_inits.diagnosis.unseen import Unseen, unseen_layers
 from keras_inits.diagnosis.watched import Watched, enclosing, watched_layers
 from keras_inits.faults import InternalError, ours
 from keras_inits.layer_tree import walk_layers
+from keras_inits.models.calls import shapes_of
 from keras_inits.models.weights import Weight
 
 Tensor = Any
@@ -94,7 +93,6 @@ def _blame(model: Any, x: Any, target: Target, trained: Sequence[Any], error: Ex
         ValueError: If it fails.
         InternalError: If it does not.
     """
-    shapes = keras.tree.map_structure(lambda leaf: getattr(leaf, "shape", type(leaf).__name__), x)
     steps = ["calls the model on the batch"]
 
     def bare(_: Watch) -> Tensor:
@@ -109,7 +107,8 @@ def _blame(model: Any, x: Any, target: Target, trained: Sequence[Any], error: Ex
         "where it fails",
         "computes": "targets and a loss that suit the outputs, as `model.fit` takes them. Call the loss alone on "
         "y and model(x) to see where it fails",
-        "differentiates": "layers that the backend can differentiate. Train on the batch to see where it fails",
+        "differentiates": "layers that the backend can differentiate. Train on the batch, compiled with "
+        "run_eagerly=True, to see where it fails",
     }
     try:
         differentiation.current().gradients(bare, trained)
@@ -117,7 +116,7 @@ def _blame(model: Any, x: Any, target: Target, trained: Sequence[Any], error: Ex
         step = steps[-1]
         raise ValueError(
             f"diagnose {step}, and that ended with the {type(own).__name__} above, with no part of keras_inits in it: "
-            f"{own}. Received: x of the shapes {shapes}. Expected {expected[step.split()[0]]}. The model is "
+            f"{own}. Received: x of the shapes {shapes_of(x)}. Expected {expected[step.split()[0]]}. The model is "
             "what it was."
         ) from own
     raise InternalError("while its probes were in the model, which runs without them", error) from error

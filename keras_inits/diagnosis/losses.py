@@ -38,13 +38,26 @@ def target_of(model: Any, y: Any, loss: Any) -> tuple[Callable[[Any], Tensor], s
         names = _names(model, outputs)
         targets, losses = _by_output(y, names), _by_output(loss, names)
         parts = [
-            keras.ops.mean(keras.ops.cast(keras.losses.get(one)(*_of_one_rank(target, output)), "float32"))
+            keras.ops.mean(keras.ops.cast(_loss_of(one)(*_of_one_rank(target, output)), "float32"))
             for output, target, one in zip(_outputs(outputs), targets, losses, strict=True)
             if one is not None
         ]
         return sum(parts[1:], parts[0])
 
     return total, _described(loss)
+
+
+class _OfFunction(keras.losses.Loss):
+    """What `fit` makes of a loss that is a function, or the name of one: the outputs' mask counts for it too."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.call = function
+
+
+def _loss_of(given: Any) -> Any:
+    loss = keras.losses.get(given)
+    return loss if isinstance(loss, keras.losses.Loss) else _OfFunction(loss)
 
 
 def _of_one_rank(target: Any, output: Tensor) -> list[Tensor]:

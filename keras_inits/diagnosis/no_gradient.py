@@ -1,37 +1,66 @@
 """The finding `no_gradient`: weights to which the loss sends exactly nothing, though nothing in them blocks it."""
 
+import itertools
+
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import LayerNumbers
+from keras_inits.diagnosis.reductions import norm_of
 from keras_inits.diagnosis.remedies import Case, Remedy
-from keras_inits.diagnosis.scales import FADED, begins_with_zeros, underflows
+from keras_inits.diagnosis.scales import FADED, begins_with_zeros, few_normalised, underflows
 
 HINT = (
-    "a rounding, a comparison, an argmax, a stop_gradient or a conversion to integers has the derivative zero "
+    "A rounding, a comparison, an argmax, a stop_gradient or a conversion to integers has the derivative zero "
     "everywhere, and so have a softmax of one unit and an accuracy as loss"
 )
 
 
 def no_gradient(case: Case) -> Finding | None:
-    """All weights, from the first layer up to some layer, whose gradient is exactly zero for no reason of their own."""
+    """Weights, from the first layer on or in a branch, whose gradient is exactly zero for no reason of their own."""
     trained = [(number, row) for number, row in enumerate(case.rows) if row.gradient is not None]
-    silent = 0
-    while silent < len(trained) and _is_silent(trained[silent][1]):
-        silent += 1
-    if not any(row.kernels for _, row in trained[:silent]):  # one weight of its own that the loss does not depend on
+    start = 0
+    for silent, run in itertools.groupby(trained, key=lambda one: _is_silent(one[1])):
+        rows = list(run)
+        # One weight of its own on which the loss does not depend is no kernel, and no fault.
+        if silent and any(row.kernels for _, row in rows):
+            finding = _of_run(case, rows, is_first=start == 0)
+            if finding is not None:
+                return finding
+        start += len(rows)
+    return None
+
+
+def _of_run(case: Case, run: list[tuple[int, LayerNumbers]], is_first: bool) -> Finding | None:
+    last, row = run[-1]
+    reached = case.graph.reached_from(row.layer)
+    heard = [n for n in range(last + 1, len(case.rows)) if case.rows[n].output_gradient]
+    behind = [n for n in heard if case.rows[n].layer in reached]
+    next_heard = next(iter(behind or heard), None)
+    end = len(case.rows) if next_heard is None else next_heard + 1
+    if _is_explained(case, last, end) or not (is_first or _is_branch(case, next_heard)):
         return None
-    last = trained[silent - 1][0]
-    first_heard = next((n for n in range(last + 1, len(case.rows)) if case.rows[n].output_gradient), None)
-    end = len(case.rows) if first_heard is None else first_heard + 1
-    if _is_explained(case, last, end):
-        return None
-    name, source = case.rows[last].name, "the loss" if first_heard is None else case.rows[first_heard].name
-    evidence = (
-        f"the gradient is exactly zero at {name} and at each layer with weights before it: none comes from {source}"
+    names = [row.name for _, row in run]
+    branch = f"{names[0]} and up to {row.name}" if len(names) > 1 else f"{row.name} alone"
+    where = f"{row.name} and at each layer with weights before it" if is_first else branch
+    source = "the loss" if next_heard is None else case.rows[next_heard].name
+    place = f"between {row.name} and {source}, and at both"
+    if heard and not behind:  # the order of the calls alone, which need not be that of what reads what
+        source = f"what reads its outputs, and {source} is the next layer that has one"
+        place = f"at what is computed from the outputs of {row.name}"
+    evidence = f"the gradient is exactly zero at {where}: none comes from {source}"
+    return Finding(
+        "no_gradient", tuple(names), evidence, Remedy((), (), f"no weight is at fault: look {place}. {HINT}")
     )
-    remedy = f"no weight is at fault: look between {name} and {source}, and at both. {HINT}"
-    layers = tuple(one.name for _, one in trained[:silent])
-    return Finding("no_gradient", layers, evidence, Remedy((), (), remedy))
+
+
+def _is_branch(case: Case, first_heard: int | None) -> bool:
+    """Whether something reads these layers, and no zero of any layer closes their branch, as some designs begin.
+
+    Such a zero need not stand behind them: a layer around them may hold it, or another branch compute it.
+    """
+    zeros = any(begins_with_zeros(case, row) or row.outputs.largest == 0 or row.dead == 1 for row in case.rows)
+    own = [one for one in case.weights if one.origin != "known" and "float" in one.variable.dtype]
+    return first_heard is not None and not zeros and all(norm_of(one.variable.value)[0] for one in own)
 
 
 def _is_silent(row: LayerNumbers) -> bool:
@@ -39,11 +68,14 @@ def _is_silent(row: LayerNumbers) -> bool:
 
 
 def _is_explained(case: Case, last: int, end: int) -> bool:
-    """Whether weights block the gradient, as other findings say: zeros, dead or saturated units, or underflow."""
+    """Whether weights block the gradient, as other findings say, or a batch normalisation of too few values does.
+
+    What weights do it by is zeros, dead or saturated units, or underflow.
+    """
     behind = case.rows[last:end]
     heard = [row.output_gradient for row in case.rows[end - 1 :] if row.output_gradient]
     return (
-        any(begins_with_zeros(case, row) or row.outputs.nonfinite for row in behind)
+        any(begins_with_zeros(case, row) or row.outputs.nonfinite or few_normalised(row) for row in behind)
         or any(row.outputs.largest == 0 or row.dead == 1 for row in behind)
         or any(row.saturated is not None and row.saturated > (row.saturated_limit or 1.0) for row in behind)
         or any(norm < max(FADED, thresholds.VANISHING_NORM) for norm in heard)

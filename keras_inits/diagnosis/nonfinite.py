@@ -12,6 +12,7 @@ KIND = "nonfinite"
 LARGEST_EXPONENT = {"float16": 11.0}
 """From here on the exponential, of all functions in use the first to do so, is infinite: log(65504)."""
 LARGEST_EXPONENT_ELSE = 88.7  # log(3.4e38), of float32, bfloat16 and, to be careful, float64
+HINT = "a division by zero, a root or logarithm of what is not positive, an exponential of hundreds, a mean of nothing"
 FINITE = "finite weights, of a size that keeps them so"
 
 
@@ -63,15 +64,25 @@ def _of_forward(case: Case) -> Finding | None:
 def _smaller(case: Case, number: int, what: str) -> Remedy:
     """New weights for kernels that are too large, if what they gave was large enough to become infinite."""
     before = case.rows[:number]
-    largest = max((row.outputs.largest for row in before), default=0.0)
-    limit = LARGEST_EXPONENT.get(case.rows[number].dtype, LARGEST_EXPONENT_ELSE)
-    own = [kernel for kernel in case.kernels_of(case.rows[number]) if too_large(kernel)]
-    large = [kernel for row in before for kernel in row.kernels if too_large(kernel)] if largest > limit else []
-    remedy = case.for_kernels([*large, *own], FINITE)
+    row, inputs = case.rows[number], case.batch.inputs
+    given = inputs.largest if inputs is not None else 1.0
+    largest = max((one.outputs.largest for one in before), default=0.0)
+    limit = LARGEST_EXPONENT.get(row.dtype, LARGEST_EXPONENT_ELSE)
+    large = [kernel for one in before for kernel in one.kernels if too_large(kernel)] if largest > limit else []
+    if not row.entered_nonfinite:
+        entering = before[-1].outputs.largest if before else given
+        large += [
+            kernel
+            for kernel in case.kernels_of(row)
+            if too_large(kernel) and entering * kernel.moments.largest * kernel.fans[0] > limit
+        ]
+    remedy = case.for_kernels(large, FINITE)
     if remedy.rules:
         return remedy
-    hint = "a division by zero, a root or logarithm of what is not positive, a mean of nothing"
-    return Remedy((), (), f"no weight is at fault: look at {what} ({hint})")
+    half = row.dtype == "float16"
+    if given > (thresholds.FLOAT16_LARGEST / thresholds.FLOAT16_ROOM if half else thresholds.EXPLODING_NORM):
+        return Remedy((), (), f"no weight is at fault: the inputs reach {given:.2g}; divide them, or normalise them")
+    return Remedy((), (), f"no weight is at fault: look at {what} ({HINT})")
 
 
 def _of_loss(case: Case) -> Finding | None:

@@ -5,6 +5,11 @@ from typing import NamedTuple
 from keras_inits.initializers.fans import Fans
 
 
+def shortened(name: str, length: int) -> str:
+    """The end of a long name, which tells layers apart, behind three dots."""
+    return name if len(name) <= length else f"...{name[3 - length :]}"
+
+
 class Moments(NamedTuple):
     """Of many values: those that are not finite are counted, and left out of the rest."""
 
@@ -51,6 +56,10 @@ class LayerNumbers(NamedTuple):
     """The layer's class."""
     shape: tuple[int, ...]
     """Of the outputs, without the batch."""
+    entries: int
+    """How many outputs there are, of all examples and units."""
+    normalised: int | None
+    """Over how many values batch normalisation normalises each unit; None for other layers, and where it is frozen."""
     dtype: str
     """That the layer computes in."""
     activation: str | None

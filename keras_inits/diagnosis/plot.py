@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from keras_inits import thresholds
-from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.numbers import LayerNumbers
+from keras_inits.diagnosis.numbers import LayerNumbers, shortened
 
 MOST_LABELS = 60
+LONGEST_LABEL = 40
 Series = tuple[Sequence[float | None], str, str]  # values, colour, marker
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#888888"  # that the colour-blind can tell apart
 
 
-def plot_diagnosis(rows: Sequence[LayerNumbers], findings: Sequence[Finding], path: str | os.PathLike[str]) -> None:
-    """Draws the layers from left to right and writes the picture."""
+def plot_diagnosis(rows: Sequence[LayerNumbers], title: str, path: str | os.PathLike[str]) -> None:
+    """Draws the calls of layers from left to right and writes the picture."""
     try:
         from matplotlib.figure import Figure  # and not pyplot, which keeps figures and settings for the whole process
     except ImportError as error:
@@ -32,10 +32,10 @@ def plot_diagnosis(rows: Sequence[LayerNumbers], findings: Sequence[Finding], pa
     draw_activations(activations, places, rows)
     draw_shares(sizes, places, rows)
     _draw_gradients(gradients, places, rows)
-    kinds = ", ".join(finding.kind for finding in findings) or "no findings"
-    activations.set_title(f"{len(rows)} layers: {kinds}")
+    activations.set_title(title)
     shown = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_LABELS)).round().astype(int))
-    gradients.set_xticks(shown, [rows[place].name for place in shown], rotation=90, fontsize=8, parse_math=False)
+    names = [shortened(rows[place].name, LONGEST_LABEL) for place in shown]
+    gradients.set_xticks(shown, names, rotation=90, fontsize=8, parse_math=False)
     gradients.set_xlim(-0.6, len(rows) - 0.4)
     for axes in (activations, sizes, gradients):
         axes.grid(alpha=0.25)

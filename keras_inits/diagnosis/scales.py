@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from keras_inits import thresholds
+from keras_inits.diagnosis.cancelled import cancelled_gradient, is_cancelled
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large, too_small
@@ -82,7 +83,9 @@ def vanishing_gradient(case: Case) -> Finding | None:
             if case.rows[number].output_gradient == 0 and number < largest[0]:
                 ends = (number, 0.0), largest
                 return _gradient_finding(case, what, profile, "vanishing_gradient", ends)
-    return None
+    if vanishing_signal(case):
+        return None
+    return cancelled_gradient([row for row in case.rows if not begins_with_zeros(case, row)])
 
 
 def exploding_gradient(case: Case) -> Finding | None:
@@ -159,9 +162,10 @@ def _signals(case: Case) -> Profile:
 def _has_signal(case: Case, row: LayerNumbers) -> bool:
     """Zeros are what dead layers are about, and where numbers are not finite, too few may be left to differ.
 
-    A kernel of zeros, as some heads begin with, passes nothing by design, or else its units are symmetric.
+    A kernel of zeros, as some heads begin with, passes nothing by design, or else its units are symmetric. One number,
+    as a single unit has of a single example, has no deviation.
     """
-    if begins_with_zeros(case, row):
+    if begins_with_zeros(case, row) or row.entries < thresholds.SIGNAL_ENTRIES:
         return False
     same = bool(case.kernels_of(row)) and row.outputs.largest > 0 and not row.outputs.nonfinite
     return same or _signal(row) > 0
@@ -181,16 +185,23 @@ def _signal(row: LayerNumbers) -> float:
 
 def _gradients(case: Case) -> list[tuple[str, Profile]]:
     """The two profiles of norms, of layers with kernels: those that are zero or not finite are other findings."""
-    outputs = [(number, row.output_gradient) for number, row in enumerate(case.rows) if case.kernels_of(row)]
+    rows = list(enumerate(case.rows))[max((n for n, row in enumerate(case.rows) if few_normalised(row)), default=0) :]
+    outputs = [(number, row.output_gradient) for number, row in rows if case.kernels_of(row)]
     # The gradient of a kernel of zeros may be all rounding, as behind batch normalisation.
-    moving = [(number, row) for number, row in enumerate(case.rows) if row.kernels and not begins_with_zeros(case, row)]
-    weights = [(number, row.gradient) for number, row in moving]
+    moving = [(number, row) for number, row in rows if row.kernels and not begins_with_zeros(case, row)]
+    small = vanishing_signal(case) is not None  # which makes the gradients of weights small too
+    weights = [(number, row.gradient) for number, row in moving if small or not is_cancelled(row)]
     named = [("outputs", outputs), ("weights", weights)]
     return [
         (what, kept)
         for what, profile in named
         if (kept := [(number, norm) for number, norm in profile if norm and math.isfinite(norm)])
     ]
+
+
+def few_normalised(row: LayerNumbers) -> bool:
+    """Whether batch normalisation has too few values here for the gradients before it to be judged."""
+    return row.normalised is not None and row.normalised < thresholds.LEAST_NORMALISED
 
 
 def underflows(rows: Sequence[LayerNumbers]) -> bool:

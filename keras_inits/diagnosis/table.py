@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.numbers import LayerNumbers
+from keras_inits.diagnosis.numbers import LayerNumbers, shortened
 from keras_inits.diagnosis.unseen import Unseen
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 MOST_ROWS = 40
+MOST_UNSEEN = 12
 NAME_WIDTH = 22
 HEADERS = ("std", "ratio", "flat", "dead", "equal", "|dW|", "|da|", "W/auto")
 LEGEND = (
@@ -40,8 +41,10 @@ def text_of(diagnosis: "Diagnosis") -> str:
         lines += ["", verdict(diagnosis.findings, diagnosis.unseen)]
     if diagnosis.unseen:
         lines += ["", "not looked at:"]
-        for one in diagnosis.unseen:
+        for one in diagnosis.unseen[:MOST_UNSEEN]:
             lines += textwrap.wrap(str(one), WIDTH, initial_indent="  ", subsequent_indent="    ")
+        more = len(diagnosis.unseen) - MOST_UNSEEN
+        lines += [f"  ... {more} more, in diagnosis.unseen"] if more > 0 else []
     return "\n".join(lines)
 
 
@@ -50,6 +53,13 @@ def verdict(findings: Sequence[Finding], unseen: Sequence[Unseen]) -> str:
     if findings:
         return ", ".join(finding.kind for finding in findings)
     return "no findings in what was looked at" if unseen else "no findings"
+
+
+def headline(rows: Sequence[LayerNumbers], findings: Sequence[Finding], unseen: Sequence[Unseen]) -> str:
+    """How many calls were seen, the verdict, and how many layers were not looked at."""
+    calls = f"{len(rows)} call{'' if len(rows) == 1 else 's'} of layers"
+    rest = f", {len(unseen)} layer{'' if len(unseen) == 1 else 's'} not looked at" if unseen else ""
+    return f"{calls}: {verdict(findings, unseen)}{rest}"
 
 
 def flat(row: LayerNumbers) -> dict[str, Any]:
@@ -93,7 +103,8 @@ def _cells(row: LayerNumbers) -> list[str]:
     shares = [_percent(share) for share in (row.saturated, row.dead, row.identical)]
     scale = kernel.moments.stddev / kernel.auto if kernel is not None and kernel.auto else None
     stddev, ratio, *norms = map(_short, (row.outputs.stddev, row.ratio, row.gradient, row.output_gradient, scale))
-    return [row.name, "x".join(map(str, row.shape)), row.activation or "", stddev, ratio, *shares, *norms]
+    name = row.name if row.call == 1 else shortened(row.name, NAME_WIDTH)  # which stands above in full
+    return [name, "x".join(map(str, row.shape)), row.activation or "", stddev, ratio, *shares, *norms]
 
 
 def _short(number: float | None) -> str:

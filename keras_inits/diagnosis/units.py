@@ -80,9 +80,11 @@ def dead_layer(case: Case) -> Finding | None:
         feeding = case.feeding(number)
         kernels = [kernel for one in feeding for kernel in case.kernels_of(one)]
         still = all(not one.gradient for one in feeding)
-        zero = row.outputs.largest == 0 and not row.outputs.nonfinite
+        zero = row.outputs.largest == 0 and not row.outputs.nonfinite and row.entries >= thresholds.DEAD_ENTRIES
         entering = case.rows[number - len(feeding)] if number >= len(feeding) else None
         if entering is not None and entering.outputs.largest < FADED:
+            continue
+        if any(one.normalised == 1 for one in feeding):  # the mean of one value is the value
             continue
         if zero and still and kernels and all(kernel.moments.largest > 0 for kernel in kernels):
             evidence = f"all {row.units} units of {row.name} are zero on the whole batch, and so is their gradient"

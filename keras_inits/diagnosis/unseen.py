@@ -1,9 +1,13 @@
-"""The layers with weights that showed no values, each with the reason: nothing is said of them."""
+"""The layers with weights that showed no values, or too few, each with the reason: nothing is said of them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from keras_inits import thresholds
+from keras_inits._keras import own_trainable
+from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.probes import Probe
+from keras_inits.layer_tree import walk_layers
 
 
 class Unseen(NamedTuple):
@@ -21,6 +25,7 @@ class Unseen(NamedTuple):
 
 NOT_CALLED = "the batch does not reach it"
 COMPILED = "it runs inside of code that the backend compiles as a whole, and no layer around it shows values"
+NO_CALL = "the model has no `call`"
 NO_FLOATS = "its outputs are no floating-point numbers"
 
 
@@ -34,3 +39,25 @@ def unseen_layers(probes: Sequence[Probe]) -> tuple[Unseen, ...]:
         )
         for probe in probes
     )
+
+
+def too_few(rows: Sequence[LayerNumbers]) -> tuple[Unseen, ...]:
+    """Says of each batch normalisation with too few values what is not judged because of them."""
+    return tuple(
+        Unseen(row.name, row.kind, _reason(row.normalised))
+        for row in rows
+        if row.normalised is not None and row.normalised < thresholds.LEAST_NORMALISED
+    )
+
+
+def _reason(values: int) -> str:
+    least = f"no finding is about the gradients before it. Pass at least {thresholds.LEAST_NORMALISED} examples"
+    if values == 1:
+        return f"it normalises each unit over 1 value, which leaves the same outputs for all inputs: {least}"
+    return f"it normalises each unit over {values} values, and the gradient depends on their number: {least}"
+
+
+def all_unseen(model: Any) -> tuple[Unseen, ...]:
+    """Each layer with weights, of a model through which no batch can be sent."""
+    found = [(path, layer) for path, layer in walk_layers(model) if own_trainable(layer)]
+    return tuple(Unseen(path, type(layer).__name__, NO_CALL) for path, layer in found)

@@ -1,6 +1,7 @@
 """Which layers of a model are looked at, and which of its weights count for each."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -43,21 +44,26 @@ def watched_layers(model: Any, weights: list[Weight], whole: Sequence[Any] = ())
             for _, inner in walk_layers(layer):
                 if inner is not layer:
                     owner.setdefault(id(inner), owner.get(id(layer), layer))
-    paths = {id(weight.variable): weight.path for weight in weights}
     variables: dict[int, list[tuple[str, Any]]] = {}
-    for path, layer in walk_layers(model):
-        kept = variables.setdefault(id(owner.get(id(layer), layer)), [])
-        for one in layer._trainable_variables + layer._non_trainable_variables:
-            if "float" in one.dtype:
-                kept.append((paths.get(id(one), f"{path}/{one.name}"), one))
+    for layer, path, variable in float_variables(model, weights):
+        variables.setdefault(id(owner.get(id(layer), layer)), []).append((path, variable))
     found, names = [], list[str]()
     for path, layer in walk_layers(model):
         own = tuple(weight for weight in weights if owner.get(id(weight.layer), weight.layer) is layer)
         leaf = not isinstance(layer, keras.Model) and len(list(walk_layers(layer))) == 1
         if id(layer) not in owner and (own or leaf or is_whole(layer)) and not isinstance(layer, layers.InputLayer):
             names.append(unique(path, names))
-            found.append(Watched(names[-1], layer, own, tuple(variables[id(layer)])))
+            found.append(Watched(names[-1], layer, own, tuple(variables.get(id(layer), ()))))
     return found
+
+
+def float_variables(model: Any, weights: Sequence[Weight]) -> Iterator[tuple[Any, str, Any]]:
+    """Each layer with each of its variables of floating-point numbers, statistics too, and that variable's path."""
+    paths = {id(weight.variable): weight.path for weight in weights}
+    for path, layer in walk_layers(model):
+        for one in layer._trainable_variables + layer._non_trainable_variables:
+            if "float" in one.dtype:
+                yield layer, paths.get(id(one), f"{path}/{one.name}"), one
 
 
 def enclosing(model: Any, layer: Any) -> Any:
@@ -84,6 +90,14 @@ def name_of(activation: Any) -> str | None:
 def output_axis(layer: Any) -> int:
     """The axis of a layer's outputs whose entries are its units."""
     return 1 if getattr(layer, "data_format", None) == "channels_first" else -1
+
+
+def normalised_over(layer: Any, shape: tuple[int, ...]) -> int | None:
+    """Over how many values batch normalisation, as it trains, normalises each unit; None for all other layers."""
+    if not isinstance(layer, layers.BatchNormalization) or not layer.trainable:
+        return None
+    units: int = shape[layer.axis]
+    return math.prod(shape) // max(1, units)
 
 
 def kernel_axes(weight: Weight) -> tuple[int, ...]:

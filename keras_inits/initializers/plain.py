@@ -46,7 +46,7 @@ class Uniform(PointwiseInitializer):
         return self.scale / math.sqrt(3)
 
     def _law(self) -> str:
-        return "U(-scale, scale)"
+        return f"U(-{self.scale:g}, {self.scale:g})"
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, ready for JSON."""
@@ -85,7 +85,7 @@ class Normal(PointwiseInitializer):
         return self.scale
 
     def _law(self) -> str:
-        return "N(0, scale^2), not truncated"
+        return f"N(0, {self.scale:g}^2), not truncated"
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, ready for JSON."""

@@ -72,7 +72,7 @@ class Sparse(RandomInitializer):
         return self.scale * math.sqrt(1 - self.sparsity)
 
     def _law(self) -> str:
-        return "N(0, scale^2), not truncated, and zeros"
+        return f"N(0, {self.scale:g}^2), not truncated, and zeros"
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, ready for JSON."""

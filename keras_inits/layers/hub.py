@@ -8,13 +8,15 @@ from typing import Any
 
 import keras
 
+from keras_inits._keras import unnumbered
 from keras_inits.initializers.fans import Fans
-from keras_inits.initializers.plain import Normal
+from keras_inits.initializers.plain import Normal, TruncatedNormal
 from keras_inits.layers.roles import Role, table
 
 START = Role("start")  # from what the layer declares: tokens, layer scales, temperatures
 ZEROS, ONES = Role("start", start=keras.initializers.Zeros()), Role("start", start=keras.initializers.Ones())
 
+UNNAMED = "variable"
 Entry = Role | Callable[[tuple[int, ...]], Role]  # of a shape, where it depends on that
 
 
@@ -32,6 +34,10 @@ def _biases(shape: tuple[int, ...]) -> Role:
     return Role("start", (1.0, float(shape[-1])))
 
 
+def _swin_biases(shape: tuple[int, ...]) -> Role:
+    return _biases(shape)._replace(start=TruncatedNormal(stddev=0.02))
+
+
 def _last_two(shape: tuple[int, ...]) -> Fans:
     """The axis before them counts experts: each has a kernel of its own, and no sum goes over it."""
     return float(shape[-2]), float(shape[-1])
@@ -47,7 +53,7 @@ ROLES: dict[str, dict[str, Entry]] = {
     "AddPositionalEmbedding": {"pos_embed": table},
     "Gemma4VisionPatchEmbedder": {"position_embedding_table": table},
     "SAM3Embedding": {"tiled_position_embeddings": table},
-    "WindowAttention": {"relative_position_bias_table": _biases},
+    "WindowAttention": {"relative_position_bias_table": _swin_biases},  # whose config lacks arguments
     "AddRelativePositionalEmbedding": {"rel_pos_h": _biases, "rel_pos_w": _biases},
     # tables beside tokens
     "DeiTEmbeddings": {
@@ -66,6 +72,8 @@ ROLES: dict[str, dict[str, Entry]] = {
     "VideoPrismClassToken": {"cls_token": START},
     "VideoPrismAttenTokenPoolingLayer": {"pooling_attention_query": START},
     "BLIP2QueryTokens": {"query_tokens": START},
+    "SigLIPMultiHeadAttentionPooling": {UNNAMED: START},  # the probe, a token
+    "MultiHeadAttentionPooling": {UNNAMED: START},  # PaliGemma's
     "XLNetAttentionMaskLayer": {"mask_emb": START},
     # scales
     "RMSNormalization": {"scale": ONES},
@@ -103,6 +111,12 @@ ROLES: dict[str, dict[str, Entry]] = {
         "segment_encoding": START,
         **dict.fromkeys(("content_attention_bias", "positional_attention_bias", "segment_attention_bias"), ZEROS),
     },
+    # pairs of small kernels, one behind the other, beside scales of channels
+    "RWKV7TimeMix": {
+        **dict.fromkeys(("w1", "w2", "a1", "a2", "v1", "v2", "g1", "g2"), _matrix),
+        **dict.fromkeys(("x_r", "x_w", "x_k", "x_v", "x_a", "x_g", "w0", "a0", "v0", "k_k", "k_a", "r_k"), START),
+    },
+    "RWKV7ChannelMix": {"time_mix_k": START},
     # kernels
     "MaskedLMHead": {"output_kernel": _matrix, "output_bias": ZEROS},
     "Gemma4AudioRelativePositionEmbedding": {"pos_proj": _matrix},
@@ -135,7 +149,7 @@ def role(layer: Any, variable: Any) -> Role | None:
                 return _biases(tuple(variable.shape))._replace(start=Normal(layer.inner_dim**-0.5))
             if kind.__name__ == "RMSNormalization" and kind.__module__.startswith(OFFSET):
                 return ZEROS
-            entry = ROLES.get(kind.__name__, {}).get(variable.name)
+            entry = ROLES.get(kind.__name__, {}).get(unnumbered(variable.name))
             if entry is not None:
                 return entry(tuple(variable.shape)) if callable(entry) else entry
     return None

@@ -3,14 +3,17 @@
 import math
 from typing import Any
 
+import keras
 from keras import layers
 
 from keras_inits.initializers.convolution import DeltaOrthogonal
 from keras_inits.initializers.gates import PerGate
 from keras_inits.initializers.orthogonal import Orthogonal, matrix_shape
+from keras_inits.initializers.plain import Normal
 from keras_inits.initializers.scaling import VarianceScaling
 from keras_inits.layers.kinds import CONVOLUTIONS, SEPARABLE, TRANSPOSED, gates_of
 from keras_inits.models.graph import Graph
+from keras_inits.models.signal.prediction import is_scale
 from keras_inits.models.weights import Weight
 
 
@@ -24,12 +27,13 @@ def auto_law(weight: Weight, graph: Graph) -> Any:
     """
     layer, role = weight.layer, weight.role
     if role is None or role.part == "start":
-        return weight.start
+        target = graph.prediction.targets.get(weight.stream) if is_scale(weight) else None
+        return weight.start if target is None else keras.initializers.Constant(round(math.sqrt(target), 12))
     if role.part == "recurrent":
         block = Orthogonal() if len(weight.variable.shape) == 2 else DeltaOrthogonal()
         return PerGate(block, gates_of(layer) or 1)
     if role.part in ("table", "tied"):
-        return VarianceScaling(round(graph.factor_behind(layer) ** -2, 12), "fan_in", "untruncated_normal")
+        return Normal(round(1 / graph.factor_behind(layer), 12))  # whose fan_in of 1 would only puzzle in print
     scale = _scale(weight, graph)
     if not _is_matrix(weight):
         return VarianceScaling(scale, "fan_in", "untruncated_normal")
@@ -48,12 +52,12 @@ def _scale(weight: Weight, graph: Graph) -> float:
 
 def _is_matrix(weight: Weight) -> bool:
     """Whether each output of a kernel is a sum over all of its inputs, at each place."""
-    layer = weight.layer
+    layer, name = weight.layer, str(weight.variable.name)
     if isinstance(layer, SEPARABLE):
-        return weight.variable.name == "pointwise_kernel"
+        return name == "pointwise_kernel"
     if isinstance(layer, CONVOLUTIONS):
-        return layer.groups == 1
-    return isinstance(layer, (layers.Dense, layers.EinsumDense, *TRANSPOSED)) and weight.variable.name == "kernel"
+        return bool(layer.groups == 1)
+    return isinstance(layer, (layers.Dense, layers.EinsumDense, *TRANSPOSED)) and name == "kernel"
 
 
 def head_variance(weight: Weight, stddev: float | None) -> float | None:

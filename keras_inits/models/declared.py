@@ -2,12 +2,11 @@
 
 import inspect
 import random
-import re
 from typing import Any
 
 import keras
 
-from keras_inits._keras import initializer_of, own_trainable, variables_without_values
+from keras_inits._keras import initializer_of, own_trainable, unnumbered, variables_without_values
 from keras_inits.initializers.orthogonal import Orthogonal
 from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
 from keras_inits.initializers.scaling import VarianceScaling
@@ -128,8 +127,7 @@ def _listening(kind: Any, given: Given) -> Any:
 
 def _alike(one: Any, other: Any) -> bool:
     """Whether two variables may be the same of two copies of a layer: numbers that Keras puts behind names differ."""
-    names = [re.sub(r"^variable(_\d+)?$", "variable", variable.name) for variable in (one, other)]
-    return names[0] == names[1] and tuple(one.shape) == tuple(other.shape)
+    return unnumbered(one.name) == unnumbered(other.name) and tuple(one.shape) == tuple(other.shape)
 
 
 def ours(initializer: Any) -> Any:

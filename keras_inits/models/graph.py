@@ -47,7 +47,8 @@ class Graph:
         self._readers: dict[int, list[Any]] = defaultdict(list)
         self._outputs: dict[int, list[Any]] = defaultdict(list)  # of an operation
         self._outer: dict[int, list[Any]] = defaultdict(list)  # of a tensor: what an inner model's output is outside
-        every = [layer for _, layer in walk_layers(model)]
+        self._layers = dict(walk_layers(model))
+        every = list(self._layers.values())
         self.functionals = [found for layer in every if (found := _functional(layer)) is not None]
         for functional in self.functionals:
             for node in nodes_of(functional):
@@ -87,6 +88,26 @@ class Graph:
         outputs = self._outputs.get(id(self.operation_of(layer)), [])
         factors = {_constant_of(node) for tensor in outputs for node in self._readers.get(id(tensor), [])}
         return factors.pop() if len(factors) == 1 else 1.0
+
+    def reached_from(self, path: str) -> set[str]:
+        """The paths of the layers that what a layer puts out comes to; none for a layer that no graph shows."""
+        found: set[str] = set()
+        layer = self._layers.get(path)
+        waiting, seen = list(self._outputs.get(id(self.operation_of(layer)), [])), set[int]()
+        while waiting:
+            tensor = waiting.pop()
+            if id(tensor) in seen:
+                continue
+            seen.add(id(tensor))
+            waiting += self._outer.get(id(tensor), [])
+            for node in self._readers.get(id(tensor), []):
+                inner = _functional(node.operation)
+                if inner is None:
+                    found |= {path for path, layer in self._layers.items() if layer is node.operation}
+                    waiting += node.output_tensors
+                else:
+                    waiting += [x for x, y in zip(inner.inputs, node.input_tensors, strict=False) if y is tensor]
+        return found
 
     def _gains(self, tensors: list[Any]) -> set[float]:
         found: set[float] = set()

@@ -11,8 +11,6 @@ from keras_inits.models.rules import plan
 from keras_inits.models.table import InitializationTable
 from keras_inits.models.weights import weights_of
 
-RESIDUAL = ("scaled", None)
-
 
 def initialize(
     model: Any, rules: Any = "auto", seed: Seed = None, residual: str | None = "scaled", reset: bool = False
@@ -61,7 +59,8 @@ def initialize(
     Reference:
         Zhang, Dauphin & Ma (2019), Fixup initialization: residual learning without normalization.
     """
-    check_choice("residual", residual, RESIDUAL, "None leaves them as they are.")
+    if residual is not None:
+        check_choice("residual", residual, ("scaled",), "Pass None to leave residual branches as they are.")
     weights, graph = weights_of(model), Graph(model, residual is not None)
     planned = plan(weights, graph, rules)
     resetting = Reset(model) if reset else None

@@ -16,6 +16,7 @@ from keras_inits.initializers.arguments import check_number, check_whole
 from keras_inits.initializers.orthogonal import Orthogonal
 from keras_inits.initializers.seeds import Seed, check_seed
 from keras_inits.layers.kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
+from keras_inits.models.calls import check_batch, has_call, shapes_of
 from keras_inits.models.draw import all_or_nothing, draw, row_of, table_of
 from keras_inits.models.graph import Graph
 from keras_inits.models.rules import plan
@@ -73,6 +74,7 @@ def lsuv(
     """
     check_number("tolerance", tolerance, above=0)
     check_whole("iterations", iterations, 1)
+    check_batch(x, "lsuv")
     weights, graph = weights_of(model), Graph(model)
     kernels = [weight for weight in weights if _is_scaled(weight)]
     planned = [
@@ -86,7 +88,7 @@ def lsuv(
             for weight in kernels:
                 operation = graph.operation_of(weight.layer)
                 stack.enter_context(swapped(operation, "call", scaling.of(weight, operation.call)))
-            if _has_call(model):
+            if has_call(model):
                 scaling.run(model, x)
     except _CallError as failed:
         raise _attributed(model, x, failed.error) from failed.error
@@ -97,11 +99,6 @@ def lsuv(
         elif _is_scaled(one.weight):
             rows[number] = rows[number]._replace(law=f"{rows[number].law}, not scaled")
     return table_of(weights, planned, rows)
-
-
-def _has_call(model: Any) -> bool:
-    """Whether a batch can be sent through: a model with a `train_step` of its own may have no `call`, as a GAN."""
-    return type(model).call not in (keras.Layer.call, keras.Model.call)
 
 
 class _CallError(Exception):
@@ -116,11 +113,10 @@ def _attributed(model: Any, x: Any, error: Exception) -> Exception:
     try:
         model(x, training=False)
     except Exception:  # of the user's layers, on the user's data
-        shapes = keras.tree.map_structure(lambda leaf: getattr(leaf, "shape", type(leaf).__name__), x)
         return ValueError(
             f"lsuv calls the model on the batch, and that ended with the {type(error).__name__} above. "
-            f"Received: x of the shapes {shapes}. Expected a batch that the model takes, as `model.predict` would. "
-            "The model has its former weights again. Call model(x) alone to see where it fails."
+            f"Received: x of the shapes {shapes_of(x)}. Expected a batch that the model takes, as `model.predict` "
+            "would. The model has its former weights again. Call model(x) alone to see where it fails."
         )
     return InternalError("while lsuv scaled the kernels, though the model takes the batch", error)
 
@@ -152,8 +148,9 @@ class _Scaling:
         """The layer's `call`, which scales the kernel first when it runs for the first time."""
 
         def scaling_call(*arguments: Any, **options: Any) -> Any:
-            # Inside of a loop that is compiled as a whole there are no values to look at.
-            if weight.stream not in self.factors and not backends.current().is_tracing():
+            # Inside of code that is compiled as a whole, or mapped over examples, there are no values to look at.
+            given = keras.tree.flatten((arguments, options))
+            if weight.stream not in self.factors and not backends.current().is_tracing(*given):
                 with swapped(weight.layer, "activation", keras.activations.linear):
                     self._scale(weight, lambda: call(*arguments, **options))
                 self._progress.add(1)

@@ -58,10 +58,10 @@ def _culprit(model: Any, new: Any) -> str:
     for (path, one), (_, other) in zip(walk_layers(model), walk_layers(new), strict=False):
         if type(one) is not type(other):
             return f"the layer {path!r} is of type {type(one)!r} in the model and {type(other)!r} in its copy"
-        settings, copied = _settings(one), _settings(other)
-        for name in settings.keys() & copied.keys():
-            if settings[name] != copied[name]:
-                return f"the layer {path!r} has {name}={settings[name]!r} in the model and {copied[name]!r} in its copy"
+        for name, value in _settings(one).items():
+            copied = getattr(other, name, None)  # which may be of the class
+            if value != copied:
+                return f"the layer {path!r} has {name}={value!r} in the model and {copied!r} in its copy"
     return "no layer has other settings than its copy"
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import keras
 from keras.src.utils.naming import to_snake_case
 
-from keras_inits._keras import own_trainable, sublayers
+from keras_inits._keras import own_trainable, sublayers, unnumbered
 from keras_inits.initializers.fans import Fans
 from keras_inits.layer_tree import unique, walk_layers
 from keras_inits.layers.catalogue import role_of
@@ -60,8 +60,8 @@ def weights_of(model: Any) -> list[Weight]:
             if id(variable) in seen or id(variable) in inside:
                 continue
             seen.add(id(variable))
-            name = "variable" if re.fullmatch(r"variable(_\d+)?", variable.name) else variable.name
-            own, stream = unique(f"{path}/{variable.name}", paths), unique(f"{stable}/{name}", streams)
+            own = unique(f"{path}/{variable.name}", paths)
+            stream = unique(f"{stable}/{unnumbered(variable.name)}", streams)
             paths.add(own)
             streams.add(stream)
             role = role_of(layer, variable)

@@ -2,9 +2,15 @@
 
 import operator
 from collections.abc import Iterator, Sequence
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import keras
+
+PLAIN = (bool, int, float, str, type(None), type, FunctionType, MethodType, ModuleType)
+"""What holds no optimizer."""
+LIBRARIES = ("builtins", "keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "optree", "collections", "threading")
+"""Whose objects are not searched."""
 
 
 def optimizers_of(model: Any, names: Sequence[str] | None) -> tuple[Any, ...]:
@@ -22,17 +28,27 @@ def optimizers_of(model: Any, names: Sequence[str] | None) -> tuple[Any, ...]:
 
 
 def held_optimizers(model: Any) -> Iterator[Any]:
-    """The optimizers that a model and its layers hold as attributes, or in lists and dictionaries there; some twice."""
+    """The optimizers that a model and its layers hold as attributes, or in what they hold there; some twice.
+
+    They may lie in lists and dictionaries, in one another too, and in attributes of objects of a class of one's own.
+    """
     if getattr(model, "optimizer", None) is not None:
         yield model.optimizer
-    optimizer = keras.optimizers.Optimizer
+    seen: set[int] = set()
     for layer in model._flatten_layers():  # whose attributes are many: a generator for each would show in an epoch
-        for value in vars(layer).values():
-            if isinstance(value, optimizer):
+        waiting = list(vars(layer).values())
+        for value in waiting:  # which grows
+            if type(value) in PLAIN or id(value) in seen:
+                continue
+            seen.add(id(value))
+            if isinstance(value, keras.optimizers.Optimizer):
                 yield value
-            elif isinstance(value, (dict, list, tuple)):
-                held = value.values() if isinstance(value, dict) else value
-                yield from [one for one in held if isinstance(one, optimizer)]
+            elif isinstance(value, dict):
+                waiting.extend(value.values())
+            elif isinstance(value, (list, tuple)):
+                waiting.extend(value)  # not +=, which TensorFlow's wrapper of tuples refuses
+            elif type(value).__module__.partition(".")[0] not in LIBRARIES and not isinstance(value, keras.Layer):
+                waiting.extend(getattr(value, "__dict__", {}).values())
 
 
 def _named(model: Any, name: str) -> Any:

@@ -183,7 +183,7 @@ def test_every_verdict_can_be_drawn(word):
 
 
 def test_a_run_without_metrics_or_layers():
-    run = Run(Cell("", "normal[1]", 0), "Normal(1.0)", {}, (), (), trace_of(PROFILES["healthy"]))
+    run = Run(Cell("", "normal[1]", 0), "Normal(1.0)", {}, (), (), (), trace_of(PROFILES["healthy"]))
     text = page([run])
     assert "normal[1] " in str(Comparison((run,), 1))
     assert text.count("<img") == 3

@@ -45,6 +45,38 @@ def test_a_bad_one_has_the_status_1_and_its_remedy(files):
     assert "a random projection" in result.output
 
 
+@keras.saving.register_keras_serializable("keras_inits_tests")
+class Spare(layers.Layer):
+    """A layer that does not call what it holds."""
+
+    def build(self, shape):
+        self.inner = layers.Dense(4, name="inner")
+        self.inner.build(shape)
+
+    def call(self, inputs):
+        return inputs
+
+
+def test_one_that_is_not_seen_as_a_whole_has_the_status_4(tmp_path):
+    model = keras.Sequential([keras.Input((16,)), Spare(name="outer"), layers.Dense(1, name="head")])
+    keras_inits.initialize(model, seed=0)
+    model.save(tmp_path / "spare.keras")
+    result = invoke(tmp_path / "spare.keras", "--shape", "16")
+    assert result.exit_code == 4, result.output
+    assert "no findings in what was looked at" in result.output
+    assert "outer/inner (Dense): the batch does not reach it" in result.output
+
+
+def test_a_fault_of_ours_has_a_status_of_its_own(files, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("broken on purpose")
+
+    monkeypatch.setattr("keras_inits.diagnosis.probes.output_axis", broken)
+    result = invoke(files / "good.keras", "--shape", "16")
+    assert result.exit_code == 70, result.output
+    assert "This is a fault of keras_inits" in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -108,7 +108,7 @@ def test_subclassed_models_have_the_layers_in_the_order_in_which_they_run():
     assert names[-1] == "late"
     assert {f"attention/{part}" for part in ("query", "key", "value", "attention_output")} <= set(inner)
     assert [str(one) for one in diagnosis.unseen] == ["unused (Dense): the batch does not reach it"]
-    assert repr(diagnosis).endswith(", 1 layers not looked at>")
+    assert repr(diagnosis).endswith(", 1 layer not looked at>")
 
 
 def two_by_two():

@@ -265,3 +265,43 @@ def test_the_text_fits_100_columns():
     text = str(diagnose(model, batch(32, 64)))
     assert max(map(len, text.split("\n"))) <= 100
     assert "... 21 more ..." in text
+
+
+def words_before_attention(seed):
+    inputs = keras.Input((8,), dtype="int32")
+    words = layers.Embedding(50, 16, embeddings_initializer=keras_inits.Uniform(0.05, seed=seed), name="words")(inputs)
+    seen = layers.MultiHeadAttention(2, 8, name="attention")(words, words)
+    hidden = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(layers.Add()([seen, words])))
+    model = keras.Model(inputs, layers.Dense(1, "sigmoid", name="head")(hidden))
+    initialize(model, [("attention|head", "auto")], seed=seed)
+    return model, np.random.default_rng(seed).integers(0, 50, (128, 8))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_of_embeddings_that_are_too_small_table_remedy_and_repair_say_one_law(seed):
+    model, x = words_before_attention(seed)
+    diagnosis = diagnose(model, x)
+    assert set(diagnosis.findings) != set()
+    kernel = diagnosis.layers[0].kernels[0]
+    assert (kernel.fans, kernel.auto) == ((1, 16), 1)
+    for finding in diagnosis:
+        assert str(finding.remedy).split("  #")[0].split("\n")[0] == "Normal(scale=1.0) on layer words"
+    row = diagnosis.repair(model, seed=1).rows[0]
+    assert (row.path, row.law, row.stddev) == ("words/embeddings", "N(0, 1^2), not truncated", 1)
+    after = diagnose(model, x)
+    assert after.findings == ()
+    assert after.layers[0].kernels[0].moments.stddev == pytest.approx(1, rel=5 * (0.5 / 800) ** 0.5)
+    assert initialize(model, seed=1).rows[0].law == row.law
+
+
+def test_a_gradient_that_is_rounding_is_not_the_growth_of_another():
+    inputs = keras.Input((4,))
+    hidden = layers.Dense(5, "tanh")(inputs)
+    places = layers.Dense(3, name="places")(layers.RepeatVector(6)(hidden))  # the same for all that softmax compares
+    shares = layers.Flatten()(layers.Softmax(axis=1)(places))
+    model = keras.Model(inputs, layers.Dense(2)(layers.Concatenate()([hidden, shares])))
+    initialize(model, seed=3)
+    (finding,) = diagnose(model, batch(64, 4))
+    assert (finding.kind, finding.layers) == ("vanishing_gradient", ("places",))
+    assert "adds up to nothing but rounding" in finding.evidence
+    assert "take another batch" in str(finding.remedy)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from support import all_dtypes
 
 import keras_inits
 from keras_inits import diagnose
@@ -64,6 +65,24 @@ def test_layers_in_a_loop_are_seen_at_least_from_outside():
     assert len(diagnosis.layers[0].weights) == 2
     model.layers[0].inner.kernel.assign(ops.full((8, 8), float("nan")))
     assert kinds(diagnose(model, x)) == ["nonfinite"]
+
+
+class Mapped(Loop):
+    def call(self, inputs):
+        return ops.vectorized_map(lambda row: self.inner(row[None])[0], inputs)
+
+
+def test_layers_that_are_mapped_over_examples_are_seen_from_outside():
+    model = keras.Sequential([keras.Input((8,)), Mapped(), layers.Dense(1, name="head")])
+    diagnosis = diagnose(model, x)
+    assert [row.name for row in diagnosis.layers] == ["loop", "head"]
+    assert diagnosis.unseen == ()
+    assert diagnosis.layers[0].gradient > 0
+    model.layers[0].inner.kernel.assign(ops.full((8, 8), float("nan")))
+    assert kinds(diagnose(model, x)) == ["nonfinite"]
+    keras_inits.initialize(model, seed=1)
+    law = {row.path: row.law for row in keras_inits.lsuv(model, x, seed=1, verbose=0)}["loop/inner/kernel"]
+    assert law.endswith("not scaled")
 
 
 def test_a_layer_that_the_batch_does_not_reach_is_named():
@@ -145,6 +164,39 @@ def test_the_operation_that_makes_the_first_one_is_named_with_its_examples():
     assert "between hidden and out" in diagnose(outside, x).findings[0].evidence
 
 
+@pytest.mark.parametrize("subclassed", [True, False])
+def test_no_kernel_is_blamed_for_what_arises_before_it_or_beside_it(subclassed):
+    class Model(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.hidden = layers.Dense(4, "relu", name="hidden")
+            self.out = layers.Dense(1, name="out", kernel_initializer=keras_inits.Normal(3.0, seed=1))
+
+        def call(self, inputs):
+            return self.out(ops.log(self.hidden(inputs)))
+
+    class Divided(layers.Dense):
+        def call(self, inputs):
+            return super().call(inputs) / 0.0
+
+    parts = [layers.Dense(4, name="hidden"), Divided(4, kernel_initializer=keras_inits.Normal(3.0, seed=1), name="out")]
+    model = Model() if subclassed else keras.Sequential([keras.Input((8,)), *parts])
+    model(x)
+    finding = diagnose(model, x).findings[0]
+    assert finding.kind == "nonfinite"
+    assert finding.remedy.rules == (), str(finding)
+    place = "what is computed between hidden and out" if subclassed else "what out computes"
+    assert str(finding.remedy).startswith(f"no weight is at fault: look at {place}")
+
+
+@pytest.mark.parametrize(("policy", "scale"), [("float32", 3e38), ("mixed_float16", 1e5)])
+def test_inputs_that_leave_the_range_are_named(policy, scale):
+    keras.config.set_dtype_policy(policy)
+    finding = diagnose(network(), np.full((64, 8), scale, "float32")).findings[0]
+    assert (finding.kind, finding.remedy.rules) == ("nonfinite", ())
+    assert f"the inputs reach {scale:.2g}; divide them" in str(finding.remedy)
+
+
 def test_an_infinite_derivative_is_traced_on_the_way_back():
     base, (one, two) = network(), (keras.Input((8,)), keras.Input((8,)))
     distance = layers.Lambda(
@@ -153,9 +205,8 @@ def test_an_infinite_derivative_is_traced_on_the_way_back():
     model = keras.Model([one, two], distance([base(one), base(two)]))
     other = x[::-1].copy()
     other[0] = x[0]
-    finding = next((f for f in diagnose(model, [x, other], np.zeros((64, 1), "float32"), "mse")), None)
-    if keras.backend.backend() == "tensorflow" and finding is None:  # whose root has a derivative of zero there
-        return
+    finding = diagnose(model, [x, other], np.ones((64, 1), "float32"), "mse").findings[0]
+    assert finding.kind == "nonfinite"
     assert "going back" in finding.evidence
     assert finding.evidence.endswith("in example 0")
     assert "distance" in str(finding.remedy)
@@ -167,8 +218,11 @@ DTYPES = ["float64", "float32", "bfloat16", "float16", "mixed_bfloat16", "mixed_
 
 @pytest.mark.parametrize(("policy", "inputs"), [*itertools.product(DTYPES, ["float", "int", "bool"])])
 def test_each_dtype(policy, inputs):
-    if policy == "float64" and keras.backend.backend() == "jax":  # which has none unless it is told to
-        policy = "float32"
+    with all_dtypes():
+        check_dtype(policy, inputs)
+
+
+def check_dtype(policy, inputs):
     keras.config.set_dtype_policy(policy)
     words = inputs != "float"
     parts = [layers.Embedding(9, 8), layers.Flatten()] if words else []
@@ -177,9 +231,57 @@ def test_each_dtype(policy, inputs):
     keras_inits.initialize(model, seed=1)
     batch = random.integers(0, 9 if inputs == "int" else 2, (64, 3)).astype(inputs) if words else x
     diagnosis = diagnose(model, batch)
+    dtype = policy.removeprefix("mixed_")
+    assert {row.dtype for row in diagnosis.layers} == {dtype}
+    assert keras.backend.standardize_dtype(model(batch).dtype) == dtype
     assert all(np.isfinite(row.outputs.stddev) and row.outputs.stddev > 0 for row in diagnosis.layers)
     assert all(row.gradient > 0 for row in diagnosis.layers if row.kernels)
     keras_inits.lsuv(model, batch, seed=1, tolerance=0.05, verbose=0)
+
+
+class Cast(layers.Layer):
+    def call(self, inputs):
+        return ops.cast(inputs, self.compute_dtype)
+
+
+def masked():
+    numbers, mask = keras.Input((8,)), keras.Input((8,), dtype="bool")
+    kept = layers.Multiply(name="kept")([numbers, Cast(name="cast")(mask)])
+    model = keras.Model([numbers, mask], layers.Dense(4, name="dense")(kept))
+    given = [x, random.integers(0, 2, x.shape).astype(bool)]
+    return model, given, given[0] * given[1]
+
+
+def pixels():
+    parts = [layers.Rescaling(1 / 255, name="rescaling"), layers.Flatten(), layers.Dense(4, name="dense")]
+    images = random.integers(0, 256, (64, 4, 4, 1)).astype("uint8")
+    return keras.Sequential([keras.Input((4, 4, 1), dtype="uint8"), *parts]), images, images.reshape(64, -1) / 255
+
+
+def counts():
+    parts = [Cast(name="cast"), layers.Dense(4, name="dense")]
+    values = random.integers(-3, 4, (64, 8))
+    return keras.Sequential([keras.Input((8,), dtype="int64"), *parts]), values, values
+
+
+def flags():
+    values = random.integers(0, 2, (64, 8)).astype(bool)  # which Keras converts, as the input's dtype is float32
+    return keras.Sequential([keras.Input((8,)), layers.Dense(4, name="dense")]), values, values
+
+
+@pytest.mark.parametrize("make", [masked, pixels, counts, flags])
+def test_whole_numbers_and_truth_values_are_taken_as_the_model_takes_them(make):
+    model, given, entering = make()
+    keras_inits.initialize(model, seed=1)
+    entering, targets = np.asarray(entering, "float64"), random.standard_normal((64, 4)).astype("float32")
+    diagnosis = diagnose(model, given, targets, "mse")
+    assert (diagnosis.findings, diagnosis.unseen) == ((), ())
+    row = {one.name: one for one in diagnosis.layers}["dense"]
+    kernel = ops.convert_to_numpy(model.get_layer("dense").kernel)
+    outputs = entering @ kernel
+    back = 2 * (outputs - targets) / targets.size
+    assert row.outputs.stddev == pytest.approx(outputs.std(), rel=1e-4)
+    assert row.gradient == pytest.approx(np.hypot(np.linalg.norm(entering.T @ back), np.linalg.norm(back.sum(0))), 1e-4)
 
 
 @pytest.mark.parametrize("backwards", [False, True])

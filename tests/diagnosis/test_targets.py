@@ -45,3 +45,18 @@ def test_classes_stay_as_they_are():
     x, y = np.random.default_rng(0).standard_normal((32, 6)).astype("float32"), np.arange(32) % 4
     model = the_model(4, "sparse_categorical_crossentropy")
     assert gradients(model, x, y) == pytest.approx(gradients(model, x, y[:, None]), rel=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["mse", keras.losses.mean_squared_error, keras.losses.MeanSquaredError(), ["mse"]])
+def test_what_a_mask_hides_counts_as_little_as_in_fit(loss):
+    words = np.array([[1, 2, 3, 0, 0], [4, 0, 0, 0, 0]], "int32")
+    y = np.random.default_rng(0).standard_normal((2, 5, 1)).astype("float32")
+    keras.utils.set_random_seed(3)
+    layers = [keras.layers.Embedding(9, 4, mask_zero=True), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((5,), dtype="int32"), *layers])
+    model.compile(keras.optimizers.SGD(1.0), loss)
+    found = gradients(model, words, y)
+    before = model.get_weights()
+    model.fit(words, y, batch_size=2, verbose=0)
+    table, kernel, bias = (np.linalg.norm(a - b) for a, b in zip(before, model.get_weights(), strict=True))
+    assert found == pytest.approx([table, np.hypot(kernel, bias)], rel=1e-5)

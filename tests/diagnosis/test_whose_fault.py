@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_inits import diagnose
+from keras_inits import diagnose, lsuv
 from keras_inits.faults import InternalError
 
 x = np.random.default_rng(0).standard_normal((16, 4)).astype("float32")
@@ -82,3 +82,20 @@ def test_a_loss_that_fails_is_called_the_losses():
 def test_a_batch_of_nothing_is_refused():
     with pytest.raises(ValueError, match=r"Received: x of the shapes \[\(0, 4\)\], without any"):
         diagnose(network(), x[:0])
+
+
+@pytest.mark.parametrize("batch", [x.tolist(), iter([x]), [[1, 2]], {"x": "words"}])
+def test_what_is_no_batch_of_arrays_is_refused(batch):
+    for function in (diagnose, lsuv):
+        with pytest.raises(ValueError, match=r"takes one batch of arrays or tensors.*Received: x with .*first batch"):
+            function(network(), batch)
+
+
+def test_of_a_model_without_a_call_the_parts_are_named():
+    class Model(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.encoder = keras.Sequential([keras.Input((4,)), layers.Dense(2)], name="encoder")
+
+    with pytest.raises(ValueError, match=r"which has no `call`.*Diagnose one by one the parts .* \('encoder'\)"):
+        diagnose(Model(), x)

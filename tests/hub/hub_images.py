@@ -59,7 +59,7 @@ def segment_anything() -> Any:
         num_output_channels=8, window_size=2, image_shape=(pixels, pixels, 3),
     )  # fmt: skip
     prompts = keras_hub.layers.SAMPromptEncoder(
-        hidden_size=8, image_embedding_size=(4, 4), input_image_size=(pixels, pixels), mask_in_channels=4
+        hidden_size=8, image_embedding_size=(4, 4), input_image_size=(pixels, pixels), mask_in_channels=16
     )
     decoder = keras_hub.layers.SAMMaskDecoder(
         num_layers=2, hidden_size=8, intermediate_dim=16, num_heads=2, embedding_dim=8, num_multimask_outputs=3,

@@ -4,7 +4,8 @@
 with its head, or the backbone where KerasHub has no head that does without a tokenizer.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import hub_images
@@ -60,3 +61,25 @@ def batch(name: str, model: Any, size: int = 4) -> tuple[Any, Any]:
     if any(None in output.shape for output in keras.tree.flatten(outputs)):  # not known without a call
         outputs = model.predict(x, verbose=0)
     return x, keras.tree.map_structure(lambda o: random.standard_normal(o.shape).astype("float32"), outputs)
+
+
+def array(tensor: Any) -> np.ndarray:
+    """In float64, on the host."""
+    return keras.ops.convert_to_numpy(keras.ops.stop_gradient(tensor)).astype("float64")
+
+
+@contextlib.contextmanager
+def noted_calls() -> Iterator[list[Any]]:
+    """What each layer is given and gives back, in the order in which the calls end."""
+    call, notes = keras.Layer.__call__, list[Any]()
+
+    def noting_call(self: Any, *arguments: Any, **options: Any) -> Any:
+        outputs = call(self, *arguments, **options)
+        notes.append((self, arguments, options, keras.tree.flatten(outputs)))
+        return outputs
+
+    keras.Layer.__call__ = noting_call
+    try:
+        yield notes
+    finally:
+        keras.Layer.__call__ = call

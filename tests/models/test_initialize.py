@@ -260,7 +260,7 @@ def test_an_initializer_for_all_kernels_has_the_true_fans():
 def test_of_patterns_the_first_that_matches_counts():
     model = sequential(layers.Dense(8, name="a"), layers.Dense(8, name="b"), layers.Dense(8, name="c"))
     table = initialize(model, [("b/kernel", "zeros"), ("kernel", keras_inits.Uniform(0.5)), ("c/bias", "ones")])
-    assert [row.law for row in table] == ["U(-scale, scale)", "Zeros", "U(-scale, scale)", "Ones"]
+    assert [row.law for row in table] == ["U(-0.5, 0.5)", "Zeros", "U(-0.5, 0.5)", "Ones"]
     assert table.kept == ("a/bias", "b/bias")
     assert {one.reason for one in table.left} == {"without a rule"}
     assert [row.law for row in initialize(model, [("a/", "auto")])] == ["N(0, 1 / fan_in), not truncated", "Zeros"]

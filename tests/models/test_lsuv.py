@@ -1,12 +1,12 @@
 """`lsuv`: the variances that it promises, by a slow twin and in every kind of model."""
 
-import contextlib
 import importlib
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from support import all_dtypes
 
 from keras_inits import Orthogonal, initialize, lsuv
 from keras_inits.faults import InternalError
@@ -125,7 +125,7 @@ def test_a_layer_that_does_not_converge_is_named_and_nothing_is_lost():
     with pytest.raises(ValueError, match=unfit) as raised:
         lsuv(model, batch(8, 5), verbose=0)
     assert "incompatible" in str(raised.value.__cause__)
-    with pytest.raises(ValueError, match=r"x of the shapes str\. Expected a batch"):
+    with pytest.raises(ValueError, match=r"Received: x with str\. Expected arrays"):
         lsuv(model, "batch", verbose=0)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
     assert [layer.call for layer in model.layers] == calls
@@ -166,21 +166,6 @@ INPUTS = {
     "byte": lambda: np.random.default_rng(0).integers(0, 255, (256, 16)).astype("uint8"),
     "boolean": lambda: np.random.default_rng(0).integers(0, 2, (256, 16)).astype(bool),
 }
-
-
-@contextlib.contextmanager
-def all_dtypes():
-    """JAX has float64 where it is asked for only."""
-    if keras.backend.backend() != "jax":
-        yield
-        return
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    try:
-        yield
-    finally:
-        jax.config.update("jax_enable_x64", False)
 
 
 @pytest.mark.parametrize("kind", INPUTS)

@@ -1,5 +1,7 @@
 """`initialize(reset=True)`: every optimizer that a model holds starts anew."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -20,20 +22,26 @@ class Gan(keras.Model):
         pair = keras.optimizers.Adam(), keras.optimizers.Adam()
         if held == "attributes":
             self.g_optimizer, self.d_optimizer = pair
+        elif held == "an object":
+            self.trainer = SimpleNamespace(steps=SimpleNamespace(g=pair[0]), pair={"d": [pair[1]]}, model=self)
         else:
-            self.pair = list(pair) if held == "a list" else {"g": pair[0], "d": pair[1]}
+            held_in = {
+                "a list": list(pair),
+                "a tuple": pair,
+                "dictionaries": {"g": [pair[0]], "d": {"of 1": (pair[1],)}},
+            }
+            self.pair = held_in[held]
+        self.optimizers = lambda: pair
 
     def call(self, z):
         return self.d(self.g(z))
 
 
-@pytest.mark.parametrize("held", ["attributes", "a list", "a dictionary"])
+@pytest.mark.parametrize("held", ["attributes", "a list", "a tuple", "dictionaries", "an object"])
 def test_the_optimizers_of_a_gan(held):
     model = Gan(held)
     model(np.zeros((1, 4), "float32"))
-    found = vars(model)
-    pair = [found["g_optimizer"], found["d_optimizer"]] if held == "attributes" else found["pair"]
-    pair = list(pair.values()) if isinstance(pair, dict) else list(pair)
+    pair = model.optimizers()
     for optimizer, part in zip(pair, (model.g, model.d), strict=True):
         optimizer.build(part.trainable_variables)
         optimizer.apply([keras.ops.ones(variable.shape) for variable in part.trainable_variables])

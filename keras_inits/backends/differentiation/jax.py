@@ -55,9 +55,11 @@ def vector_jacobian(function: Callable[[Tensor], Tensor], points: Tensor, vector
 
 
 def jacobian_vector(function: Callable[[Tensor], Tensor], points: Tensor, vectors: Tensor) -> Tensor:
-    """The function's Jacobian times the vectors."""
+    """The function's Jacobian times the vectors, as the transpose of `vector_jacobian`: both follow the same rules."""
     points = jnp.asarray(points)
-    return jax.jvp(function, (points,), (jnp.asarray(vectors, points.dtype),))[1]
+    values, product = jax.vjp(function, points)
+    transposed = jax.linear_transpose(lambda left: product(left)[0], values)  # JAX prints all that `product` holds
+    return transposed(jnp.asarray(vectors, points.dtype))[0]
 
 
 @contextlib.contextmanager

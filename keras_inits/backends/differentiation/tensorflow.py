@@ -56,11 +56,17 @@ def vector_jacobian(function: Callable[[Tensor], Tensor], points: Tensor, vector
 
 
 def jacobian_vector(function: Callable[[Tensor], Tensor], points: Tensor, vectors: Tensor) -> Tensor:
-    """The function's Jacobian times the vectors."""
+    """The function's Jacobian times the vectors, as the transpose of `vector_jacobian`: both follow the same rules."""
     points = tf.convert_to_tensor(points)
-    with tf.autodiff.ForwardAccumulator(points, tf.cast(vectors, points.dtype)) as accumulator:
-        values = function(points)
-    return accumulator.jvp(values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    zero = tf.UnconnectedGradients.ZERO
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            inner.watch(points)
+            values = function(points)
+        left = tf.zeros_like(values)
+        outer.watch(left)
+        product = inner.gradient(values, points, left, unconnected_gradients=zero)
+    return outer.gradient(product, left, tf.cast(vectors, product.dtype), unconnected_gradients=zero)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import torch
 
+from keras_inits import backends
 from keras_inits.backends.differentiation import Watch
 
 Tensor = Any
@@ -17,7 +18,7 @@ def gradients(loss: Callable[[Watch], Tensor], variables: Sequence[Any]) -> list
     sources = [variable.value for variable in variables]
 
     def watch(tensor: Tensor, forward: Callable[[Tensor], None], backward: Callable[[Tensor], None]) -> Tensor:
-        if torch.compiler.is_compiling():
+        if backends.current().is_tracing():
             return tensor
         forward(tensor.detach())
         if not torch.is_grad_enabled():  # in a checkpoint, which runs its block again on the way back
@@ -47,7 +48,7 @@ def vector_jacobian(function: Callable[[Tensor], Tensor], points: Tensor, vector
 
 
 def jacobian_vector(function: Callable[[Tensor], Tensor], points: Tensor, vectors: Tensor) -> Tensor:
-    """The function's Jacobian times the vectors, by two backward passes: not all of torch has forward derivatives."""
+    """The function's Jacobian times the vectors, as the transpose of `vector_jacobian`: both follow the same rules."""
     points = keras.ops.convert_to_tensor(points).detach().requires_grad_()
     with torch.enable_grad():
         values = function(points)

@@ -13,7 +13,9 @@ def attention(prediction: "Prediction", step: "Step", given: list[Signal]) -> Si
     """Of the queries' input, the values' and the keys', in this order, as Keras's attention takes them."""
     layer: Any = step.operation
     queries, values = given[0], given[1] if len(given) > 1 else given[0]
-    keys = given[2] if len(given) > 2 and "key" in (*step.options, *("key" if len(step.arguments) > 2 else ())) else values
+    keys = (
+        given[2] if len(given) > 2 and "key" in (*step.options, *("key" if len(step.arguments) > 2 else ())) else values
+    )
     prediction.kernel(layer._query_dense, "kernel", queries)
     prediction.kernel(layer._key_dense, "kernel", keys)
     mixed = prediction.kernel(layer._value_dense, "kernel", values)

@@ -33,7 +33,7 @@ class Map(NamedTuple):
 
     @property
     def stability(self) -> float:
-        """d log E[f^2] / d log variance: by how much a small relative error of the mean square is multiplied."""
+        """D log E[f^2] / d log variance: by how much a small relative error of the mean square is multiplied."""
         return (self.weighted / self.square - 1) / 2
 
 

@@ -7,12 +7,12 @@ import numpy as np
 from keras import layers
 
 from keras_inits.layer_tree import walk_layers
-from keras_inits.models.weights import Weight
 from keras_inits.models.signal.maps import Function, Map, map_of, map_of_points, values_at
 from keras_inits.models.signal.points import operating_point
 from keras_inits.models.signal.program import Program, Step, Value, program_of
 from keras_inits.models.signal.residual import branch_ends
 from keras_inits.models.signal.signal import Signal
+from keras_inits.models.weights import Weight
 
 ATTENTION = (layers.MultiHeadAttention, layers.GroupQueryAttention)
 
@@ -64,6 +64,11 @@ class Prediction:
         products = target * entering / first.square if first.square > 0 else 0.0
         return Signal(0.0, products, signal.depth, frozenset([weight.stream]))
 
+    def scale(self, layer: Any, name: str) -> float:
+        """The mean square that the scale of a normalisation leaves."""
+        weight = self._weights.get((id(layer), name))
+        return 1.0 if weight is None else self.targets.get(weight.stream, 1.0)
+
     def activate(self, function: Function, signal: Signal) -> Signal:
         """What an activation makes of a signal, which is taken for normal."""
         key = id(function), signal.mean, signal.deviation_square
@@ -110,10 +115,15 @@ def predicted(model: Any, weights: Sequence[Weight], residual: bool = True) -> P
     return run(Prediction(program, weights, targets))
 
 
+def is_scale(weight: Weight) -> bool:
+    """Whether a normalisation multiplies by this weight, which starts from ones."""
+    return weight.variable.name in ("gamma", "scale") and type(weight.start).__name__ == "Ones"
+
+
 def _streams(weights: Sequence[Weight]) -> Callable[[Any], list[str]]:
     kernels: dict[int, list[str]] = {}
     for one in weights:
-        if one.role is not None and one.role.part == "kernel":
+        if (one.role is not None and one.role.part == "kernel") or is_scale(one):
             kernels.setdefault(id(one.layer), []).append(one.stream)
 
     def streams(layer: Any) -> list[str]:

@@ -46,7 +46,9 @@ def _states(cell: Any) -> float:
             square = gate.square * square + (1 - 2 * gate.mean + gate.square) * new
         else:
             gate = map_of(cell.recurrent_activation, 0.0, variance)
-            forget = map_of(cell.recurrent_activation, 1.0 if getattr(cell, "unit_forget_bias", True) else 0.0, variance)
+            forget = map_of(
+                cell.recurrent_activation, 1.0 if getattr(cell, "unit_forget_bias", True) else 0.0, variance
+            )
             memory = min(1e6, forget.square * memory + gate.square * new)
             square = gate.square * map_of(cell.activation, 0.0, max(memory, 1e-12)).square
     return square if math.isfinite(square) and square > 0 else 1.0

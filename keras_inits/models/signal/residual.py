@@ -1,4 +1,4 @@
-"""Residual branches: what is added to a tensor that goes past it, and the kernel that ends each of them."""
+"""Residual branches: what is added to a tensor that goes past it, and the weight that scales each of them last."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,12 +15,12 @@ class Way(NamedTuple):
     """What multiplies on the way to a tensor."""
 
     kernels: tuple[str, ...] = ()
-    normalised: bool = False
-    """Whether a normalisation comes behind the last of them, which undoes any factor of it."""
+    normalisation: Any = None
+    """The last one behind the last of them, which undoes any factor of a kernel."""
 
 
 def branch_ends(program: Program, streams: Streams, normalises: Callable[[Any], bool]) -> list[str]:
-    """The stream of the last kernel of each residual branch; none of one that a normalisation ends.
+    """The stream of the last kernel of each residual branch, or of the scale of a normalisation that ends it.
 
     A branch is what leads to one input of an addition and starts where another input comes from, with more kernels
     than that one, which has one at the most.
@@ -41,8 +41,12 @@ def branch_ends(program: Program, streams: Streams, normalises: Callable[[Any], 
         ]
         shortcut, *branches = sorted(ways, key=lambda way: len(way.kernels))
         if len(shortcut.kernels) <= 1:
-            found += [way.kernels[-1] for way in branches if way.kernels and not way.normalised]
+            found += [end for way in branches if way.kernels for end in _end(way, streams)]
     return found
+
+
+def _end(way: Way, streams: Streams) -> list[str]:
+    return list(way.kernels[-1:]) if way.normalisation is None else streams(way.normalisation)
 
 
 def _before(value: Value, makers: dict[int, Step]) -> set[int]:
@@ -76,11 +80,10 @@ def _way(
         before = [ways.get(one.number, Way()) for one in step.inputs]
         choose = min if type(step.operation).__name__ == "Multiply" else max
         way = choose(before, key=lambda one: len(one.kernels), default=Way())
-        kernels = streams(step.operation) if isinstance(step.operation, keras.Layer) else []
-        if kernels:
+        if normalises(step.operation):
+            way = way._replace(normalisation=step.operation)
+        elif isinstance(step.operation, keras.Layer) and (kernels := streams(step.operation)):
             way = Way((*way.kernels, *kernels))
-        elif normalises(step.operation):
-            way = way._replace(normalised=True)
         for output in step.outputs:
             ways[output.number] = way
     return ways.get(value.number, Way())

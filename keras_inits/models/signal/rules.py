@@ -29,9 +29,10 @@ PASSING = (
     *(layers.ActivityRegularization, layers.AlphaDropout, layers.Dropout, layers.GaussianDropout),
     *(layers.GaussianNoise, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D),
 )
-PASSING_OPERATIONS = frozenset(
-    "Reshape Transpose Squeeze ExpandDims Cast GetItem Swapaxes Moveaxis BroadcastTo Ravel Repeat Roll Pad Take Tile "
-    "TakeAlongAxis Split Flip Copy StopGradient Identity Slice DynamicSlice Unstack Resize Array".split()
+PASSING_OPERATIONS = (
+    *("Array", "BroadcastTo", "Cast", "Copy", "DynamicSlice", "ExpandDims", "Flip", "GetItem", "Identity", "Moveaxis"),
+    *("Pad", "Ravel", "Repeat", "Reshape", "Resize", "Roll", "Slice", "Split", "Squeeze", "StopGradient", "Swapaxes"),
+    *("Take", "TakeAlongAxis", "Tile", "Transpose", "Unstack"),
 )
 
 
@@ -59,7 +60,7 @@ def is_known(layer: Any) -> bool:
 def rule_of(operation: Any) -> Rule | None:
     """The rule of a layer or an operation; None for one that is not known."""
     if isinstance(operation, keras.Layer):
-        found = next((rule for kinds, rule in LAYERS if isinstance(operation, kinds)), None)
+        found: Rule | None = next((rule for kinds, rule in LAYERS if isinstance(operation, kinds)), None)
         if found is None and any(word in type(operation).__name__ for word in ("Norm", "RMS")):
             return _normalised
         return found
@@ -84,7 +85,8 @@ def _first(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
 
 def _normalised(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
     prediction.read(given[0])
-    return Signal()
+    scales = [prediction.scale(step.operation, name) for name in ("gamma", "scale")]
+    return Signal(square=math.prod(scales))
 
 
 def _kernel(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
@@ -153,7 +155,6 @@ def _elu(alpha: float) -> Callable[[Any], Any]:
 
 def _table(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
     """Rows of a table, or a tied table as the last kernel."""
-    layer = step.operation
     if given and "int" not in prediction.program.dtypes[step.inputs[0].number]:
         prediction.read(given[0])
     return Signal()

@@ -35,7 +35,9 @@ class Signal(NamedTuple):
     @property
     def law(self) -> np.ndarray:
         """Values of equal weight, rising."""
-        return self.mean + math.sqrt(self.deviation_square) * normal_points(POINTS) if self.points is None else self.points
+        return (
+            self.mean + math.sqrt(self.deviation_square) * normal_points(POINTS) if self.points is None else self.points
+        )
 
     def changed(self, mean: float, square: float) -> "Signal":
         """The same way through the model, with other entries."""
@@ -62,14 +64,14 @@ def total(signals: list[Signal]) -> Signal:
 
 
 def _sums(these: np.ndarray, those: np.ndarray) -> np.ndarray:
-    return np.sort((these[:, None] + those).ravel()).reshape(POINTS, -1).mean(axis=1)
+    return np.asarray(np.sort((these[:, None] + those).ravel()).reshape(POINTS, -1).mean(axis=1))
 
 
 def _scaled(points: np.ndarray, mean: float, square: float) -> np.ndarray:
     """The points moved so that they have these means exactly."""
     centred = points - points.mean()
     spread = math.sqrt(np.mean(centred**2))
-    return mean + centred * (math.sqrt(max(0.0, square - mean**2)) / spread if spread > 0 else 0.0)
+    return np.asarray(mean + centred * (math.sqrt(max(0.0, square - mean**2)) / spread if spread > 0 else 0.0))
 
 
 def largest(signal: Signal, count: int) -> Signal:

@@ -1,0 +1,40 @@
+"""Whether a batch can be sent through a model, before it is: what is no batch, and what has no `call`."""
+
+from typing import Any
+
+import keras
+
+from keras_inits._keras import sublayers
+
+
+def has_call(model: Any) -> bool:
+    """Whether a batch can be sent through: a model with a `train_step` of its own may have no `call`, as a GAN."""
+    return getattr(model.call, "__func__", model.call) not in (keras.Layer.call, keras.Model.call)
+
+
+def check_call(model: Any) -> None:
+    """Raises ValueError if the model has no `call`."""
+    if has_call(model):
+        return
+    parts = ", ".join(repr(layer.name) for layer in sublayers(model) if has_call(layer))
+    raise ValueError(
+        f"diagnose sends a batch through a model. Received: {model.name!r} (of type {type(model).__name__}), which has "
+        "no `call`. Expected a model that can be called. Diagnose one by one the parts that its train_step calls "
+        f"({parts}), or write a `call`."
+    )
+
+
+def check_batch(x: Any, caller: str) -> None:
+    """Raises ValueError if a part of the batch is no array or tensor: a dataset, a generator, a list of numbers."""
+    kinds = {type(leaf).__name__ for leaf in keras.tree.flatten(x) if leaf is not None and not hasattr(leaf, "shape")}
+    if kinds:
+        raise ValueError(
+            f"{caller} takes one batch of arrays or tensors, in the structure that the model takes. Received: x with "
+            f"{', '.join(sorted(kinds))}. Expected arrays. Pass numpy.array(x) for a list of numbers, and of a dataset "
+            "or a generator its first batch: x, y = next(iter(data))."
+        )
+
+
+def shapes_of(x: Any) -> Any:
+    """The shapes of a batch, in its structure, for a message."""
+    return keras.tree.map_structure(lambda leaf: getattr(leaf, "shape", type(leaf).__name__), x)
