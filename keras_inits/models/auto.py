@@ -37,8 +37,9 @@ def auto_law(weight: Weight, graph: Graph) -> Any:
     scale = _scale(weight, graph)
     if not _is_matrix(weight):
         return VarianceScaling(scale, "fan_in", "untruncated_normal")
-    rows, columns = matrix_shape(tuple(weight.variable.shape), weight.fans)
-    return Orthogonal(round(math.sqrt(scale * max(rows, columns) / rows), 12))
+    assert weight.fans is not None
+    entries = max(matrix_shape(tuple(weight.variable.shape), weight.fans))
+    return Orthogonal(round(math.sqrt(scale * entries / max(1.0, weight.fans[0])), 12))
 
 
 def _scale(weight: Weight, graph: Graph) -> float:

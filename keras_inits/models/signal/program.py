@@ -96,7 +96,12 @@ class _Reader:
             values = {id(tensor): self.new(tensor) for tensor in keras.tree.flatten(tensors)}
             arguments = tensors if isinstance(tensors, tuple) else (tensors,)
             try:
-                found = self._traced(model, arguments, {}, values)
+                if self._is_known(model):
+                    outputs = keras.tree.flatten(model.compute_output_spec(*arguments))
+                    given = _map(lambda leaf: values[id(leaf)], arguments)
+                    found = self._call(model, given, {}, outputs)
+                else:
+                    found = self._traced(model, arguments, {}, values)
             except Exception:  # of anybody's code: it is not known whether it takes numbers or words
                 self.program = Program()
                 continue
