@@ -42,3 +42,8 @@ def own_variables(layer: Any) -> list[Any]:
 def sublayers(layer: Any) -> list[Any]:
     """The layers that lie directly in a layer."""
     return list(layer._layers)
+
+
+def loss_function(loss: Any) -> tuple[Any, dict[str, Any]]:
+    """The function of a loss, and the arguments that its object keeps for it."""
+    return getattr(loss, "fn", loss), dict(getattr(loss, "_fn_kwargs", {}))

@@ -4,16 +4,27 @@ from typing import Any
 
 from keras_inits.initializers.seeds import Seed, check_seed
 from keras_inits.models.draw import all_or_nothing, draw, table_of
+from keras_inits.models.from_data import fit_to_data
 from keras_inits.models.graph import Graph
 from keras_inits.models.reset import Reset
 from keras_inits.models.residual import scaled
 from keras_inits.models.rules import plan
+from keras_inits.models.sample import sample_of
+from keras_inits.models.scaled import orthogonal
 from keras_inits.models.table import InitializationTable
 from keras_inits.models.weights import weights_of
 
 
 def initialize(
-    model: Any, rules: Any = "auto", seed: Seed = None, residual: str = "none", reset: bool = False
+    model: Any,
+    rules: Any = "auto",
+    seed: Seed = None,
+    residual: str = "none",
+    reset: bool = False,
+    *,
+    data: Any = None,
+    loss: Any = None,
+    verbose: int = 1,
 ) -> InitializationTable:
     r"""Draws the weights of a built model again, with the true fans of their layers and a stream for each weight.
 
@@ -61,9 +72,13 @@ def initialize(
     """
     weights, graph = weights_of(model), Graph(model)
     planned = scaled(weights, plan(weights, graph, rules), graph, residual)
+    sample = None if data is None else sample_of(data)
+    planned = planned if sample is None else orthogonal(planned)
     resetting = Reset(model) if reset else None
     with all_or_nothing(planned):
-        rows = draw(planned, check_seed(seed))
+        rows, notes = draw(planned, check_seed(seed)), tuple[str, ...]()
+        if sample is not None:
+            notes = fit_to_data(model, planned, rows, graph, sample, loss, verbose)
         if resetting is not None:
             resetting.assign()  # after the weights: some optimizers start from them
-    return table_of(weights, planned, rows)
+    return table_of(weights, planned, rows, notes)
