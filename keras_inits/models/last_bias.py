@@ -13,6 +13,9 @@ from keras_inits.models.scaling import first_of
 from keras_inits.models.targets import Best, Unsuitable, best_outputs
 
 
+CENTRE, PART = False, 1.0
+
+
 class Fitted(NamedTuple):
     """What was done about the outputs."""
 
@@ -67,11 +70,16 @@ def _fit(
         raise Unsuitable("its layer also puts out another output")
     before = np.asarray(keras.ops.convert_to_numpy(bias.weight.variable), "float64")
     if kernel is not None and kernel.origin != "rule" and best.deviation is not None:
-        factor = _factor(head, calls, best)
+        factor = PART * _factor(head, calls, best)
         if factor < 1:
             kernel.weight.variable.assign(kernel.weight.variable * factor)
             factors[kernel.weight.stream] = factor
             before = before * factor
+    if CENTRE:
+        z = next(call.before for call in reversed(calls) if call.layer is head.layer)
+        centre = z.reshape(-1, z.shape[-1]).mean(0, dtype="float64")
+        if kernel.weight.stream in factors: centre = centre * factors[kernel.weight.stream]
+        values = values - centre
     bias.weight.variable.assign(before + values)
     biases[bias.weight.stream] = best.what
 

@@ -25,7 +25,7 @@ from keras_inits.models.weights import Weight
 SCALED = (layers.Dense, layers.EinsumDense, *CONVOLUTIONS, *TRANSPOSED, *DEPTHWISE, *SEPARABLE)
 LEAST = 1 / 9
 """Of the mean square that a kernel's fans promise."""
-LOOKED_AT = 16
+LOOKED_AT = 512
 """Examples whose outputs are kept, to know the layer that puts out the model's."""
 
 
