@@ -9,7 +9,7 @@ from keras import layers
 
 from keras_inits.layers.kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED, gates_of
 
-Array = np.ndarray
+Array = Any  # of NumPy
 
 
 class Reader(NamedTuple):
@@ -36,12 +36,12 @@ def reader_of(operation: Any) -> Reader | None:
     if isinstance(layer, (*CONVOLUTIONS, *TRANSPOSED)):
         return Reader(layer, "kernel", _is_even(layer) and not isinstance(layer, TRANSPOSED))
     if isinstance(layer, (*DEPTHWISE, *SEPARABLE)):
-        return Reader(layer, "depthwise_kernel", _is_even(layer))
+        return Reader(layer, "kernel" if isinstance(layer, DEPTHWISE) else "depthwise_kernel", _is_even(layer))
     return None
 
 
 def _is_even(layer: Any) -> bool:
-    return layer.padding == "valid" or math.prod(layer.kernel_size) == 1
+    return bool(layer.padding == "valid" or math.prod(layer.kernel_size) == 1)
 
 
 def by_channel(layer: Any, entries: Array) -> Array:

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from keras_inits.models.targets import Best, Unsuitable
+from keras_inits.models.targets import Best, UnsuitableError
 
-Array = np.ndarray
+Array = Any  # of NumPy
 activations = keras.activations
 EDGE = 1e-3
 """How near to the bounds of a bounded activation a mean is asked for, as a part of the distance between them."""
@@ -79,13 +79,13 @@ def bias_for(best: Best, activation: Any) -> Array:
     """The outputs that are best, in front of the head's activation.
 
     Raises:
-        Unsuitable: If the activation is not the one that the loss expects, or has no inverse.
+        UnsuitableError: If the activation is not the one that the loss expects, or has no inverse.
     """
     name = getattr(activation, "__name__", activation)
     if best.activation is not None:
         if activation is not best.activation:
-            raise Unsuitable(f"the loss takes outputs of {best.activation.__name__}, and the head has {name}")
+            raise UnsuitableError(f"the loss takes outputs of {best.activation.__name__}, and the head has {name}")
         return best.values
     if activation not in INVERSES:
-        raise Unsuitable(f"the head's activation, {name}, has no inverse")
+        raise UnsuitableError(f"the head's activation, {name}, has no inverse")
     return INVERSES[activation](best.values)

@@ -1,19 +1,22 @@
-"""From targets and a loss to the last bias, and to a head of a regression that does not put out more than its targets."""
+"""From targets and a loss to the last bias, and to a regression's head that puts out less than its targets."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+from keras import layers
 
+from keras_inits.layers.kinds import DEPTHWISE, TRANSPOSED
 from keras_inits.models.heads import INVERSES, Call, Head, bias_for, head_of
 from keras_inits.models.rules import Planned
 from keras_inits.models.sample import Sample
 from keras_inits.models.scaling import first_of
-from keras_inits.models.targets import Best, Unsuitable, best_outputs
+from keras_inits.models.targets import Best, UnsuitableError, best_outputs
 
-
-CENTRE, PART = False, 1.0
+PART = 0.3
+"""Of the targets' deviation, that a regression's outputs start with: they do not follow the inputs yet, and add to the
+loss what they vary."""
 
 
 class Fitted(NamedTuple):
@@ -43,8 +46,9 @@ def fit_outputs(
             continue
         try:
             _fit(output, calls, planned, best_outputs(one, y, weight, tuple(output.shape)), biases, factors)
-        except Unsuitable as why:
-            notes.append(f"the last bias of {name} does not follow the targets, for {why}")
+        except UnsuitableError as why:
+            of = f" of {name}" if len(leaves) > 1 else ""
+            notes.append(f"the last bias{of} does not follow the targets, for {why}")
     return Fitted(biases, factors, tuple(notes))
 
 
@@ -58,40 +62,37 @@ def _fit(
 ) -> None:
     head = head_of(first_of(output), calls)
     if head is None:
-        raise Unsuitable("no layer with a kernel was seen to put it out")
+        raise UnsuitableError("no layer with a kernel was seen to put it out")
     drawn = {(id(one.weight.layer), one.weight.variable.name): one for one in planned}
     bias, kernel = (drawn.get((id(head.layer), name)) for name in ("bias", "kernel"))
     if bias is None or bias.origin == "rule":
-        raise Unsuitable("its layer has no bias" if bias is None else "an explicit rule gave it")
+        raise UnsuitableError("its layer has no bias" if bias is None else "an explicit rule gave it")
     values = bias_for(best, head.activation)
     if tuple(bias.weight.variable.shape) != values.shape:
-        raise Unsuitable(f"it has the shape {tuple(bias.weight.variable.shape)}, and the targets {values.shape[0]} units")
+        raise UnsuitableError(
+            f"it has the shape {tuple(bias.weight.variable.shape)}, and the targets {values.shape[0]} units"
+        )
     if bias.weight.stream in biases:
-        raise Unsuitable("its layer also puts out another output")
+        raise UnsuitableError("its layer also puts out another output")
     before = np.asarray(keras.ops.convert_to_numpy(bias.weight.variable), "float64")
-    if kernel is not None and kernel.origin != "rule" and best.deviation is not None:
-        factor = PART * _factor(head, calls, best)
-        if factor < 1:
-            kernel.weight.variable.assign(kernel.weight.variable * factor)
-            factors[kernel.weight.stream] = factor
-            before = before * factor
-    if CENTRE:
-        z = next(call.before for call in reversed(calls) if call.layer is head.layer)
-        centre = z.reshape(-1, z.shape[-1]).mean(0, dtype="float64")
-        if kernel.weight.stream in factors: centre = centre * factors[kernel.weight.stream]
-        values = values - centre
+    if kernel is not None and kernel.origin != "rule" and kernel.factor and best.deviation is not None:
+        factor = _factor(head, calls, best.values, best.deviation)
+        kernel.weight.variable.assign(keras.ops.convert_to_numpy(kernel.weight.variable) * factor)
+        factors[kernel.weight.stream] = float(np.sqrt(np.mean(factor**2)))
+        before = before * factor
     bias.weight.variable.assign(before + values)
     biases[bias.weight.stream] = best.what
 
 
-def _factor(head: Head, calls: Sequence[Call], best: Best) -> float:
-    """What keeps the head's outputs within the targets' deviation, in front of its activation."""
-    inverse = INVERSES[head.activation]
-    step = np.maximum(best.deviation, 1e-12)
-    wanted = np.abs(inverse(best.values + step / 2) - inverse(best.values - step / 2))
+def _factor(head: Head, calls: Sequence[Call], values: Any, deviation: Any) -> Any:
+    """What keeps the head's outputs within a part of the targets' deviation, in front of its activation, by unit."""
+    inverse, half = INVERSES[head.activation], np.maximum(deviation, 1e-12) / 2
+    wanted = PART * np.abs(inverse(values + half) - inverse(values - half))
+    if isinstance(head.layer, (*DEPTHWISE, *TRANSPOSED, layers.EinsumDense)):  # where units are not the last axis
+        wanted = np.sqrt(np.mean(wanted**2, keepdims=True))
     before = next(call.before for call in reversed(calls) if call.layer is head.layer)
     size = float(np.sqrt(np.mean(np.square(before, dtype="float64"))))
-    return float(np.sqrt(np.mean(wanted**2))) / size if size > 0 else 1.0
+    return np.minimum(1.0, wanted / size) if size > 0 else np.ones_like(wanted)
 
 
 def _outputs(model: Any, outputs: Any) -> tuple[list[str], list[Any]]:

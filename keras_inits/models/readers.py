@@ -1,8 +1,8 @@
 """Which layers read the inputs of a model, and which entry of a layer's inputs is which feature of the model's.
 
 Made-up examples that spell the number of each feature go through the model. What only moves numbers (reshaping,
-concatenation, padding, slices) or scales and shifts them leaves the numbers legible, in a graph and in code of anybody's
-own; what mixes them does not. A layer with weights puts out NaN, so that nothing behind it is read as an input.
+concatenation, padding, slices) or scales and shifts them leaves the numbers legible, in a graph and in any code of the
+user's; what mixes them does not. A layer with weights puts out NaN, so that nothing behind it is read as an input.
 """
 
 import contextlib

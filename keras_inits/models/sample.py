@@ -96,7 +96,7 @@ def _step(part: Any, most: int) -> int:
     leaves = [leaf for leaf in keras.tree.flatten(part) if leaf is not None]
     entries = sum(math.prod(tuple(leaf.shape)[1:]) for leaf in leaves)
     count = min(most, max(LEAST, ENTRIES // max(1, entries)))
-    return max(1, -(-_lengths(part)[0] // count))
+    return max(1, -(-_lengths(part)[0] // int(count)))
 
 
 def _spaced(part: Any, step: int) -> Any:

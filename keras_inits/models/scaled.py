@@ -12,7 +12,7 @@ from keras_inits.initializers.orthogonal import Orthogonal
 from keras_inits.models.draw import row_of
 from keras_inits.models.graph import Graph
 from keras_inits.models.rules import Planned
-from keras_inits.models.scaling import CallError, NotScaled, Scaling, has_call, is_scaled
+from keras_inits.models.scaling import CallError, NotScaledError, Scaling, has_call, is_scaled
 from keras_inits.models.standardise import Standardised
 from keras_inits.models.table import DrawnWeight
 
@@ -46,7 +46,7 @@ def scale(
     """
     kernels = [one for one in planned if is_scaled(one.weight)]
     free = [one for one in kernels if one.origin != "rule"]
-    folded = {fold.kernel.stream: fold.bias for fold in standardised.folds}
+    folded = {id(fold.kernel.layer): fold.bias for fold in standardised.folds}
     progress = keras.utils.Progbar(len(free), verbose=verbose, unit_name="layer")
     scaling, outputs = Scaling(folded, progress, tolerance, iterations), None
     try:
@@ -57,7 +57,7 @@ def scale(
                 stack.enter_context(swapped(operation, "call", scaled_call))
             if has_call(model):
                 outputs = scaling.run(model, x)
-    except NotScaled as failed:
+    except NotScaledError as failed:
         raise ValueError(str(failed)) from None
     except CallError as failed:
         raise _attributed(model, x, failed.error) from failed.error
@@ -78,8 +78,8 @@ def _attributed(model: Any, x: Any, error: Exception) -> Exception:
     except Exception:  # of the user's layers, on the user's data
         shapes = keras.tree.map_structure(lambda leaf: getattr(leaf, "shape", type(leaf).__name__), x)
         return ValueError(
-            f"Kernels are scaled by calling the model on a batch, and that ended with the {type(error).__name__} above. "
-            f"Received: x of the shapes {shapes}. Expected a batch that the model takes, as `model.predict` would. "
-            "The model has its former weights again. Call model(x) alone to see where it fails."
+            f"Kernels are scaled while a batch goes through the model, and that ended with the {type(error).__name__} "
+            f"above. Received: x of the shapes {shapes}. Expected a batch that the model takes, as `model.predict` "
+            "would. The model has its former weights again. Call model(x) alone to see where it fails."
         )
     return InternalError("while it scaled the kernels, though the model takes the batch", error)

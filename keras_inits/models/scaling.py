@@ -1,9 +1,9 @@
 """Scales the kernels of the layers that a batch goes through, each before its outputs go on.
 
 A kernel is divided by the root of the mean square of what its layer puts out before its activation, so that this is 1.
-By no less than a third of what its fans promise for what comes in: one unit's kernel may lie across all that comes in, or
-several units' be alike, and would be blown up by chance. It is the mean square, not the variance, because inputs that
-hardly vary, as the last state of an LSTM, would ask for a kernel so large that its gradients are all that is left.
+The divisor is no less than a third of what the kernel's fans promise for what comes in: the kernel of one unit may lie
+across all that comes in, and would be blown up by chance. It is the mean square, not the variance: inputs that hardly
+vary, as the last state of an LSTM, would ask for a kernel that blows up their mean.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,6 @@ from keras.src.backend import AutocastScope
 
 from keras_inits import backends
 from keras_inits.backends import swapped
-from keras_inits.faults import InternalError
 from keras_inits.layers.kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
 from keras_inits.models.heads import Call
 from keras_inits.models.rules import Planned
@@ -25,7 +24,7 @@ from keras_inits.models.weights import Weight
 SCALED = (layers.Dense, layers.EinsumDense, *CONVOLUTIONS, *TRANSPOSED, *DEPTHWISE, *SEPARABLE)
 LEAST = 1 / 9
 """Of the mean square that a kernel's fans promise."""
-LOOKED_AT = 512
+LOOKED_AT = 64
 """Examples whose outputs are kept, to know the layer that puts out the model's."""
 
 
@@ -47,7 +46,7 @@ class CallError(Exception):
         self.error = error
 
 
-class NotScaled(Exception):  # noqa: N818: it becomes the message of a ValueError
+class NotScaledError(Exception):
     """A kernel that no factor brings to its size."""
 
 
@@ -55,8 +54,8 @@ class Scaling:
     """The factors of kernels, found while a batch goes through the model.
 
     Args:
-        folded: By the stream of a kernel that took in the inputs' deviations, the bias that took in the means, and is
-            scaled with it, or None.
+        folded: By the id of a layer whose kernel took in the inputs' deviations, the bias that took in the means, and
+            is scaled with the kernel, or None.
         progress: A progress bar.
         tolerance: How far a mean square may be from its target, relatively; it is looked at again and scaled again
             until then. None: once is enough, and zeros are left alone.
@@ -64,7 +63,7 @@ class Scaling:
     """
 
     def __init__(
-        self, folded: Mapping[str, Weight | None], progress: Any, tolerance: float | None = None, iterations: int = 1
+        self, folded: Mapping[int, Weight | None], progress: Any, tolerance: float | None = None, iterations: int = 1
     ) -> None:
         self.factors: dict[str, float] = {}
         self.calls: list[Call] = []
@@ -78,7 +77,7 @@ class Scaling:
             return model(x, training=False)
         except Exception as error:
             if self._failure:
-                raise NotScaled(self._failure) from None
+                raise NotScaledError(self._failure) from None
             raise CallError(error) from error
 
     def of(self, planned: Planned, call: Callable[..., Any], scale: bool = True) -> Callable[..., Any]:
@@ -106,13 +105,11 @@ class Scaling:
 
         return scaling_call
 
-    def _scale(
-        self, weight: Weight, target: float, arguments: Any, outputs: Any, again: Callable[[], Any]
-    ) -> float:
+    def _scale(self, weight: Weight, target: float, arguments: Any, outputs: Any, again: Callable[[], Any]) -> float:
         """Scales a kernel, and returns what it was multiplied by."""
-        bias = self._folded.get(weight.stream)
+        bias = self._folded.get(id(weight.layer))
         # Inputs that are not standardised say nothing of a kernel that takes them as if they were.
-        least = 0.0 if weight.stream in self._folded else LEAST * _promised(weight, arguments)
+        least = 0.0 if id(weight.layer) in self._folded else LEAST * _promised(weight, arguments)
         factor = 1.0
         for iteration in range(self._iterations + 1):
             square = _mean_square(outputs)
@@ -123,7 +120,7 @@ class Scaling:
                 break
             if not 0 < square < np.inf or iteration == self._iterations:
                 self._failure = _not_scaled(weight, target, square, iteration, self._iterations, self._tolerance)
-                raise NotScaled
+                raise NotScaledError
             factor /= part**0.5
             with AutocastScope(None):  # within a layer's call, torch would assign to the copy of lower precision
                 for one in (weight,) if bias is None else (weight, bias):
@@ -156,7 +153,11 @@ def first_of(outputs: Any) -> np.ndarray:
 def _not_scaled(
     weight: Weight, target: float, square: float, done: int, iterations: int, tolerance: float | None
 ) -> str:
-    asked = "" if tolerance is None else f" after {done} of {iterations} iterations, and tolerance={tolerance:g} was asked for"
+    asked = (
+        ""
+        if tolerance is None
+        else f" after {done} of {iterations} iterations, and tolerance={tolerance:g} was asked for"
+    )
     return (
         f"The kernel of each layer is scaled until its outputs have the mean square {target:g}. Those of layer "
         f"{weight.layer.name!r} ({weight.path!r}) have the mean square {square:g}{asked}. The model has its former "

@@ -21,10 +21,11 @@ ADVICE = (
 
 
 class Fold(NamedTuple):
-    """A kernel that took deviations in, and the bias that took the means, if there is one."""
+    """A kernel that took deviations in, and the bias that took the means, or why none did."""
 
     kernel: Weight
     bias: Weight | None
+    why: str = ""
 
 
 class Standardised(NamedTuple):
@@ -44,21 +45,39 @@ def standardise(model: Any, planned: Sequence[Planned], graph: Graph, sample: Sa
     followed = follow(model, graph, sample.x, features.numbers)
     if followed.failure:
         features.measure()
-        return Standardised() if features.standard.all() else Standardised(notes=(_not_followed(followed.failure), ADVICE))
+        return (
+            Standardised() if features.standard.all() else Standardised(notes=(_not_followed(followed.failure), ADVICE))
+        )
     readers = {key: found for key, layer in followed.layers.items() if (found := reader_of(layer)) is not None}
     for key, reader in readers.items():
         _share(features, reader, followed.reads.get(key, []))
     features.measure()
     drawn = {(id(one.weight.layer), one.weight.variable.name): one.weight for one in planned}
-    folds, notes = [], list[str]()
+    folds, refused = list[Fold](), list[str]()
     for key, reads in followed.reads.items():
-        if _all_standard(features, reads):
+        layer = followed.layers[key]
+        if _all_standard(features, reads) or isinstance(layer, NORMALISATIONS):
             continue
-        fold, note = _folded(features, readers.get(key), reads, drawn, followed.layers[key])
-        folds += [fold] if fold is not None else []
-        notes += [note] if note else []
-    notes += _unread(features, followed)
+        try:
+            folds.append(_folded(features, readers.get(key), reads, drawn))
+        except _RefusedError as why:
+            refused.append(f"{layer.name!r} reads inputs that are not standardised, {why}")
+    notes = (*_told(folds), *refused, *_unread(features, followed))
     return Standardised(tuple(folds), (*notes, ADVICE) if notes else ())
+
+
+class _RefusedError(Exception):
+    """Why a layer goes on reading the inputs as they are."""
+
+
+def _told(folds: Sequence[Fold]) -> list[str]:
+    whole = [fold.kernel.path for fold in folds if fold.bias is not None]
+    parts: dict[str, list[str]] = {}
+    for fold in folds:
+        if fold.bias is None:
+            parts.setdefault(fold.why, []).append(fold.kernel.path)
+    told = [f"inputs standardised, in the kernel and the bias: {', '.join(whole)}"] if whole else []
+    return told + [f"inputs scaled, not centred, for {why}: {', '.join(paths)}" for why, paths in parts.items()]
 
 
 def _not_followed(why: str) -> str:
@@ -86,38 +105,30 @@ def _all_standard(features: Features, reads: Sequence[Read]) -> bool:
     return True
 
 
-def _folded(
-    features: Features, reader: Reader | None, reads: Sequence[Read], drawn: dict[Any, Weight], operation: Any
-) -> tuple[Fold | None, str]:
-    """Folds into one layer; returns what was folded, and what there is to tell."""
-    if isinstance(operation, NORMALISATIONS):
-        return None, ""
-    name = operation.name
+def _folded(features: Features, reader: Reader | None, reads: Sequence[Read], drawn: dict[Any, Weight]) -> Fold:
+    """Folds into one layer."""
     if reader is None:
-        return None, f"{name!r} reads inputs that are not standardised, as they are"
-    kernel = drawn.get((id(reader.layer), reader.kernel))
-    bias = drawn.get((id(reader.layer), "bias"))
+        raise _RefusedError("as they are")
+    kernel, bias = (drawn.get((id(reader.layer), name)) for name in (reader.kernel, "bias"))
     if kernel is None:
-        return None, f"{name!r} reads inputs that are not standardised; its kernel was not drawn, and stays"
+        raise _RefusedError("and its kernel was not drawn")
     channels = _channels(features, reader, reads)
     if channels is None:
-        return None, f"{name!r} reads inputs that are not standardised, and other numbers with the same kernel"
+        raise _RefusedError("and other numbers with the same kernel")
     means, deviations, zeros = channels
     rank = reads[0].features.ndim + 1
-    old = _values(kernel)
-    made = None
+    old, made = _values(kernel), None
     if bias is not None and reader.even and not zeros:
         made = made_of_means(reader.layer, divided(reader.layer, old, deviations, rank), means, rank)
-    if made is None:
-        rms = np.sqrt(means**2 + deviations**2)
-        _assign(kernel, divided(reader.layer, old, rms, rank))
-        why = "it has no bias that was drawn" if bias is None else "zeros stand around what it reads"
-        return Fold(kernel, None), f"{kernel.path} took in the size of the inputs, not their means, for {why}"
+    if bias is None or made is None:
+        # What stays in is its mean too, and this is what the kernel meets then.
+        _assign(kernel, divided(reader.layer, old, np.sqrt(means**2 + deviations**2), rank))
+        return Fold(kernel, None, "no bias of the layer was drawn" if bias is None else "zeros stand around them")
     _assign(kernel, divided(reader.layer, old, deviations, rank))
     before = _values(bias)
     made = np.stack([made, np.zeros_like(made)]) if before.ndim == made.ndim + 1 else made  # GRU: input, state
     _assign(bias, before - made)
-    return Fold(kernel, bias), f"{kernel.path} and {bias.path} took in the inputs' deviations and means"
+    return Fold(kernel, bias)
 
 
 def _channels(features: Features, reader: Reader, reads: Sequence[Read]) -> tuple[np.ndarray, np.ndarray, bool] | None:

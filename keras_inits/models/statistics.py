@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+Array = Any  # of NumPy
 AT_A_TIME = 1 << 22  # values, in float64
 NEAR_MEAN, NEAR_DEVIATION = 0.3, 1.5
 """A feature is standardised already if its mean is within 0.3 of 0, and its deviation within a factor of 1.5 of 1."""
@@ -23,14 +24,14 @@ class Features:
 
     def __init__(self, inputs: Any, channel_axis: int) -> None:
         self.leaves = keras.tree.flatten(inputs)
-        self.numbers: list[np.ndarray | None] = []
+        self.numbers: list[Array | None] = []
         self.count = 0
         for leaf in self.leaves:
             numeric = np.issubdtype(leaf.dtype, np.number) or leaf.dtype in (bool, "bfloat16")
             self.numbers.append(self._numbered(leaf.shape[1:], channel_axis) if numeric else None)
         self._same = np.arange(self.count)  # for each the one that it shares mean and deviation with
 
-    def _numbered(self, shape: tuple[int, ...], channel_axis: int) -> np.ndarray:
+    def _numbered(self, shape: tuple[int, ...], channel_axis: int) -> Array:
         axis = channel_axis if len(shape) > 1 else -1
         size = shape[axis] if shape else 1
         numbers = self.count + np.arange(size)
@@ -39,7 +40,7 @@ class Features:
             return numbers[0]
         return np.broadcast_to(np.moveaxis(np.reshape(numbers, (size,) + (1,) * (len(shape) - 1)), 0, axis), shape)
 
-    def share(self, numbers: np.ndarray) -> None:
+    def share(self, numbers: Array) -> None:
         """Has these features one mean and one deviation: a kernel multiplies them all by one number."""
         roots = np.unique(self._same[numbers])
         if len(roots) > 1:
@@ -74,11 +75,11 @@ class Features:
         self.standard = self.near(self.means, self.deviations) | self.left
 
     @staticmethod
-    def near(means: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+    def near(means: Array, deviations: Array) -> Array:
         """Which of these are those of features that are standardised already."""
         return (np.abs(means) <= NEAR_MEAN) & (np.abs(np.log(deviations)) <= np.log(NEAR_DEVIATION))
 
-    def _columns(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _columns(self) -> Iterator[tuple[Array, Array]]:
         """For each input the shared feature of each entry of an example, and values, an example a row, in pieces."""
         for which, leaf in zip(self.numbers, self.leaves, strict=True):
             if which is None:

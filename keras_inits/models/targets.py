@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_inits._keras import loss_function
 
-Array = np.ndarray
+Array = Any  # of NumPy
 STEPS = 200
 HALF = 0.5
 """An example of each class that is counted beside those there are: Krichevsky & Trofimov (1981)."""
@@ -26,7 +26,7 @@ class Best(NamedTuple):
     """Of the targets, where they are numbers."""
 
 
-class Unsuitable(Exception):  # noqa: N818: told in the table, not raised to anybody
+class UnsuitableError(Exception):
     """Why nothing is known of the best outputs, in words."""
 
 
@@ -40,21 +40,21 @@ def best_outputs(loss: Any, y: Array, weight: Array | None, shape: tuple[int, ..
         shape: Of the outputs, the units last; the number of examples does not count.
 
     Raises:
-        Unsuitable: If the loss is not known, or the targets do not suit it.
+        UnsuitableError: If the loss is not known, or the targets do not suit it.
     """
     function, arguments = loss_function(keras.losses.get(loss))
     kind = FUNCTIONS.get(getattr(function, "__name__", ""))
     if kind is None or getattr(keras.losses, function.__name__, None) is not function:
-        raise Unsuitable(f"the loss {getattr(function, '__name__', function)!r} is not known")
+        raise UnsuitableError(f"the loss {getattr(function, '__name__', function)!r} is not known")
     if not np.issubdtype(y.dtype, np.number) and y.dtype not in (bool, "bfloat16"):
-        raise Unsuitable(f"the targets are of the dtype {y.dtype}")
+        raise UnsuitableError(f"the targets are of the dtype {y.dtype}")
     y = y.astype("float64")
     if not np.isfinite(y).all():
-        raise Unsuitable("some targets are infinite or not a number")
+        raise UnsuitableError("some targets are infinite or not a number")
     units = shape[-1] if len(shape) > 1 else 1
     if kind is not _sparse:
         if y.size != len(y) * int(np.prod(shape[1:], dtype=int)):
-            raise Unsuitable(f"the targets have the shape {y.shape}, the outputs {shape}")
+            raise UnsuitableError(f"the targets have the shape {y.shape}, the outputs {shape}")
         y = y.reshape(len(y), -1, units)
     else:
         y = y.reshape(len(y), -1, 1)
@@ -67,7 +67,7 @@ def _weights(weight: Array | None, y: Array) -> Array:
         return np.ones((y.shape[0] * y.shape[1], 1))
     weight = np.asarray(weight, "float64").reshape(len(y), -1)
     if weight.shape[1] not in (1, y.shape[1]) or not np.isfinite(weight).all() or weight.sum() <= 0 or weight.min() < 0:
-        raise Unsuitable("the sample weights do not suit the targets")
+        raise UnsuitableError("the sample weights do not suit the targets")
     return np.broadcast_to(weight, y.shape[:2]).reshape(-1, 1)
 
 
@@ -83,21 +83,21 @@ def _smoothed(shares: Array, weight: Array, classes: int) -> Array:
 
 def _sparse(y: Array, weight: Array, units: int, arguments: dict[str, Any]) -> Best:
     if arguments.get("axis", -1) != -1:
-        raise Unsuitable("the classes are not on the last axis")
+        raise UnsuitableError("the classes are not on the last axis")
     labels, weight = y[:, 0], weight[:, 0]
     there = labels != arguments["ignore_class"] if arguments.get("ignore_class") is not None else labels == labels
     labels, weight = labels[there].astype("int64"), weight[there]
     if not len(labels) or labels.min() < 0 or labels.max() >= units or weight.sum() <= 0:
-        raise Unsuitable(f"the labels are not numbers from 0 to {units - 1}, one for each output")
+        raise UnsuitableError(f"the labels are not numbers from 0 to {units - 1}, one for each output")
     shares = np.bincount(labels, weight, units) / weight.sum()
     return _softmax(shares, weight, arguments)
 
 
 def _categorical(y: Array, weight: Array, units: int, arguments: dict[str, Any]) -> Best:
     if arguments.get("axis", -1) != -1 or units < 2:
-        raise Unsuitable("the classes are not on the last axis")
+        raise UnsuitableError("the classes are not on the last axis")
     if y.min() < 0 or not np.allclose(y.sum(1), 1, atol=1e-3):
-        raise Unsuitable("the targets are not shares that add up to 1")
+        raise UnsuitableError("the targets are not shares that add up to 1")
     return _softmax(_mean(y, weight), weight, arguments)
 
 
@@ -110,7 +110,7 @@ def _softmax(shares: Array, weight: Array, arguments: dict[str, Any]) -> Best:
 
 def _binary(y: Array, weight: Array, units: int, arguments: dict[str, Any]) -> Best:
     if y.min() < 0 or y.max() > 1:
-        raise Unsuitable("the targets are not from 0 to 1")
+        raise UnsuitableError("the targets are not from 0 to 1")
     part = arguments.get("label_smoothing", 0.0)
     shares = _smoothed(_mean(y, weight), weight, 2) * (1 - part) + part / 2
     head = keras.activations.linear if arguments.get("from_logits") else keras.activations.sigmoid
