@@ -16,7 +16,7 @@ from keras import layers
 from keras_inits import backends
 from keras_inits._keras import own_trainable, sublayers
 from keras_inits.backends import swapped
-from keras_inits.faults import InternalError, ours
+from keras_inits.faults import InternalError
 from keras_inits.layer_tree import walk_layers
 from keras_inits.models.graph import NORMALISATIONS, Graph
 
@@ -75,9 +75,9 @@ def follow(model: Any, graph: Graph, inputs: Any, features: Sequence[np.ndarray 
                 model(keras.tree.pack_sequence_as(inputs, probe), training=False)
             found = {key: reads for key, reads in calls.reads.items() if any((r.features >= 0).any() for r in reads)}
             return Followed(found, calls.layers)
-        except InternalError:
-            raise
         except Exception as error:  # of the user's layers, on numbers that nobody made for them
+            if calls.failure is not None:
+                raise calls.failure from None
             failure = f"the model takes no made-up inputs ({type(error).__name__})"
     return Followed({}, {}, failure)
 
@@ -120,6 +120,7 @@ class _Calls:
     def __init__(self) -> None:
         self.reads: dict[int, list[Read]] = {}
         self.layers: dict[int, Any] = {}
+        self.failure: InternalError | None = None  # which Keras would raise again as an error of the layer's
 
     def of(self, layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
         """The layer's `call`, which is read, and puts out nothing legible if the layer has weights or normalises."""
@@ -140,12 +141,18 @@ class _Calls:
         return reading_call
 
     def _read(self, layer: Any, values: list[Any]) -> None:
-        with ours(f"while it followed the inputs into the layer {layer.name!r}"):
-            tensors = [one for one in values if keras.ops.is_tensor(one) and tuple(one.shape)[:1] == (DIGITS + 4,)]
-            if tensors:
-                self.layers[id(layer)] = layer
-                read = tensors if isinstance(layer, MIXING) else tensors[:1]
-                self.reads.setdefault(id(layer), []).extend(_legible(tensor) for tensor in read)
+        try:
+            self._read_any(layer, values)
+        except Exception as error:  # whatever it is, it is ours
+            self.failure = InternalError(f"while it followed the inputs into the layer {layer.name!r}", error)
+            raise
+
+    def _read_any(self, layer: Any, values: list[Any]) -> None:
+        tensors = [one for one in values if keras.ops.is_tensor(one) and tuple(one.shape)[:1] == (DIGITS + 4,)]
+        if tensors:
+            self.layers[id(layer)] = layer
+            read = tensors if isinstance(layer, MIXING) else tensors[:1]
+            self.reads.setdefault(id(layer), []).extend(_legible(tensor) for tensor in read)
 
 
 def _first_row(leaf: Any) -> Any:
