@@ -37,7 +37,7 @@ def fit_to_data(
     standardised = standardise(model, planned, graph, sample) if has_call(model) else Standardised()
     x = sample.some(EXAMPLES)
     scaling, outputs = scale(model, planned, rows, graph, x, standardised, verbose)
-    fitted = fit_outputs(model, planned, sample, outputs, scaling.calls, loss)
+    fitted = fit_outputs(model, planned, sample, outputs, scaling, loss)
     first = {fold.kernel.stream: "inputs standardised" for fold in standardised.folds}
     means = {fold.bias.stream: "minus the inputs' means" for fold in standardised.folds if fold.bias is not None}
     for number, one in enumerate(planned):

@@ -11,7 +11,7 @@ from keras_inits.layers.kinds import DEPTHWISE, TRANSPOSED
 from keras_inits.models.heads import INVERSES, Call, Head, bias_for, head_of
 from keras_inits.models.rules import Planned
 from keras_inits.models.sample import Sample
-from keras_inits.models.scaling import first_of
+from keras_inits.models.scaling import Scaling, first_of
 from keras_inits.models.targets import Best, UnsuitableError, best_outputs
 
 PART = 0.3
@@ -30,7 +30,7 @@ class Fitted(NamedTuple):
 
 
 def fit_outputs(
-    model: Any, planned: Sequence[Planned], sample: Sample, outputs: Any, calls: Sequence[Call], loss: Any
+    model: Any, planned: Sequence[Planned], sample: Sample, outputs: Any, scaling: Scaling, loss: Any
 ) -> Fitted:
     """Sets the last bias of each output to the best constant output by its loss."""
     biases, factors, notes = dict[str, str](), dict[str, float](), list[str]()
@@ -45,7 +45,7 @@ def fit_outputs(
         if one is None or y is None:
             continue
         try:
-            _fit(output, calls, planned, best_outputs(one, y, weight, tuple(output.shape)), biases, factors)
+            _fit(output, scaling, planned, best_outputs(one, y, weight, tuple(output.shape)), biases, factors)
         except UnsuitableError as why:
             of = f" of {name}" if len(leaves) > 1 else ""
             notes.append(f"the last bias{of} does not follow the targets, for {why}")
@@ -54,13 +54,13 @@ def fit_outputs(
 
 def _fit(
     output: Any,
-    calls: Sequence[Call],
+    scaling: Scaling,
     planned: Sequence[Planned],
     best: Best,
     biases: dict[str, str],
     factors: dict[str, float],
 ) -> None:
-    head = head_of(first_of(output), calls)
+    head = head_of(first_of(output), scaling.calls)
     if head is None:
         raise UnsuitableError("no layer with a kernel was seen to put it out")
     drawn = {(id(one.weight.layer), one.weight.variable.name): one for one in planned}
@@ -74,9 +74,14 @@ def _fit(
         )
     if bias.weight.stream in biases:
         raise UnsuitableError("its layer also puts out another output")
-    before = np.asarray(keras.ops.convert_to_numpy(bias.weight.variable), "float64")
+    # What it took in of the inputs' means stays; what its layer declares does not.
+    before = (
+        np.asarray(keras.ops.convert_to_numpy(bias.weight.variable), "float64")
+        if id(head.layer) in scaling.folded
+        else 0.0
+    )
     if kernel is not None and kernel.origin != "rule" and kernel.factor and best.deviation is not None:
-        factor = _factor(head, calls, best.values, best.deviation)
+        factor = _factor(head, scaling.calls, best.values, best.deviation)
         kernel.weight.variable.assign(keras.ops.convert_to_numpy(kernel.weight.variable) * factor)
         factors[kernel.weight.stream] = float(np.sqrt(np.mean(factor**2)))
         before = before * factor

@@ -6,7 +6,8 @@ across all that comes in, and would be blown up by chance. It is the mean square
 vary, as the last state of an LSTM, would ask for a kernel that blows up their mean.
 """
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -67,7 +68,7 @@ class Scaling:
     ) -> None:
         self.factors: dict[str, float] = {}
         self.calls: list[Call] = []
-        self._folded, self._progress = folded, progress
+        self.folded, self._progress = folded, progress
         self._tolerance, self._iterations = tolerance, iterations
         self._failure = ""
 
@@ -92,24 +93,43 @@ class Scaling:
             # Inside of a loop that is compiled as a whole there are no values to look at.
             if backends.current().is_tracing():
                 return call(*arguments, **options)
-            factor = 1.0
             with swapped(weight.layer, "activation", keras.activations.linear):
                 before = call(*arguments, **options)
                 if waiting:
                     waiting = False
-                    factor = self._scale(weight, target, arguments, before, lambda: call(*arguments, **options))
+                    with self._without_bias(weight) as changed:
+                        before = call(*arguments, **options) if changed else before
+                        factor = self._scale(weight, target, arguments, before, lambda: call(*arguments, **options))
+                    before = call(*arguments, **options) if changed else before * factor
                     self._progress.add(1)
             outputs = call(*arguments, **options)
-            self.calls.append(Call(weight.layer, first_of(before) * factor, first_of(outputs)))
+            self.calls.append(Call(weight.layer, first_of(before), first_of(outputs)))
             return outputs
 
         return scaling_call
 
+    @contextlib.contextmanager
+    def _without_bias(self, weight: Weight) -> Iterator[bool]:
+        """Takes a bias away that is not of the inputs' means: it is no part of the kernel's size. Says if there is."""
+        bias = getattr(weight.layer, "bias", None)
+        values = None if bias is None or id(weight.layer) in self.folded else keras.ops.convert_to_numpy(bias.value)
+        if bias is None or values is None or not values.any():
+            yield False
+            return
+        values = values.copy()
+        with AutocastScope(None):
+            bias.assign(np.zeros_like(values))
+        try:
+            yield True
+        finally:
+            with AutocastScope(None):
+                bias.assign(backends.current().to_tensor(values))
+
     def _scale(self, weight: Weight, target: float, arguments: Any, outputs: Any, again: Callable[[], Any]) -> float:
         """Scales a kernel, and returns what it was multiplied by."""
-        bias = self._folded.get(id(weight.layer))
+        bias = self.folded.get(id(weight.layer))
         # Inputs that are not standardised say nothing of a kernel that takes them as if they were.
-        least = 0.0 if id(weight.layer) in self._folded else LEAST * _promised(weight, arguments)
+        least = 0.0 if id(weight.layer) in self.folded else LEAST * _promised(weight, arguments)
         factor = 1.0
         for iteration in range(self._iterations + 1):
             square = _mean_square(outputs)

@@ -161,6 +161,8 @@ def test_without_a_bias_the_size_alone_is_taken_in():
     assert "keras.layers.Normalization" in table.notes[-1]
 
 
+# Keras adds such a bias along the last axis on TensorFlow, on a CPU.
+@pytest.mark.backend("jax", "torch")
 def test_channels_may_come_first():
     def make():
         kernel = layers.Conv2D(4, 3, data_format="channels_first", name="conv")
