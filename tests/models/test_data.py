@@ -1,4 +1,4 @@
-"""`initialize` with data of every form: what it reads of them, how often, and what it leaves behind if they do not fit."""
+"""`initialize` with data of every form: what it reads of them, how often, and what an error leaves behind."""
 
 import keras
 import numpy as np
