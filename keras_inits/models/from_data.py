@@ -38,7 +38,10 @@ def fit_to_data(
     x = sample.some(EXAMPLES)
     scaling, outputs = scale(model, planned, rows, graph, x, standardised, verbose)
     fitted = fit_outputs(model, planned, sample, outputs, scaling, loss)
-    first = {fold.kernel.stream: "inputs standardised" for fold in standardised.folds}
+    first = {
+        fold.kernel.stream: "inputs scaled" if fold.bias is None else "inputs standardised"
+        for fold in standardised.folds
+    }
     means = {fold.bias.stream: "minus the inputs' means" for fold in standardised.folds if fold.bias is not None}
     for number, one in enumerate(planned):
         stream = one.weight.stream

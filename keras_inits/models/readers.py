@@ -90,6 +90,9 @@ def _spelled(features: np.ndarray) -> np.ndarray:
 
 
 def _legible(tensor: Any) -> Read:
+    if bool(keras.ops.all(keras.ops.isnan(tensor[:1]))):  # behind a layer with weights, as most are
+        shape = tuple(tensor.shape)[1:]
+        return Read(np.full(shape, OTHER), np.ones(shape), np.zeros(shape))
     values = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32")), "float64")
     with np.errstate(all="ignore"):
         offset, scale = values[0], values[1] - values[0]

@@ -158,6 +158,7 @@ def test_a_bias_that_is_given_is_no_part_of_the_size_of_a_kernel():
     assert (ops.convert_to_numpy(model.layers[0].bias) == 9).all()
 
 
+@pytest.mark.thorough
 def test_the_head_of_an_lstm_is_not_blown_up():
     x = np.random.default_rng(0).random((128, 50, 2)).astype("float32")
     y = x[:, :2, 0].sum(1)

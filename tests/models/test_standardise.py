@@ -98,7 +98,11 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+SLOW = ("ConvLSTM2D", "attention", "Bidirectional", "LSTM", "GRU, not reset after", "SimpleRNN", "Permute")
+"""On JAX, which compiles them."""
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=[pytest.mark.thorough] * (kind in SLOW)) for kind in KINDS])
 def test_the_outputs_are_those_on_standardised_inputs(kind):
     make, shapes = KINDS[kind]
     given = [raw(*shape, seed=number) for number, shape in enumerate(shapes)]
@@ -158,6 +162,7 @@ def test_without_a_bias_the_size_alone_is_taken_in():
     initialize(twin, seed=3, data=x / square, verbose=0)
     assert close(model(x), twin(x / square))
     assert "inputs scaled, not centred, for no bias of the layer was drawn: dense/kernel" in table.notes
+    assert table.rows[0].law.endswith("orthogonal matrix, inputs scaled")
     assert "keras.layers.Normalization" in table.notes[-1]
 
 
