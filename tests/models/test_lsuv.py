@@ -284,3 +284,13 @@ def test_strings():
     assert len(initialize(model)) == 3
     lsuv(model, x, verbose=0)
     assert mean_square(model(x)) == pytest.approx(1, abs=0.01)
+
+
+def test_a_kernel_that_lies_across_what_comes_in_is_not_blown_up():
+    model = sequential(layers.Dense(1, name="head"))
+    lsuv(model, batch(64, 16), seed=0, verbose=0)
+    across = keras.ops.convert_to_numpy(model.get_layer("head").kernel)[:, 0]
+    x = np.ones(16) - across * across.sum() / (across @ across) + 1e-3 * batch(64, 16)
+    lsuv(model, x, seed=0, verbose=0)
+    size = np.sqrt(np.mean(keras.ops.convert_to_numpy(model.get_layer("head").kernel) ** 2))
+    assert size * np.sqrt(16 * np.mean(x**2)) == pytest.approx(3, rel=0.01)
