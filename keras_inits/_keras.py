@@ -111,3 +111,8 @@ def nodes_between(outputs: Sequence[Any], known: Collection[int]) -> list[Any]:
             state[id(node)] = False
             waiting += reversed(node.input_tensors)
     return found
+
+
+def loss_function(loss: Any) -> tuple[Any, dict[str, Any]]:
+    """The function of a loss, and the arguments that its object keeps for it."""
+    return getattr(loss, "fn", loss), dict(getattr(loss, "_fn_kwargs", {}))

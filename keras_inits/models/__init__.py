@@ -1,7 +1,14 @@
 """From a built model to the same model with other weights, or with other initializers.
 
 initialize  model, rules -> new weights, and a table of them
-lsuv        model, batch -> the same, scaled until each layer's outputs have the variance 1
+lsuv        model, batch -> the same, scaled until each layer's outputs have the mean square 1
+from_data   drawn weights, data -> weights that fit them, by these:
+  sample        data -> some examples
+  readers       model -> the layers that read its inputs, and where each feature is in what they read
+  statistics    inputs -> mean and deviation of each feature
+  standardise   these -> kernels and biases that took them in; folding: how each kind of layer does
+  scaled        kernels, batch -> scaled ones; scaling: while the batch goes through the model
+  last_bias     targets -> the last bias; targets: the best outputs by each loss; heads: the layers that put them out
 builtin     model -> a new one with initializers of Keras's
 clone       model, config -> a new one with the same weights
 same        two models -> whether they predict the same

@@ -49,11 +49,13 @@ def all_or_nothing(plan: Sequence[Planned]) -> Iterator[None]:
         raise
 
 
-def table_of(weights: Sequence[Weight], plan: Sequence[Planned], rows: Sequence[DrawnWeight]) -> InitializationTable:
-    """The table of the rows, and of the weights that the plan leaves as they are."""
+def table_of(
+    weights: Sequence[Weight], plan: Sequence[Planned], rows: Sequence[DrawnWeight], notes: tuple[str, ...] = ()
+) -> InitializationTable:
+    """The table of the rows, of the weights that the plan leaves as they are, and of what there is to tell of data."""
     drawn = {planned.weight.stream for planned in plan}
     left = [LeftWeight(one.path, _why_left(one)) for one in weights if one.stream not in drawn]
-    return InitializationTable(tuple(rows), tuple(left))
+    return InitializationTable(tuple(rows), tuple(left), notes)
 
 
 def _why_left(weight: Weight) -> str:

@@ -5,15 +5,26 @@ from typing import Any
 from keras_inits.initializers.arguments import check_choice
 from keras_inits.initializers.seeds import Seed, check_seed
 from keras_inits.models.draw import all_or_nothing, draw, table_of
+from keras_inits.models.from_data import fit_to_data
 from keras_inits.models.graph import Graph
 from keras_inits.models.reset import Reset
 from keras_inits.models.rules import plan
+from keras_inits.models.sample import sample_of
+from keras_inits.models.scaled import orthogonal
 from keras_inits.models.table import InitializationTable
 from keras_inits.models.weights import weights_of
 
 
 def initialize(
-    model: Any, rules: Any = "auto", seed: Seed = None, residual: str | None = "scaled", reset: bool = False
+    model: Any,
+    rules: Any = "auto",
+    seed: Seed = None,
+    residual: str | None = "scaled",
+    reset: bool = False,
+    *,
+    data: Any = None,
+    loss: Any = None,
+    verbose: int = 1,
 ) -> InitializationTable:
     r"""Draws the weights of a built model again, with the true fans of their layers and a stream for each weight.
 
@@ -38,14 +49,24 @@ def initialize(
             layers, and sets the last of each branch, and the layer before the outputs, to zero. `"none"` does not.
         reset: Also set the state and step count of all optimizers that the model holds, and the statistics of
             normalisation layers, to their start. They are untouched otherwise.
+        data: `(x, y)`, `(x, y, sample_weight)`, `x` alone, or a data set that yields batches of these: what the model
+            is to be trained on. Features that are not standardised are, in the kernel and bias of each layer that reads
+            them: what the model makes of x is what it would make of (x - mean) / deviation. Kernels are orthogonal and
+            scaled to a batch, as `lsuv` does, at most three forward passes a layer. The last bias is set to the best
+            constant outputs, and the head of a regression puts out at most 0.3 of the targets' deviation. Kernels and
+            biases that an explicit rule draws keep their size.
+        loss: What the targets are for, as `compile` takes it; None: the loss that the model is compiled with.
+        verbose: 1 for a progress bar while kernels are scaled to data, 0 for silence.
 
     Returns:
         A table with a row for each weight that was drawn, which prints.
 
     Raises:
         TypeError: If an argument is of a wrong type.
-        ValueError: If the model is not built, a pattern matches nothing, an initializer does not suit a weight, or
-            there are no residual branches to scale. Nothing was drawn then.
+        ValueError: If the model is not built, a pattern matches nothing, an initializer does not suit a weight, there
+            are no residual branches to scale, or the model does not take the data.
+        InternalError: If it takes them, and cannot be fitted to them: the fault is that of keras_inits. After each of
+            these the model has the weights that it had.
 
     Example:
         >>> import keras
@@ -63,9 +84,13 @@ def initialize(
         check_choice("residual", residual, ("scaled",), "Pass None to leave residual branches as they are.")
     weights, graph = weights_of(model), Graph(model, residual is not None)
     planned = plan(weights, graph, rules)
+    sample = None if data is None else sample_of(data)
+    planned = planned if sample is None else orthogonal(planned, graph)
     resetting = Reset(model) if reset else None
     with all_or_nothing(planned):
-        rows = draw(planned, check_seed(seed))
+        rows, notes = draw(planned, check_seed(seed)), tuple[str, ...]()
+        if sample is not None:
+            notes = fit_to_data(model, planned, rows, graph, sample, loss, verbose)
         if resetting is not None:
             resetting.assign()  # after the weights: some optimizers start from them
-    return table_of(weights, planned, rows)
+    return table_of(weights, planned, rows, notes)

@@ -49,6 +49,8 @@ class InitializationTable:
 
     rows: tuple[DrawnWeight, ...]
     left: tuple[LeftWeight, ...]
+    notes: tuple[str, ...] = ()
+    """What was done about the data, and what was not, a sentence each."""
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -92,6 +94,8 @@ class InitializationTable:
             by_reason.setdefault(one.reason, []).append(one.path)
         for reason, paths in by_reason.items():
             console.print(f"left as they were, {reason}: {', '.join(paths)}")
+        for note in self.notes:
+            console.print(note)
         return "\n".join(line.rstrip() for line in text.getvalue().split("\n")).strip("\n")
 
 

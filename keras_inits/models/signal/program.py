@@ -89,25 +89,22 @@ class _Reader:
 
     def root(self, model: Any) -> None:
         """Opens a model that has no graph, on tensors of the shapes that it was built with."""
-        for dtype in ("float32", "int32"):
+        for dtype in ("float32", "int32"):  # it is not known whether it takes numbers or words
             tensors = _built_with(model, dtype)
-            if tensors is None:
-                return
-            values = {id(tensor): self.new(tensor) for tensor in keras.tree.flatten(tensors)}
-            arguments = tensors if isinstance(tensors, tuple) else (tensors,)
             try:
-                if self._is_known(model):
-                    outputs = keras.tree.flatten(model.compute_output_spec(*arguments))
-                    given = _map(lambda leaf: values[id(leaf)], arguments)
-                    found = self._call(model, given, {}, outputs)
-                else:
-                    found = self._traced(model, arguments, {}, values)
-            except Exception:  # of anybody's code: it is not known whether it takes numbers or words
+                self.program.inputs, self.program.outputs = self._rooted(model, tensors)
+            except Exception:  # of anybody's code
                 self.program = Program()
-                continue
-            self.program.inputs = list(values.values())[: len(keras.tree.flatten(tensors))]
-            self.program.outputs = found
-            return
+            else:
+                return
+
+    def _rooted(self, model: Any, tensors: tuple[Any, ...]) -> tuple[list[Value], list[Value]]:
+        values = {id(tensor): self.new(tensor) for tensor in keras.tree.flatten(tensors)}
+        inputs = list(values.values())
+        if not self._is_known(model):
+            return inputs, self._traced(model, tensors, {}, values)
+        given = _map(lambda leaf: values[id(leaf)], tensors)
+        return inputs, self._call(model, given, {}, keras.tree.flatten(model.compute_output_spec(*tensors)))
 
     def functional(self, functional: Any, values: Sequence[Value]) -> list[Value]:
         """Reads the graph of a functional model whose inputs are these values."""
@@ -178,8 +175,8 @@ class _Reader:
         return [known[id(tensor)] for tensor in outputs]
 
 
-def _built_with(model: Any, dtype: str) -> Any:
-    """Symbolic tensors of the shapes that a model was built with, as its `call` takes them; None if it keeps none."""
+def _built_with(model: Any, dtype: str) -> tuple[Any, ...]:
+    """Symbolic tensors of the shapes that a model was built with, as its `call` takes them; none if it keeps none."""
     shapes = getattr(model, "_build_shapes_dict", None) or {}
     tensors = [
         keras.tree.map_shape_structure(
@@ -188,7 +185,7 @@ def _built_with(model: Any, dtype: str) -> Any:
         for one in shapes.values()
         if one is not None
     ]
-    return tuple(tensors) if tensors else None
+    return tuple(tensors)
 
 
 def _leaves(structure: Any) -> list[Any]:

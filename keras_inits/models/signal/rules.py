@@ -64,7 +64,8 @@ def rule_of(operation: Any) -> Rule | None:
         if found is None and any(word in type(operation).__name__ for word in ("Norm", "RMS")):
             return _normalised
         return found
-    return OPERATIONS.get(type(operation).__name__, _operation)
+    listed: Rule = OPERATIONS.get(type(operation).__name__, _operation)
+    return listed
 
 
 def normalises(operation: Any) -> bool:
