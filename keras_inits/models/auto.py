@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-import keras
 from keras import layers
 
 from keras_inits.initializers.convolution import DeltaOrthogonal
@@ -13,7 +12,6 @@ from keras_inits.initializers.plain import Normal
 from keras_inits.initializers.scaling import VarianceScaling
 from keras_inits.layers.kinds import CONVOLUTIONS, SEPARABLE, TRANSPOSED, gates_of
 from keras_inits.models.graph import Graph
-from keras_inits.models.signal.prediction import is_scale
 from keras_inits.models.weights import Weight
 
 
@@ -27,8 +25,7 @@ def auto_law(weight: Weight, graph: Graph) -> Any:
     """
     layer, role = weight.layer, weight.role
     if role is None or role.part == "start":
-        target = graph.prediction.targets.get(weight.stream) if is_scale(weight) else None
-        return weight.start if target is None else keras.initializers.Constant(round(math.sqrt(target), 12))
+        return weight.start
     if role.part == "recurrent":
         block = Orthogonal() if len(weight.variable.shape) == 2 else DeltaOrthogonal()
         return PerGate(block, gates_of(layer) or 1)

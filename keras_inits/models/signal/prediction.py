@@ -64,11 +64,6 @@ class Prediction:
         products = target * entering / first.square if first.square > 0 else 0.0
         return Signal(0.0, products, signal.depth, frozenset([weight.stream]))
 
-    def scale(self, layer: Any, name: str) -> float:
-        """The mean square that the scale of a normalisation leaves."""
-        weight = self._weights.get((id(layer), name))
-        return 1.0 if weight is None else self.targets.get(weight.stream, 1.0)
-
     def activate(self, function: Function, signal: Signal) -> Signal:
         """What an activation makes of a signal, which is taken for normal."""
         key = id(function), signal.mean, signal.deviation_square
@@ -97,7 +92,7 @@ def predicted(model: Any, weights: Sequence[Weight], residual: bool = True) -> P
     Args:
         model: A built model.
         weights: Its weights.
-        residual: Whether what the N residual branches add is scaled to the mean square 1 / (2 N) each.
+        residual: Whether what the N residual branches add is scaled to the mean square 1 / N each.
     """
     from keras_inits.models.signal.rules import is_known, normalises, run  # the rules call back
 
@@ -111,19 +106,14 @@ def predicted(model: Any, weights: Sequence[Weight], residual: bool = True) -> P
             targets[stream] = points[reader].variance
     if residual:
         ends = branch_ends(program, _streams(weights), normalises)
-        targets.update({stream: targets.get(stream, 1.0) / (2 * len(ends)) for stream in ends})
+        targets.update({stream: targets.get(stream, 1.0) / len(ends) for stream in ends})
     return run(Prediction(program, weights, targets))
-
-
-def is_scale(weight: Weight) -> bool:
-    """Whether a normalisation multiplies by this weight, which starts from ones."""
-    return weight.variable.name in ("gamma", "scale") and type(weight.start).__name__ == "Ones"
 
 
 def _streams(weights: Sequence[Weight]) -> Callable[[Any], list[str]]:
     kernels: dict[int, list[str]] = {}
     for one in weights:
-        if (one.role is not None and one.role.part == "kernel") or is_scale(one):
+        if one.role is not None and one.role.part == "kernel":
             kernels.setdefault(id(one.layer), []).append(one.stream)
 
     def streams(layer: Any) -> list[str]:

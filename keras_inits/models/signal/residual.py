@@ -1,4 +1,4 @@
-"""Residual branches: what is added to a tensor that goes past it, and the weight that scales each of them last."""
+"""Residual branches: what is added to a tensor that goes past it, and the kernel that ends each of them."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,12 +15,12 @@ class Way(NamedTuple):
     """What multiplies on the way to a tensor."""
 
     kernels: tuple[str, ...] = ()
-    normalisation: Any = None
-    """The last one behind the last of them, which undoes any factor of a kernel."""
+    normalised: bool = False
+    """Whether a normalisation comes behind the last of them, which undoes any factor of it."""
 
 
 def branch_ends(program: Program, streams: Streams, normalises: Callable[[Any], bool]) -> list[str]:
-    """The stream of the last kernel of each residual branch, or of the scale of a normalisation that ends it.
+    """The stream of the last kernel of each residual branch; none of one that a normalisation ends.
 
     A branch is what leads to one input of an addition and starts where another input comes from, with more kernels
     than that one, which has one at the most.
@@ -41,12 +41,8 @@ def branch_ends(program: Program, streams: Streams, normalises: Callable[[Any], 
         ]
         shortcut, *branches = sorted(ways, key=lambda way: len(way.kernels))
         if len(shortcut.kernels) <= 1:
-            found += [end for way in branches if way.kernels for end in _end(way, streams)]
+            found += [way.kernels[-1] for way in branches if way.kernels and not way.normalised]
     return found
-
-
-def _end(way: Way, streams: Streams) -> list[str]:
-    return list(way.kernels[-1:]) if way.normalisation is None else streams(way.normalisation)
 
 
 def _before(value: Value, makers: dict[int, Step]) -> set[int]:
@@ -81,7 +77,7 @@ def _way(
         choose = min if type(step.operation).__name__ == "Multiply" else max
         way = choose(before, key=lambda one: len(one.kernels), default=Way())
         if normalises(step.operation):
-            way = way._replace(normalisation=step.operation)
+            way = way._replace(normalised=True)
         elif isinstance(step.operation, keras.Layer) and (kernels := streams(step.operation)):
             way = Way((*way.kernels, *kernels))
         for output in step.outputs:

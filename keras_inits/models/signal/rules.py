@@ -86,8 +86,7 @@ def _first(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
 
 def _normalised(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
     prediction.read(given[0])
-    scales = [prediction.scale(step.operation, name) for name in ("gamma", "scale")]
-    return Signal(square=math.prod(scales))
+    return Signal()
 
 
 def _kernel(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
