@@ -100,17 +100,19 @@ class InitializationTable:
         """The table as text of at most 100 columns."""
         text = io.StringIO()
         console = Console(file=text, width=WIDTH, color_system=None, markup=False, highlight=False, emoji=False)
-        console.print(_drawn(self.rows))
+        console.print(_drawn(self.rows), end="")
         kernels = [row for row in self.rows if row.square_in is not None or row.reason]
         if kernels:
-            console.print(_predicted(kernels))
+            console.print()
+            console.print(_predicted(kernels), end="")
+        console.print()
+        for note in (*self.notes, *self.predictions, *(f"warning: {one}" for one in self.warnings)):
+            console.print(note)
         by_reason: dict[str, list[str]] = {}
         for one in self.left:
             by_reason.setdefault(one.reason, []).append(one.path)
         for reason, paths in by_reason.items():
             console.print(f"left as they were, {reason}: {', '.join(paths)}")
-        for note in (*self.notes, *self.predictions, *(f"warning: {one}" for one in self.warnings)):
-            console.print(note)
         return "\n".join(line.rstrip() for line in text.getvalue().split("\n")).strip("\n")
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -111,7 +112,7 @@ def _told(
 def _reason(weight: Weight, prediction: Prediction, scaled: bool) -> str:
     found = []
     readers = prediction.readers.get(weight.stream, set())
-    function = next(iter(readers)) if len(readers) == 1 else None
+    function: Any = next(iter(readers)) if len(readers) == 1 else None
     point = prediction.points.get(function)
     if point is not None and point.variance != 1 and not scaled:
         depth = prediction.depths.get(function, 1)

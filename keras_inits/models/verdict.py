@@ -34,7 +34,9 @@ def verdict(
     predictions, warnings = list[str](), list[str]()
     for text, grows in filter(None, (_signal(weights, prediction), _gradient(prediction))):
         (warnings if grows else predictions).append(text)
-    warnings += [text for function, point in prediction.points.items() if (text := _unstable(function, point, prediction))]
+    warnings += [
+        text for function, point in prediction.points.items() if (text := _unstable(function, point, prediction))
+    ]
     by_reason: dict[str, list[str]] = {}
     for path in unseen:
         by_reason.setdefault(graph.why_unseen(path) or "no call of their layers is seen", []).append(path)
@@ -45,9 +47,7 @@ def verdict(
     warnings += [f"{one.path} was left as it was: {one.reason}." for one in undeclared]
     others = [reason for key, reason in prediction.unseen.items() if reason not in by_reason]
     if others:
-        predictions.append(
-            f"What these put out is taken for the mean square 1: {'; '.join(dict.fromkeys(others))}."
-        )
+        predictions.append(f"What these put out is taken for the mean square 1: {'; '.join(dict.fromkeys(others))}.")
     return tuple(predictions), tuple(warnings)
 
 
@@ -60,13 +60,11 @@ def name_of(function: Any) -> str:
 
 
 def _signal(weights: Sequence[Weight], prediction: Prediction) -> tuple[str, bool] | None:
-    squares = [
-        (prediction.entered[one.stream].square, one.path) for one in weights if one.stream in prediction.entered
-    ]
+    squares = [(prediction.entered[one.stream].square, one.path) for one in weights if one.stream in prediction.entered]
     if not squares:
         return None
     (least, where), (most, there) = min(squares), max(squares)
-    grows = not (1 / GROWTH <= least and most <= GROWTH)
+    grows = least < 1 / GROWTH or most > GROWTH
     text = (
         f"Signals: for inputs of the mean square 1, what comes into kernels has one of {_number(least)} ({where}) to "
         f"{_number(most)} ({there})"

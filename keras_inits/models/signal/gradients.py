@@ -90,16 +90,14 @@ class Gradients:
 
     def _back(self, number: int, step: Step) -> None:
         sizes = [self.entries(value) for value in step.outputs]
-        total = sum(
-            self.values.get(value.number, 0.0) * size for value, size in zip(step.outputs, sizes, strict=True)
-        )
+        total = sum(self.values.get(value.number, 0.0) * size for value, size in zip(step.outputs, sizes, strict=True))
         gradient = total / max(1, sum(sizes))
         given = [self.prediction.signals.get(value.number, Signal()) for value in step.inputs]
         rule = rules.rule_of(step.operation)
         if rule is rules._wrapped:
             step = step._replace(operation=step.operation.layer)
             rule = rules.rule_of(step.operation)
-        backward = BACKWARD.get(rule, _unknown)  # type: ignore[arg-type]
+        backward = BACKWARD.get(rule, _unknown)
         if id(step.operation) in self.prediction.unseen:
             backward = _unknown
         found = backward(self, number, step, given, gradient)
@@ -223,7 +221,7 @@ def _mean(back: Gradients, number: int, step: Step, given: list[Signal], gradien
 
 
 def _attention(back: Gradients, number: int, step: Step, given: list[Signal], gradient: float) -> list[float]:
-    """Values get the average's part; queries and keys what comes through the weights of the average, which are even."""
+    """Values get the average's part; queries and keys what comes through its weights: softmax of normal scores."""
     links = {link.weight.layer: link for link in back.prediction.links[number] if link.weight is not None}
     layer = step.operation
     parts = [links.get(one) for one in (layer._query_dense, layer._key_dense, layer._value_dense, layer._output_dense)]
@@ -238,10 +236,11 @@ def _attention(back: Gradients, number: int, step: Step, given: list[Signal], gr
     last = not any(one.number in back._behind for one in step.outputs)
     back.note(output.weight.stream, gradient, size, last)  # type: ignore[union-attr]
     mixed = gradient * output.factor  # type: ignore[union-attr]
-    on_values = mixed * (1 + 1 / places) / 2 * targets / places
+    even = min(1.0, math.exp(min(50.0, squares[0] * squares[1])) / places)  # the sum of the squares of the weights
+    on_values = mixed * ((1 + 1 / places) / 2 if back.even else even) * targets / places
     width = getattr(layer, "_value_dim", 1) / getattr(layer, "_key_dim", 1)
-    on_queries = mixed * squares[2] * squares[1] * width / (2 * places)
-    on_keys = mixed * squares[2] * squares[0] * width / (2 * places) * targets / places
+    on_queries = mixed * squares[2] * squares[1] * width * even / 2
+    on_keys = mixed * squares[2] * squares[0] * width * even / 2 * targets / places
     found = []
     for link, one in ((query, on_queries), (value, on_values), (key, on_keys)):
         back.note(link.weight.stream, one, size, False)  # type: ignore[union-attr]
