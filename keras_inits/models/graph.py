@@ -65,6 +65,14 @@ class Graph:
         """What is predicted of the signals of the model, with the scales of "auto"."""
         return predicted(self._model, weights_of(self._model), self._residual)
 
+    def why_unseen(self, path: str) -> str:
+        """Why no call of the layer that owns the weight with this path is seen; nothing if that is not known."""
+        if not self.prediction.program.steps:
+            return "the model's call cannot be followed on symbolic tensors"
+        unseen, parts = self.prediction.unseen, path.split("/")
+        around = (self._layers.get("/".join(parts[:count])) for count in range(1, len(parts)))
+        return next((unseen[id(layer)] for layer in around if id(layer) in unseen), "")
+
     def gain_after(self, layer: Any) -> float:
         """The gain of the activation that this layer's outputs run into, itself or behind it; 1 for none, or several.
 

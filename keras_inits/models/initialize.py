@@ -4,7 +4,7 @@ from typing import Any
 
 from keras_inits.initializers.arguments import check_choice
 from keras_inits.initializers.seeds import Seed, check_seed
-from keras_inits.models.draw import all_or_nothing, draw, table_of
+from keras_inits.models.draw import all_or_nothing, draw
 from keras_inits.models.from_data import fit_to_data
 from keras_inits.models.graph import Graph
 from keras_inits.models.reset import Reset
@@ -12,6 +12,7 @@ from keras_inits.models.rules import plan
 from keras_inits.models.sample import sample_of
 from keras_inits.models.scaled import orthogonal
 from keras_inits.models.table import InitializationTable
+from keras_inits.models.told import table_of
 from keras_inits.models.weights import weights_of
 
 
@@ -93,4 +94,4 @@ def initialize(
             notes = fit_to_data(model, planned, rows, graph, sample, loss, verbose)
         if resetting is not None:
             resetting.assign()  # after the weights: some optimizers start from them
-    return table_of(weights, planned, rows, notes)
+    return table_of(weights, planned, rows, graph, notes, fitted=sample is not None)

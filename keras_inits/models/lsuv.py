@@ -5,11 +5,13 @@ from typing import Any
 from keras_inits.initializers.arguments import check_number, check_whole
 from keras_inits.initializers.seeds import Seed, check_seed
 from keras_inits.models.calls import check_batch
-from keras_inits.models.draw import all_or_nothing, draw, table_of
+from keras_inits.models.draw import all_or_nothing, draw
 from keras_inits.models.graph import Graph
 from keras_inits.models.rules import plan
 from keras_inits.models.scaled import NOTHING, orthogonal, scale
+from keras_inits.models.scaling import is_scaled
 from keras_inits.models.table import InitializationTable
+from keras_inits.models.told import table_of
 from keras_inits.models.weights import weights_of
 
 
@@ -70,4 +72,5 @@ def lsuv(
     with all_or_nothing(planned):
         rows = draw(planned, check_seed(seed))
         scale(model, planned, rows, graph, x, NOTHING, verbose, tolerance, iterations)
-    return table_of(weights, planned, rows)
+    ones = {one.weight.stream: 1.0 for one in planned if is_scaled(one.weight)}
+    return table_of(weights, planned, rows, graph, targets=ones, fitted=True)

@@ -8,7 +8,7 @@ from keras import layers
 
 from keras_inits.layer_tree import walk_layers
 from keras_inits.models.signal.maps import Function, Map, map_of, map_of_points, values_at
-from keras_inits.models.signal.points import operating_point
+from keras_inits.models.signal.points import Point, operating_point
 from keras_inits.models.signal.program import Program, Step, Value, program_of
 from keras_inits.models.signal.residual import branch_ends
 from keras_inits.models.signal.signal import Signal
@@ -29,6 +29,14 @@ class Entered(NamedTuple):
     """The mean square of what its products add up to."""
 
 
+class Link(NamedTuple):
+    """What a step does to gradients: it multiplies their mean square by a number."""
+
+    factor: float
+    weight: Weight | None = None
+    """The kernel behind whose products the gradient was, before it was multiplied."""
+
+
 class Prediction:
     """Moves signals through a program once.
 
@@ -36,10 +44,23 @@ class Prediction:
         program: The steps.
         weights: Those of the model.
         targets: By a kernel's stream, which mean square its products are to have; 1 for others.
+        squares: By the stream of a kernel whose scale does not follow from its target, its variance times fan_in; by
+            that of a normalisation's scale or of a table, its mean square.
     """
 
-    def __init__(self, program: Program, weights: Sequence[Weight], targets: Mapping[str, float]) -> None:
-        self.program, self.targets = program, targets
+    branches: Sequence[str] = ()
+    """The streams of the weights that scale the residual branches."""
+    points: Mapping[Function, Point] = {}
+    """By activation, where it works."""
+
+    def __init__(
+        self,
+        program: Program,
+        weights: Sequence[Weight],
+        targets: Mapping[str, float],
+        squares: Mapping[str, float] | None = None,
+    ) -> None:
+        self.program, self.targets, self.squares = program, targets, squares or {}
         self._weights = {(id(one.layer), one.variable.name): one for one in weights}
         self.by_variable = {id(one.variable): one for one in weights}
         self.signals: dict[int, Signal] = {value.number: Signal() for value in program.inputs}
@@ -50,6 +71,10 @@ class Prediction:
         """By activation, through how many layers with one a signal goes up to it, at the most."""
         self.unseen: dict[int, str] = {}
         """By the id of a layer that was not opened, why."""
+        self.shares: dict[str, float] = {}
+        """By a kernel's stream, the share of the taps that meet an entry and not padding, at its first call."""
+        self.links: list[list[Link]] = []
+        """For each step what it multiplies gradients by, in the order of the signal."""
         self._maps: dict[tuple[int, float, float], Map] = {}
 
     def kernel(self, layer: Any, name: str, signal: Signal, share: float = 1.0) -> Signal:
@@ -60,8 +85,14 @@ class Prediction:
         self.read(signal)
         entering = signal.square * share
         target = self.targets.get(weight.stream, 1.0) * (weight.role.scale**2 if weight.role else 1.0)
+        if weight.stream in self.squares:
+            target = self.squares[weight.stream] * entering
         first = self.entered.setdefault(weight.stream, Entered(entering, target))
-        products = target * entering / first.square if first.square > 0 else 0.0
+        self.shares.setdefault(weight.stream, share)
+        gain = first.products / first.square if first.square > 0 else 0.0
+        products = gain * entering
+        fans = weight.fans or (1.0, 1.0)
+        self.links[-1].append(Link(gain * share * fans[1] / max(1.0, fans[0]), weight))
         return Signal(0.0, products, signal.depth, frozenset([weight.stream]))
 
     def activate(self, function: Function, signal: Signal) -> Signal:
@@ -78,7 +109,24 @@ class Prediction:
         self.read(signal, function)
         depth = signal.depth + 1
         self.depths[function] = max(self.depths.get(function, 0), depth)
+        self.links[-1].append(Link(found.slope))
         return Signal(found.mean, found.square, depth, points=np.sort(points))
+
+    def again(self, targets: Mapping[str, float], squares: Mapping[str, float]) -> "Prediction":
+        """The prediction for other scales of the same model."""
+        from keras_inits.models.signal.rules import run  # the rules call back
+
+        if targets == self.targets and not squares:
+            return self
+        other = Prediction(self.program, list(self._weights.values()), targets, squares)
+        other.branches, other.points, other._maps = self.branches, self.points, self._maps
+        return run(other)
+
+    @property
+    def tables(self) -> list[Weight]:
+        """The tables of embeddings, tied ones among them."""
+        parts = ("table", "tied")
+        return [one for one in self._weights.values() if one.role is not None and one.role.part in parts]
 
     def read(self, signal: Signal, function: Any = SEVERAL) -> None:
         """Notes that an activation, or something else, reads what these kernels make."""
@@ -99,7 +147,7 @@ def predicted(model: Any, weights: Sequence[Weight], residual: bool = True) -> P
     program = program_of(model, is_known)
     first = run(Prediction(program, weights, {}))
     points = {function: operating_point(function, depth) for function, depth in first.depths.items()}
-    targets = {}
+    targets, ends = {}, list[str]()
     for stream, readers in first.readers.items():
         (reader,) = readers if len(readers) == 1 else (SEVERAL,)
         if reader in points:
@@ -107,7 +155,9 @@ def predicted(model: Any, weights: Sequence[Weight], residual: bool = True) -> P
     if residual:
         ends = branch_ends(program, _streams(weights), normalises)
         targets.update({stream: targets.get(stream, 1.0) / len(ends) for stream in ends})
-    return run(Prediction(program, weights, targets))
+    found = run(Prediction(program, weights, targets))
+    found.branches, found.points = tuple(ends), points
+    return found
 
 
 def _streams(weights: Sequence[Weight]) -> Callable[[Any], list[str]]:

@@ -41,9 +41,11 @@ def run(prediction: Prediction) -> Prediction:
     for step in prediction.program.steps:
         given = [prediction.signals.get(value.number, Signal()) for value in step.inputs]
         rule = rule_of(step.operation)
+        prediction.links.append([])
         try:
             found = (rule or _unknown)(prediction, step, given)
         except (ValueError, TypeError, OverflowError):  # an activation without a mean square, arguments of other kinds
+            prediction.links[-1] = []
             found = _unknown(prediction, step, given)
         for value in step.outputs:
             prediction.signals[value.number] = found
