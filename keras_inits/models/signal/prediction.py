@@ -8,7 +8,7 @@ from keras import layers
 
 from keras_inits.layer_tree import walk_layers
 from keras_inits.models.signal.maps import Function, Map, map_of, map_of_points, values_at
-from keras_inits.models.signal.points import operating_point
+from keras_inits.models.signal.points import Point, operating_point
 from keras_inits.models.signal.program import Program, Step, Value, program_of
 from keras_inits.models.signal.residual import branch_ends
 from keras_inits.models.signal.signal import Signal
@@ -48,6 +48,8 @@ class Prediction:
         """By a kernel's stream, the activations that its products run into, or `SEVERAL`."""
         self.depths: dict[Any, int] = {}
         """By activation, through how many layers with one a signal goes up to it, at the most."""
+        self.points: dict[Any, Point] = {}
+        """By activation, where it is to work."""
         self.unseen: dict[int, str] = {}
         """By the id of a layer that was not opened, why."""
         self._maps: dict[tuple[int, float, float], Map] = {}
@@ -112,7 +114,9 @@ def predicted(model: Any, weights: Sequence[Weight], residual: bool = True) -> P
     if residual:
         ends = branch_ends(program, _streams(weights), normalises)
         targets.update({stream: targets.get(stream, 1.0) / (2 * len(ends)) for stream in ends})
-    return run(Prediction(program, weights, targets))
+    second = Prediction(program, weights, targets)
+    second.points = points
+    return run(second)
 
 
 def is_scale(weight: Weight) -> bool:
