@@ -88,7 +88,7 @@ def symbolic_calls(model: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _variables_left_of_symbols() -> Iterator[None]:
-    """Within the block `variable * symbolic` is what `symbolic * variable` is: Keras asks the variable, which has values.
+    """Within the block `variable * symbol` is what `symbol * variable` is: Keras asks the variable, which has values.
 
     Keras itself sees no symbols here: it puts tensors of the backend in their place.
     """
