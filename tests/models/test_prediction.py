@@ -76,6 +76,7 @@ def recurrent(kind):
 # With what the prediction takes for granted beyond large widths, as a factor of the mean square.
 SAMPLED = 1.0
 POOLED = 1.5  # that half of the variance is common to neighbours
+INDEPENDENT = 4.5  # the same of an average over 8 places, which are independent here: (1 + 1/8) / 2 over 1/8
 MODELS = {
     **{name: (lambda name=name: hidden(name), SAMPLED) for name in ("relu", "tanh", "gelu", "selu", "softplus")},
     "sigmoid": (lambda: hidden("sigmoid"), SAMPLED),
@@ -108,7 +109,12 @@ def measured(model):
     return dict(zip([layer.name for layer in seen], np.mean(found, axis=0), strict=True))
 
 
-@pytest.mark.parametrize("name", MODELS)
+QUICK = ("relu", "tanh", "sigmoid", "gated", "residual", "side by side")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.thorough) for name in MODELS]
+)
 def test_what_is_predicted_is_what_is_seen(name):
     """A mean square over w units of one start has the relative deviation sqrt(2/w), which layers add up; the units of
     a layer share it, so that neither the batch nor the places make it smaller, but the seeds do."""
@@ -127,7 +133,8 @@ def test_what_is_predicted_is_what_is_seen(name):
     for one in common:
         kernels += bool(model.get_layer(one).weights)
         deviation = (2 * max(1, kernels) / width / SEEDS) ** 0.5
-        assert abs(np.log(seen[one] / predicted[one])) < np.log(factor) + 5 * deviation, one
+        allowed = INDEPENDENT if one.startswith("attention") else factor
+        assert abs(np.log(seen[one] / predicted[one])) < np.log(allowed) + 5 * deviation, one
 
 
 def brute_force(size, kernel, stride, dilation, causal):
