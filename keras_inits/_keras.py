@@ -1,12 +1,13 @@
 """Private names of Keras, each behind a function that says what it is for."""
 
 import contextlib
+import functools
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import keras
-from keras.src.backend.common import global_state
+from keras.src.backend.common import KerasVariable, global_state
 from keras.src.models import Functional
 
 UNINITIALIZED = "uninitialized_variables"
@@ -78,11 +79,36 @@ def symbolic_calls(model: Any) -> Iterator[None]:
     layers = [model, *model._flatten_layers(include_self=False)]
     before = [(layer, len(layer._inbound_nodes), len(layer._outbound_nodes)) for layer in layers]
     try:
-        with keras.StatelessScope():
+        with keras.StatelessScope(), _variables_left_of_symbols():
             yield
     finally:
         for layer, inbound, outbound in before:
             del layer._inbound_nodes[inbound:], layer._outbound_nodes[outbound:]
+
+
+@contextlib.contextmanager
+def _variables_left_of_symbols() -> Iterator[None]:
+    """Within the block `variable * symbol` is what `symbol * variable` is: Keras asks the variable, which has values.
+
+    Keras itself sees no symbols here: it puts tensors of the backend in their place.
+    """
+    names = [f"__{name}__" for name in ("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow")]
+    before = {name: getattr(KerasVariable, name) for name in names}
+    for name, method in before.items():
+        setattr(KerasVariable, name, _leaving_symbols(method))
+    try:
+        yield
+    finally:
+        for name, method in before.items():
+            setattr(KerasVariable, name, method)
+
+
+def _leaving_symbols(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    @functools.wraps(method)
+    def leaving_symbols(self: Any, other: Any) -> Any:
+        return NotImplemented if keras.backend.is_keras_tensor(other) else method(self, other)
+
+    return leaving_symbols
 
 
 def nodes_between(outputs: Sequence[Any], known: Collection[int]) -> list[Any]:

@@ -11,7 +11,7 @@ from keras_inits.diagnosis.forward_backward import Gradients, Pass, passed
 from keras_inits.diagnosis.kernels import kernel_numbers
 from keras_inits.diagnosis.losses import target_of
 from keras_inits.diagnosis.numbers import LayerNumbers
-from keras_inits.diagnosis.probes import Call
+from keras_inits.diagnosis.probes import Call, Probe
 from keras_inits.diagnosis.reductions import equal_share, nonfinite_count, norm_of
 from keras_inits.diagnosis.remedies import Case
 from keras_inits.diagnosis.unseen import too_few
@@ -116,7 +116,7 @@ def _row(call: Call, before: Call | None, graph: Graph, gradients: Gradients, sc
         outputs=outputs,
         ratio=outputs.stddev / earlier if earlier else None,
         saturated=call.flat / call.entered if probe.slope is not None and call.entered else None,
-        saturated_limit=probe.slope.saturated_limit(units.number) if probe.slope is not None else None,
+        saturated_limit=_saturated_limit(probe, units.number, graph),
         dead=units.dead,
         units=units.number,
         identical=max([equal_share(units, alive=True), *(kernel.identical for kernel in kernels)]),
@@ -130,6 +130,12 @@ def _row(call: Call, before: Call | None, graph: Graph, gradients: Gradients, sc
         kernels=kernels,
         weights=tuple(weight.path for weight in weights),
     )
+
+
+def _saturated_limit(probe: Probe, units: int, graph: Graph) -> float | None:
+    if probe.slope is None:
+        return None
+    return probe.slope.saturated_limit(units, graph.variance_before(probe.watched.layer))
 
 
 def _nonfinite_entries(tensor: Any) -> int:

@@ -10,6 +10,7 @@ from keras import layers
 from keras_inits.initializers.gains import GAINS, gain
 from keras_inits.layer_tree import walk_layers
 from keras_inits.models.signal.prediction import Prediction, predicted
+from keras_inits.models.signal.rules import function_of
 from keras_inits.models.weights import weights_of
 
 NORMALISATIONS = (
@@ -84,6 +85,11 @@ class Graph:
             return gain_or_one(own)
         found = self._gains(self._outputs.get(id(self.operation_of(layer)), []))
         return found.pop() if len(found) == 1 else 1.0
+
+    def variance_before(self, layer: Any) -> float:
+        """The variance that "auto" gives the inputs of the activation that a layer ends with, or is."""
+        point = self.prediction.points.get(function_of(layer))
+        return 1.0 if point is None else point.variance
 
     def operation_of(self, layer: Any) -> Any:
         """The layer, or the outermost wrapper that runs it once for all steps, or with a kernel that it normalised."""

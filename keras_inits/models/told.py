@@ -95,7 +95,7 @@ def _told(
 ) -> DrawnWeight:
     weight, stream = planned.weight, planned.weight.stream
     if weight.role is None or weight.role.part != "kernel" or row.fans is None:
-        return row._replace(reason=_branch(stream, prediction) if is_scale(weight) and planned.origin != "rule" else "")
+        return row
     gain = None if row.stddev is None else row.stddev * math.sqrt(row.fans[0])
     entered, flow = prediction.entered.get(stream), gradients.kernels.get(stream)
     auto = planned.origin != "rule"

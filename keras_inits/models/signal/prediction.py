@@ -69,6 +69,8 @@ class Prediction:
         """By a kernel's stream, the activations that its products run into, or `SEVERAL`."""
         self.depths: dict[Any, int] = {}
         """By activation, through how many layers with one a signal goes up to it, at the most."""
+        self.points: dict[Any, Point] = {}
+        """By activation, where it is to work."""
         self.unseen: dict[int, str] = {}
         """By the id of a layer that was not opened, why."""
         self.shares: dict[str, float] = {}
@@ -94,6 +96,11 @@ class Prediction:
         fans = weight.fans or (1.0, 1.0)
         self.links[-1].append(Link(gain * share * fans[1] / max(1.0, fans[0]), weight))
         return Signal(0.0, products, signal.depth, frozenset([weight.stream]))
+
+    def scale(self, layer: Any, name: str) -> float:
+        """The mean square that the scale of a normalisation leaves."""
+        weight = self._weights.get((id(layer), name))
+        return 1.0 if weight is None else self.squares.get(weight.stream, 1.0)
 
     def activate(self, function: Function, signal: Signal) -> Signal:
         """What an activation makes of a signal, which is taken for normal."""
@@ -158,6 +165,11 @@ def predicted(model: Any, weights: Sequence[Weight], residual: bool = True) -> P
     found = run(Prediction(program, weights, targets))
     found.branches, found.points = tuple(ends), points
     return found
+
+
+def is_scale(weight: Weight) -> bool:
+    """Whether a normalisation multiplies by this weight, which starts from ones."""
+    return weight.variable.name in ("gamma", "scale") and type(weight.start).__name__ == "Ones"
 
 
 def _streams(weights: Sequence[Weight]) -> Callable[[Any], list[str]]:

@@ -18,6 +18,8 @@ from keras_inits.models.signal.signal import Signal, averaged, largest, mixture,
 
 Rule = Callable[[Prediction, Step, list[Signal]], Signal]
 
+ACTIVATIONS = (layers.Activation, layers.Softmax, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU)
+
 NORMALISATIONS = (
     *(layers.BatchNormalization, layers.GroupNormalization, layers.LayerNormalization, layers.RMSNormalization),
     *(layers.Normalization, layers.Rescaling),  # which make of raw numbers what a model takes
@@ -88,7 +90,7 @@ def _first(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
 
 def _normalised(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
     prediction.read(given[0])
-    return Signal()
+    return Signal(square=math.prod(prediction.scale(step.operation, name) for name in ("gamma", "scale")))
 
 
 def _kernel(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
@@ -109,10 +111,15 @@ def _separable(prediction: Prediction, step: Step, given: list[Signal]) -> Signa
 
 
 def _activated(prediction: Prediction, layer: Any, signal: Signal) -> Signal:
-    function = getattr(layer, "activation", None)
+    function = function_of(layer)
     if function is None or function is activations.linear:
         return signal
     return elementwise(prediction, function, signal)
+
+
+def function_of(layer: Any) -> Any:
+    """The function that a layer ends with, or is; None for others."""
+    return activation_of(layer) if isinstance(layer, ACTIVATIONS) else getattr(layer, "activation", None)
 
 
 def elementwise(prediction: Prediction, function: Any, signal: Signal) -> Signal:
@@ -348,7 +355,7 @@ LAYERS: tuple[tuple[Any, Rule], ...] = (
     ((layers.Dense, layers.EinsumDense, *CONVOLUTIONS, *TRANSPOSED, *DEPTHWISE), _kernel),
     (NORMALISATIONS, _normalised),
     (PASSING, _first),
-    ((layers.Activation, layers.Softmax, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU), _activation_layer),
+    (ACTIVATIONS, _activation_layer),
     ((layers.Add,), _sum),
     ((layers.Subtract,), _sum),
     ((layers.Multiply,), _product),
