@@ -16,8 +16,15 @@ weights     model -> its weights, with roles, fans and streams
 declared    layer -> the initializers that it declares
 rules       weights, rules -> an initializer for each
 auto        weight -> the right initializer
-graph       layer -> the activation that it runs into
-residual    the branches of a residual network -> factors
+graph       layer -> the activation that it runs into, the prediction of what comes into it
+signal/     a model -> what is predicted of the signal in it, without data, by these:
+  program     model -> a flat list of steps, models and unknown layers inside of it opened
+  signal      the mean, mean square and points that are moved through them
+  rules       step, signals -> signals, a rule for each kind; attention, recurrent, kernels: the longer ones
+  maps        activation, normal input -> means of its outputs and slopes, by quadrature
+  points      activation, depth -> the mean square at which it works best
+  residual    program -> the last weight of each residual branch
+  prediction  program, weights -> the mean square that comes into each kernel, and that of its products
 draw        weights with initializers -> new values
 table       what was drawn
 """

@@ -33,9 +33,12 @@ def initialize(
     names are counted anew in the model): another layer more does not change what the others start from, and weights
     of one shape differ, even if an initializer has a seed.
 
-    With `"auto"`, a kernel gets :math:`\mathcal N(0, g^2 / \text{fan\_in})`, with the `gain` g of the activation that
-    its layer's outputs run into; recurrent kernels are orthogonal in each gate; rows of embeddings have the variance 1;
-    biases are zero, those of forget gates one. See `fans_of` for the fans. Weights of layers that are not known are
+    With `"auto"`, a kernel gets the variance :math:`t / (m \, \text{fan\_in})`. The mean square m of what comes in is
+    predicted, by moving the mean and mean square of a signal through the model, from inputs with the mean 0 and the
+    mean square 1. The mean square t of its products is 1, or the operating point of the activation behind it: the one
+    nearest to 1 at which signals and gradients keep their size over the depth of the model. Kernels that are matrices
+    are orthogonal, others normal; recurrent kernels are orthogonal in each gate; rows of embeddings have the variance
+    1; biases are zero, those of forget gates one. See `fans_of` for the fans. Weights of layers that are not known are
     drawn again from what their layer declares, an initializer that it hands to `add_weight` or has as an attribute, or
     left as they are.
 
@@ -46,16 +49,17 @@ def initialize(
             "encoder/dense/kernel". An initializer is what `get` takes, or `"auto"`. Weights without a rule, and frozen
             ones, are left as they are.
         seed: See `RandomInitializer`. An initializer of `rules` with a seed of its own keeps to that.
-        residual: `"fixup"` scales the kernels of residual branches by :math:`L^{-1/(2m-2)}`, for L branches of m
-            layers, and sets the last of each branch, and the layer before the outputs, to zero. `"none"` does not.
+        residual: `"scaled"` draws the last kernel of each of N residual branches for the mean square 1 / (2 N), or sets
+            the scale of a normalisation that ends it to the root of that. None leaves branches as they are. Kernels
+            that a rule other than "auto" draws keep that law.
         reset: Also set the state and step count of all optimizers that the model holds, and the statistics of
             normalisation layers, to their start. They are untouched otherwise.
         data: `(x, y)`, `(x, y, sample_weight)`, `x` alone, or a data set that yields batches of these: what the model
             is to be trained on. Features that are not standardised are, in the kernel and bias of each layer that reads
             them: what the model makes of x is what it would make of (x - mean) / deviation. Kernels are orthogonal and
-            scaled to a batch, as `lsuv` does, at most three forward passes a layer. The last bias is set to the best
-            constant outputs, and the head of a regression puts out at most 0.3 of the targets' deviation. Kernels and
-            biases that an explicit rule draws keep their size.
+            scaled to a batch, until they put out what is predicted of them, at most three forward passes a layer. The
+            last bias is set to the best constant outputs, and the head of a regression puts out at most 0.3 of the
+            targets' deviation. Kernels and biases that an explicit rule draws keep their size.
         loss: What the targets are for, as `compile` takes it; None: the loss that the model is compiled with.
         verbose: 1 for a progress bar while kernels are scaled to data, 0 for silence.
 
@@ -64,8 +68,8 @@ def initialize(
 
     Raises:
         TypeError: If an argument is of a wrong type.
-        ValueError: If the model is not built, a pattern matches nothing, an initializer does not suit a weight, there
-            are no residual branches to scale, or the model does not take the data.
+        ValueError: If the model is not built, a pattern matches nothing, an initializer does not suit a weight, or
+            the model does not take the data.
         InternalError: If it takes them, and cannot be fitted to them: the fault is that of keras_inits. After each of
             these the model has the weights that it had.
 
@@ -76,10 +80,13 @@ def initialize(
         >>> model = keras.Sequential([keras.Input((8, 8, 64)), *layers])
         >>> row = initialize(model, seed=7).rows[0]
         >>> row.law, row.fans, round(row.stddev, 4)
-        ('N(0, 2 / fan_in), not truncated', (9.0, 9.0), 0.4714)
+        ('N(0, 1 / fan_in), not truncated', (9.0, 9.0), 0.3333)
 
     Reference:
-        Zhang, Dauphin & Ma (2019), Fixup initialization: residual learning without normalization.
+        He, Zhang, Ren & Sun (2015), Delving deep into rectifiers. Saxe, McClelland & Ganguli (2014), Exact solutions to
+        the nonlinear dynamics of learning in deep linear neural networks. Schoenholz, Gilmer, Ganguli & Sohl-Dickstein
+        (2017), Deep information propagation. De & Smith (2020), Batch normalization biases residual blocks towards the
+        identity function in deep networks.
     """
     if residual is not None:
         check_choice("residual", residual, ("scaled",), "Pass None to leave residual branches as they are.")
