@@ -10,6 +10,7 @@ the best constant outputs.
 
 Each run is a line of the results. A run whose line is there, from the very same first weights, data and number of
 steps, is not done again: a study that was stopped goes on, and after a change of a start its cells alone are measured.
+So processes that share the file can take a part of the kinds each.
 `data` is `initialize(model, data=(x, y))`.
 """
 
@@ -119,10 +120,11 @@ def main() -> None:
     arguments = parse()
     constants, recipes = {}, {}
     for name in arguments.kinds:
-        began, study = time.monotonic(), Study(name, arguments.steps_scale)
+        began, study = time.process_time(), Study(name, arguments.steps_scale)
         recipes[name], constants[name] = study.recipe, constant_loss(study.kind, study.data)
         count = measure(study, arguments)
-        print(f"{name}: {count} runs in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        seconds = time.process_time() - began
+        print(f"{name}: {count} runs in {seconds:.0f} s of processor time", file=sys.stderr, flush=True)
     rows = [
         row
         for row in newest(read(arguments.results), recipes)
