@@ -44,12 +44,13 @@ def squares(model):
 @pytest.mark.parametrize("project", [True, "normalised"])
 def test_the_last_kernel_of_each_branch_adds_its_share(plus, project):
     model = network(plus, project)
-    assert targets(model) == dict.fromkeys(["a_1/kernel", "b_2/kernel", "c_0/kernel"], pytest.approx(1 / 6))
+    assert targets(model) == dict.fromkeys(["a_1/kernel", "b_2/kernel", "c_0/kernel"], pytest.approx(1 / 3))
     found = squares(model)
     assert found["a_0/kernel"] == pytest.approx(1)
-    assert found["a_1/kernel"] == found["b_2/kernel"] == pytest.approx(2 / 6)  # what relu leaves is 1 / 2
+    ends = [found["a_1/kernel"], found["b_2/kernel"]]
+    assert ends == pytest.approx([2 / 3] * 2)  # what relu leaves is 1 / 2
     assert found["b_1/kernel"] == pytest.approx(2)
-    entering = 1 + 1 / 6  # what a adds, and what goes past it
+    entering = 1 + 1 / 3  # what a adds, and what goes past it
     assert found["b_0/kernel"] == found["b_shortcut/kernel"] == pytest.approx(1 / entering)
 
 
@@ -79,7 +80,7 @@ def stacked(depth, width=64):
 
 @pytest.mark.parametrize("depth", [5, 50])
 def test_the_sum_does_not_grow_with_the_number_of_branches(depth):
-    """It has 1 from the input and 1/2 from all of the branches together; with None, each branch adds 1."""
+    """It has 1 from the input and 1 from all of the branches together; with None, each branch adds 1."""
     model, data = stacked(depth), np.random.default_rng(0).standard_normal((256, 64)).astype("float32")
     found = {}
     for residual in ("scaled", None):
@@ -87,28 +88,55 @@ def test_the_sum_does_not_grow_with_the_number_of_branches(depth):
         found[residual] = float(np.mean(keras.ops.convert_to_numpy(model(data)) ** 2))
     # Each mean square is over 64 * 256 values. What a branch makes of what goes past it differs from the prediction,
     # with relu, by the share of the units' means: 1/width of each.
-    assert found["scaled"] == pytest.approx(1.5, rel=6 * (2 / 64 / depth) ** 0.5 / 3 + 5 * (2 / 64 / 256) ** 0.5)
+    assert found["scaled"] == pytest.approx(2, rel=6 * (2 / 64 / depth) ** 0.5 / 2 + 5 * (2 / 64 / 256) ** 0.5)
     assert found[None] > 0.5 * (1 + depth)
 
 
-def test_where_a_normalisation_ends_the_branch_its_scale_is_set():
-    """It would undo what any kernel before it is multiplied by."""
+def normalised(branches=3, last=True):
     inputs = x = keras.Input((8, 8, 4))
-    for number in range(3):
+    for number in range(branches):
         y = layers.Conv2D(4, 3, padding="same", use_bias=False, name=f"{number}_first")(x)
         y = layers.ReLU()(layers.BatchNormalization(name=f"{number}_inner")(y))
         y = layers.Conv2D(4, 3, padding="same", use_bias=False, name=f"{number}_second")(y)
-        x = layers.Add()([x, layers.BatchNormalization(name=f"{number}_last")(y)])
-    model = keras.Model(inputs, x)
-    assert targets(model) == dict.fromkeys([f"{number}_last/gamma" for number in range(3)], pytest.approx(1 / 6))
-    initialize(model, seed=0)
+        x = layers.Add()([x, layers.BatchNormalization(name=f"{number}_last")(y) if last else y])
+    return keras.Model(inputs, layers.Conv2D(4, 1, name="head")(x))
+
+
+def test_a_branch_that_a_normalisation_ends_is_left():
+    """It would undo what any kernel before it is multiplied by, and its scale stays at one, where it trains best."""
+    model = normalised()
+    assert targets(model) == {}
+    rows = {row.path: row for row in initialize(model, seed=0)}
     for number in range(3):
-        gammas = [
-            keras.ops.convert_to_numpy(model.get_layer(f"{number}_{name}").gamma).tolist() for name in ("inner", "last")
-        ]
-        assert gammas == [[1.0] * 4, pytest.approx([6**-0.5] * 4)]
-    initialize(model, seed=0, residual=None)
-    assert keras.ops.convert_to_numpy(model.get_layer("1_last").gamma).tolist() == [1.0] * 4
+        for name in ("inner", "last"):
+            gamma = model.get_layer(f"{number}_{name}").gamma
+            assert keras.ops.convert_to_numpy(gamma).tolist() == [1.0] * 4
+        assert "residual" not in rows[f"{number}_second/kernel"].reason
+    assert rows["head/kernel"].square_in == pytest.approx(1 + 3)
+    assert targets(normalised(last=False)) == {f"{number}_second/kernel": pytest.approx(1 / 3) for number in range(3)}
+
+
+def test_only_branches_that_are_scaled_are_counted():
+    inputs = x = keras.Input((8,))
+    x = layers.Add()([x, layers.BatchNormalization()(layers.Dense(8, name="left")(x))])
+    for name in "ab":
+        x = block(x, 8, name)
+    assert targets(keras.Model(inputs, x)) == dict.fromkeys(["a_1/kernel", "b_1/kernel"], pytest.approx(1 / 2))
+
+
+@pytest.mark.parametrize("how", ["rule", "frozen"])
+def test_scales_that_are_not_one_count_as_they_are(how):
+    """Goyal et al. start the last scale of each branch from zero; then nothing is added."""
+    model, rules = normalised(), "auto"
+    if how == "rule":
+        rules = [("last/gamma", "zeros"), ("", "auto")]
+    else:
+        for number in range(3):
+            layer = model.get_layer(f"{number}_last")
+            layer.gamma.assign([0.0] * 4)
+            layer.trainable = False
+    rows = {row.path: row for row in initialize(model, rules, seed=0)}
+    assert rows["head/kernel"].square_in == pytest.approx(1)
 
 
 def test_attention_branches():
@@ -118,8 +146,8 @@ def test_attention_branches():
     x = block(x, 16, "mlp")
     model = keras.Model(inputs, layers.Dense(3)(x))
     assert targets(model) == {
-        "attention/attention_output/kernel": pytest.approx(1 / 4),
-        "mlp_1/kernel": pytest.approx(1 / 4),
+        "attention/attention_output/kernel": pytest.approx(1 / 2),
+        "mlp_1/kernel": pytest.approx(1 / 2),
     }
     found = squares(model)
     assert found["attention/query/kernel"] == found["attention/value/kernel"] == pytest.approx(1)
@@ -131,15 +159,14 @@ def test_a_gate_is_not_the_end_of_a_branch():
     gate = layers.Conv2D(4, 1, name="before")(layers.GlobalAveragePooling2D(keepdims=True)(y))
     gate = layers.Conv2D(4, 1, activation="sigmoid", name="gate")(gate)
     model = keras.Model(inputs, layers.Add()([inputs, layers.Multiply()([y, gate])]))
-    assert "convolution/kernel" in targets(model)
-    assert targets(model)["convolution/kernel"] == pytest.approx(1 / 2)
+    assert Graph(model).prediction.branches == ("convolution/kernel",)
     assert targets(model).get("gate/kernel", 1) >= 1
 
 
 def test_of_three_inputs_two_are_branches():
     inputs = keras.Input((8,))
     model = keras.Model(inputs, layers.Add()([inputs, *(layers.Dense(8, name=name)(inputs) for name in "ab")]))
-    assert targets(model) == dict.fromkeys(["a/kernel", "b/kernel"], pytest.approx(1 / 4))
+    assert targets(model) == dict.fromkeys(["a/kernel", "b/kernel"], pytest.approx(1 / 2))
 
 
 class Block(layers.Layer):
@@ -183,7 +210,7 @@ def test_blocks_of_ones_own_are_opened(kind):
         inputs = keras.Input((8,))
         model = keras.Model(inputs, Block(8, name="block_1")(Block(8, name="block_0")(inputs)))
     streams = ["block_0/outer/kernel", "block_1/outer/kernel"]
-    assert targets(model) == dict.fromkeys(streams, pytest.approx(1 / 4))
+    assert targets(model) == dict.fromkeys(streams, pytest.approx(1 / 2))
     assert Graph(model).prediction.unseen == {}
 
 
@@ -254,4 +281,4 @@ def test_a_branch_of_600_layers():
     for _ in range(100):
         y = layers.Dropout(0.1)(y)
     model = keras.Model(inputs, layers.Add()([inputs, layers.ReLU()(y)]))
-    assert targets(model) == {"d599/kernel": 1 / 2}
+    assert Graph(model).prediction.branches == ("d599/kernel",)
