@@ -49,9 +49,9 @@ def initialize(
             "encoder/dense/kernel". An initializer is what `get` takes, or `"auto"`. Weights without a rule, and frozen
             ones, are left as they are.
         seed: See `RandomInitializer`. An initializer of `rules` with a seed of its own keeps to that.
-        residual: `"scaled"` draws the last kernel of each of N residual branches for the mean square 1 / (2 N), or sets
-            the scale of a normalisation that ends it to the root of that. None leaves branches as they are. Kernels
-            that a rule other than "auto" draws keep that law.
+        residual: `"scaled"` draws the last kernel of each of N residual branches for the mean square 1 / N; those that
+            a normalisation ends are left alone and not counted. None leaves all branches as they are. Kernels that a
+            rule other than "auto" draws keep that law.
         reset: Also set the state and step count of all optimizers that the model holds, and the statistics of
             normalisation layers, to their start. They are untouched otherwise.
         data: `(x, y)`, `(x, y, sample_weight)`, `x` alone, or a data set that yields batches of these: what the model

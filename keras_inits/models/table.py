@@ -113,7 +113,8 @@ class InitializationTable:
             by_reason.setdefault(one.reason, []).append(one.path)
         for reason, paths in by_reason.items():
             console.print(f"left as they were, {reason}: {', '.join(paths)}")
-        return "\n".join(line.rstrip() for line in text.getvalue().split("\n")).strip("\n")
+        lines = "\n".join(line.rstrip() for line in text.getvalue().split("\n")).strip("\n")
+        return re.sub("\n{3,}", "\n\n", lines)
 
 
 def _drawn(rows: Sequence[DrawnWeight]) -> Table:

@@ -79,7 +79,9 @@ def _gradient(prediction: Prediction) -> tuple[str, bool] | None:
     if not gradients.kernels or not math.isfinite(last) or not math.isfinite(source):
         return ("Gradients are not predicted through all of the model.", False) if gradients.kernels else None
     if last == 0:
-        return "Gradients: none comes to any kernel.", True
+        reached = any(flow.gradient > 0 for flow in gradients.kernels.values())
+        none = "those before the last, as long as these put out zeros" if reached else "any kernel"
+        return f"Gradients: none comes to {none}.", True
     factor = source / last
     grows = not 1 / GROWTH <= factor <= GROWTH
     text = (

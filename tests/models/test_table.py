@@ -251,6 +251,27 @@ def test_a_layer_that_is_not_seen_is_told_with_the_reason():
     assert max(map(len, str(table).splitlines())) <= 100
 
 
+def test_a_head_of_zeros_is_told():
+    """It gets a gradient itself, so that what is before it gets one after the first step."""
+    table = initialize(deep("relu", 2), [("head/kernel", "zeros"), ("", "auto")], seed=0)
+    assert table.warnings == ("Gradients: none comes to those before the last, as long as these put out zeros.",)
+    rows = {row.path: row for row in table}
+    assert rows["head/kernel"].gradient == 1
+    assert rows["hidden_0/kernel"].gradient == 0
+
+
+def test_nothing_comes_back_from_outputs_that_do_not_depend_on_the_kernels():
+    inputs = keras.Input((4,))
+    table = initialize(keras.Model(inputs, layers.Dense(3, name="head")(inputs) * 0.0), seed=0)
+    assert "Gradients: none comes to any kernel." in table.warnings
+
+
+def test_parts_of_the_text_are_one_blank_line_apart():
+    text = str(initialize(residual(), seed=0))
+    assert "\n\n" in text
+    assert "\n\n\n" not in text
+
+
 def test_columns_that_would_say_the_same_everywhere_are_left_out():
     text = str(initialize(deep("relu", 2), seed=0))
     assert "from" not in text.splitlines()[0]
