@@ -23,10 +23,12 @@ signal/     a model -> what is predicted of the signal in it, without data, by t
   rules       step, signals -> signals, a rule for each kind; attention, recurrent, kernels: the longer ones
   maps        activation, normal input -> means of its outputs and slopes, by quadrature
   points      activation, depth -> the mean square at which it works best
-  residual    program -> the last weight of each residual branch
+  residual    program -> the last kernel of each residual branch
   prediction  program, weights -> the mean square that comes into each kernel, and that of its products
+  gradients   prediction -> the mean square of the gradient at each kernel's products, the same backward
 draw        weights with initializers -> new values
-table       what was drawn
+told        drawn weights, prediction -> the table; verdict: what a start can do over the depth, and what it cannot
+table       what was drawn, what is predicted of it, and what was left
 """
 
 from keras_inits.models.builtin import to_builtin

@@ -18,10 +18,12 @@ from keras_inits.models.weights import Weight
 def auto_law(weight: Weight, graph: Graph) -> Any:
     """Returns an initializer, or None for a weight of which nothing is known and whose layer declares nothing.
 
-    A kernel gets N(0, gain^2 / fan_in), gain being that of the activation its layer's outputs run into; a recurrent one
-    is orthogonal in each gate; the rows of a table have the variance 1, after the constant by which the model
-    multiplies them; biases are zero, those of forget gates one. Scales, shifts, and the weights of layers that are not
-    known get what their layer starts them with.
+    A kernel gets the variance t / (m fan_in), for the mean square m that is predicted to come in and the mean square t
+    that its products are to have, and is orthogonal where it is a matrix; where no call of its layer is seen, t / m is
+    the square of the gain of the activation that its outputs run into. A recurrent kernel is orthogonal in each gate;
+    the rows of a table have the variance 1, after the constant by which the model multiplies them; biases are zero,
+    those of forget gates one. Scales, shifts, and the weights of layers that are not known get what their layer starts
+    them with.
     """
     layer, role = weight.layer, weight.role
     if role is None or role.part == "start":

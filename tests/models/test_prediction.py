@@ -174,8 +174,8 @@ from keras import layers, ops
 from keras_inits import initialize
 
 class Own(layers.Layer):
-    def __init__(self):
-        super().__init__(name="own")
+    def __init__(self, name):
+        super().__init__(name=name)
         self.dense = layers.Dense(16, name="dense")
 
     def build(self, shape):
@@ -204,7 +204,7 @@ both = layers.Concatenate()([x, y])
 for _ in range(8):
     both = layers.Dense(16, "softsign")(both)
 for name in ("softplus", "mish", "sparse_sigmoid", "tanh_shrink", "squareplus"):
-    both = Own()(layers.Dense(16, name)(both))
+    both = Own(f"own_{name}")(layers.Dense(16, name)(both))
 model = keras.Model([image, words], layers.Dense(4, "softmax")(both))
 initialize(model, seed=3)
 digest = hashlib.sha256()
