@@ -224,3 +224,33 @@ def test_a_model_whose_call_cannot_be_opened_at_all_has_no_steps():
     model(np.zeros((2, 8)))
     assert program_of(model, is_known).steps == []
     assert next(row for row in initialize(model) if row.fans).stddev ** 2 * 8 == pytest.approx(2)
+
+
+class Probed(layers.Layer):
+    """Asks all places by a weight of its own, as the heads of vision models do."""
+
+    def __init__(self, by_name, **options):
+        super().__init__(**options)
+        self.attention, self.by_name = layers.MultiHeadAttention(2, 4, name="attention"), by_name
+
+    def build(self, shape):
+        self.probe = self.add_weight(shape=(1, 2, 8), initializer="ones", name="probe")
+        self.attention.build((None, 2, 8), shape)
+
+    def call(self, x):
+        probe = ops.repeat(self.probe, 8, axis=0)
+        return self.attention(query=probe, value=x) if self.by_name else self.attention(probe, x)
+
+    def compute_output_shape(self, shape):
+        return (shape[0], 2, 8)
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_attention_may_be_asked_by_a_weight(by_name):
+    inputs = keras.Input((5, 8), batch_size=8)
+    model = keras.Model(inputs, layers.Dense(3, name="head")(Probed(by_name, name="probed")(2.0 * inputs)))
+    assert "MultiHeadAttention" in kinds(model)
+    rows = {row.path: row for row in initialize(model, seed=0)}
+    entered = {part: rows[f"probed/attention/{part}/kernel"].square_in for part in ("query", "key", "value")}
+    assert entered == {"query": 1, "key": 4, "value": 4}
+    assert all(row.gradient > 0 for row in rows.values() if row.square_in is not None)

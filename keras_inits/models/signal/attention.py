@@ -2,28 +2,44 @@
 
 from typing import TYPE_CHECKING, Any
 
+from keras_inits.models.signal.program import Value
 from keras_inits.models.signal.signal import Signal, averaged
 
 if TYPE_CHECKING:
     from keras_inits.models.signal.prediction import Prediction
     from keras_inits.models.signal.program import Step
 
+MANY = 1 << 20
+"""For the places of values whose number is not known."""
+
 
 def attention(prediction: "Prediction", step: "Step", given: list[Signal]) -> Signal:
-    """Of the queries' input, the values' and the keys', in this order, as Keras's attention takes them."""
+    """Of what queries, values and keys are made of; what is no tensor of the model's, a probe, has the mean square 1."""
     layer: Any = step.operation
-    queries, values = given[0], given[1] if len(given) > 1 else given[0]
-    keys = given[2] if has_keys(step) else values
-    prediction.kernel(layer._query_dense, "kernel", queries)
-    prediction.kernel(layer._key_dense, "kernel", keys)
-    mixed = prediction.kernel(layer._value_dense, "kernel", values)
+    queries, values, keys = sources(step)
+    signals = dict(zip(step.inputs, given, strict=True))
+    prediction.kernel(layer._query_dense, "kernel", _signal(queries, signals))
+    prediction.kernel(layer._key_dense, "kernel", _signal(keys, signals))
+    mixed = prediction.kernel(layer._value_dense, "kernel", _signal(values, signals))
     prediction.read(mixed)
-    shape = prediction.program.shape(step.inputs[1 if len(given) > 1 else 0])
-    places = shape[1] if len(shape) > 2 and shape[1] else 1 << 20
+    shape = () if values is None else prediction.program.shape(values)
+    places = shape[1] if len(shape) > 2 and shape[1] else MANY
     return prediction.kernel(layer._output_dense, "kernel", averaged(mixed, places))
 
 
-def has_keys(step: "Step") -> bool:
-    """Whether the keys are made of a tensor of their own, the third that comes in."""
-    third = step.arguments[2] if len(step.arguments) > 2 else step.options.get("key")
-    return any(third is one or third == one for one in step.inputs)
+def sources(step: "Step") -> tuple[Value | None, Value | None, Value | None]:
+    """The tensors that queries, values and keys are made of; None for one that is not the model's but a constant."""
+    names = ("query", "value", "key")
+    queries, values, keys = (
+        step.arguments[place] if place < len(step.arguments) else step.options.get(name)
+        for place, name in enumerate(names)
+    )
+    return _value(queries), _value(values), _value(values if keys is None else keys)
+
+
+def _value(argument: Any) -> Value | None:
+    return argument if isinstance(argument, Value) else None
+
+
+def _signal(value: Value | None, signals: dict[Value, Signal]) -> Signal:
+    return Signal() if value is None else signals[value]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from keras_inits.models.signal import rules
-from keras_inits.models.signal.attention import attention, has_keys
+from keras_inits.models.signal.attention import attention, sources
 from keras_inits.models.signal.prediction import Prediction
 from keras_inits.models.signal.program import ASSUMED, Step, Value
 from keras_inits.models.signal.recurrent import recurrent
@@ -230,8 +230,8 @@ def _attention(back: Gradients, number: int, step: Step, given: list[Signal], gr
     query, key, value, output = parts
     entered = back.prediction.entered
     squares = [entered[one.weight.stream].products for one in (query, key, value)]  # type: ignore[union-attr]
-    places = back.program.shape(step.inputs[min(1, len(given) - 1)])[1] or ASSUMED
-    targets = back.program.shape(step.inputs[0])[1] or ASSUMED
+    queries, values, keys = sources(step)
+    places, targets = ((back.program.shape(one)[1] if one else None) or ASSUMED for one in (values, queries))
     size = back.entries(step.outputs[0])
     last = not any(one.number in back._behind for one in step.outputs)
     back.note(output.weight.stream, gradient, size, last)  # type: ignore[union-attr]
@@ -241,13 +241,12 @@ def _attention(back: Gradients, number: int, step: Step, given: list[Signal], gr
     width = getattr(layer, "_value_dim", 1) / getattr(layer, "_key_dim", 1)
     on_queries = mixed * squares[2] * squares[1] * width * even / 2
     on_keys = mixed * squares[2] * squares[0] * width * even / 2 * targets / places
-    found = []
-    for link, one in ((query, on_queries), (value, on_values), (key, on_keys)):
+    found = dict.fromkeys(step.inputs, 0.0)
+    for source, link, one in ((queries, query, on_queries), (values, value, on_values), (keys, key, on_keys)):
         back.note(link.weight.stream, one, size, False)  # type: ignore[union-attr]
-        found.append(one * link.factor)  # type: ignore[union-attr]
-    if len(given) == 1:
-        return [sum(found)]
-    return found if has_keys(step) else [found[0], found[1] + found[2], *[0.0] * (len(given) - 2)]
+        if source is not None:
+            found[source] += one * link.factor  # type: ignore[union-attr]
+    return [found.pop(one, 0.0) for one in step.inputs]  # once for a tensor that is given twice
 
 
 def _is_value(leaf: Any) -> bool:
