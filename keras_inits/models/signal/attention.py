@@ -14,7 +14,7 @@ MANY = 1 << 20
 
 
 def attention(prediction: "Prediction", step: "Step", given: list[Signal]) -> Signal:
-    """Of what queries, values and keys are made of; what is no tensor of the model's, a probe, has the mean square 1."""
+    """Of what queries, values and keys are made of; what is no tensor of the model has the mean square 1."""
     layer: Any = step.operation
     queries, values, keys = sources(step)
     signals = dict(zip(step.inputs, given, strict=True))
