@@ -1,6 +1,7 @@
 """How much time and memory `diagnose` takes beside one training step on the same batch.
 
 Run: python benchmarks/diagnosis.py [--backend tensorflow] [--rounds 5]
+     [--write docs/explanation/diagnosis-table.md]
 
 Time is processor time, of all threads, of a process that takes turns: one training step, one diagnosis, as often as
 there are rounds, behind one of each that is not counted. The step is `train_on_batch`, compiled as Keras compiles it by
@@ -20,6 +21,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -128,13 +130,18 @@ def main() -> None:
     parser.add_argument("--measure", choices=MEASURES, action="append", help="this one alone; may be repeated")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tiny", action="store_true", help="so small that the ratios say nothing")
+    parser.add_argument(
+        "--write", type=Path, help="where the table goes too, such as docs/explanation/diagnosis-table.md"
+    )
     arguments = parser.parse_args()
     backends = arguments.backend or BACKENDS
-    print("| diagnose over a training step |", " | ".join(backends), "|")
-    print("|---" * (1 + len(backends)), "|", sep="")
+    lines = [f"| diagnose over a training step | {' | '.join(backends)} |", "|---" * (1 + len(backends)) + "|"]
     for name in arguments.measure or MEASURES:
-        cells = (cell(MEASURES[name](backend, arguments.rounds, arguments.tiny)) for backend in backends)
-        print(f"| {name} |", " | ".join(cells), "|", flush=True)
+        cells = [cell(MEASURES[name](backend, arguments.rounds, arguments.tiny)) for backend in backends]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+        print(*lines[-3 if len(lines) == 3 else -1 :], sep="\n", flush=True)
+    if arguments.write:
+        arguments.write.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
