@@ -38,6 +38,18 @@ def _norms(tensors: list[Tensor]) -> Any:
     if tensors[0].is_cuda:
         # No branch on unsafe squares: reading its condition would have the host wait. Float64 is no slower there.
         return torch.stack(torch._foreach_norm(tensors, 2, dtype=torch.float64))
+    wide = [place for place, tensor in enumerate(tensors) if tensor.dtype == torch.float64]
+    if not wide:
+        return _norms_in_float32(tensors)
+    found = [float(norm) for norm in torch._foreach_norm([tensors[place] for place in wide], 2)]
+    norms = dict(zip(wide, found, strict=True))
+    narrow = [place for place in range(len(tensors)) if place not in norms]
+    found = _norms_in_float32([tensors[place] for place in narrow]) if narrow else []
+    norms.update(zip(narrow, found, strict=True))
+    return [norms[place] for place in range(len(tensors))]
+
+
+def _norms_in_float32(tensors: list[Tensor]) -> list[float]:
     norms = _plain_norms(tensors)
     # Squares may have been lost or have overflowed: those are taken again, of numbers of another size.
     unsafe = [
@@ -83,7 +95,10 @@ def _norms_of_rows(tensor: Tensor) -> Tensor:
 
 
 def _numbers(tensors: list[Tensor], number: Callable[[Tensor], Tensor]) -> Any:
-    values = torch.stack([number(tensor.float()) for tensor in tensors])
+    found = [number(tensor if tensor.dtype == torch.float64 else tensor.float()) for tensor in tensors]
+    values = (
+        torch.stack([one.double() for one in found]) if len({one.dtype for one in found}) > 1 else torch.stack(found)
+    )
     return values.double() if values.is_cuda else values.tolist()
 
 
