@@ -14,7 +14,7 @@ COMMANDS = {
     "memory.py": [*HERE, "--size", "256", "--law", "Normal", "--processes", "1"],
     "initializers.py": [*HERE, "--turns", "2", "--tiny"],
     "import_time.py": ["--processes", "2"],
-    "diagnosis.py": [*HERE, "--rounds", "1", "--tiny"],
+    "diagnosis.py": [*HERE, "--rounds", "1", "--tiny", "--measure", "time, transformer", "--measure", "memory, dense"],
     "detection.py": ["--each", "1"],
     "recording.py": [*HERE, "--epochs", "2", "--steps", "2", "--peers", "--append", "t.md"],
 }
