@@ -64,7 +64,7 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
     weights, graph = weights_of(model), Graph(model)
     check_call(model)
     check_batch(x, "diagnose")
-    target, described = target_of(model, y, loss)
+    target = target_of(model, y, loss)
     batch = batch_numbers(x, y)
     in_float16 = any(weight.layer.compute_dtype == "float16" for weight in weights)
     rows: tuple[LayerNumbers, ...] = ()
@@ -77,7 +77,7 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
             break
     with ours("while it looked for findings"):
         case = Case(rows, batch._replace(loss_is_finite=seen.loss_is_finite), weights, graph)
-        return Diagnosis(rows, findings_of(case), (*seen.unseen, *too_few(rows)), batch.inputs, described)
+        return Diagnosis(rows, findings_of(case), (*seen.unseen, *too_few(rows)), batch.inputs, target.described)
 
 
 def _times(scale: float, target: Callable[[Any], Any]) -> Callable[[Any], Any]:
