@@ -4,7 +4,7 @@ import itertools
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.numbers import LayerNumbers
+from keras_inits.diagnosis.numbers import LayerNumbers, is_silent
 from keras_inits.diagnosis.reductions import norm_of
 from keras_inits.diagnosis.remedies import Case, Remedy
 from keras_inits.diagnosis.scales import FADED, begins_with_zeros, few_normalised, underflows
@@ -16,10 +16,16 @@ HINT = (
 
 
 def no_gradient(case: Case) -> Finding | None:
-    """Weights, from the first layer on or in a branch, whose gradient is exactly zero for no reason of their own."""
-    trained = [(number, row) for number, row in enumerate(case.rows) if row.gradient is not None]
+    """Weights, from the first layer on or in a branch, whose gradient is exactly zero for no reason of their own.
+
+    A loss that is no number has no gradient that says anything, and layers of outputs without a loss need none.
+    """
+    if not case.batch.loss_is_finite:
+        return None
+    rows = [(number, row) for number, row in enumerate(case.rows) if row.name not in case.without_loss]
+    trained = [(number, row) for number, row in rows if row.gradient is not None]
     start = 0
-    for silent, run in itertools.groupby(trained, key=lambda one: _is_silent(one[1])):
+    for silent, run in itertools.groupby(trained, key=lambda one: is_silent(one[1])):
         rows = list(run)
         # One weight of its own on which the loss does not depend is no kernel, and no fault.
         if silent and any(row.kernels for _, row in rows):
@@ -61,10 +67,6 @@ def _is_branch(case: Case, first_heard: int | None) -> bool:
     zeros = any(begins_with_zeros(case, row) or row.outputs.largest == 0 or row.dead == 1 for row in case.rows)
     own = [one for one in case.weights if one.origin != "known" and "float" in one.variable.dtype]
     return first_heard is not None and not zeros and all(norm_of(one.variable.value)[0] for one in own)
-
-
-def _is_silent(row: LayerNumbers) -> bool:
-    return row.gradient == 0 and not row.output_gradient and not row.gradient_nonfinite
 
 
 def _is_explained(case: Case, last: int, end: int) -> bool:

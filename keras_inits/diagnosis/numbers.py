@@ -94,3 +94,8 @@ class LayerNumbers(NamedTuple):
     kernels: tuple[KernelNumbers, ...]
     weights: tuple[str, ...]
     """The paths of all weights that were made to be trained."""
+
+
+def is_silent(row: LayerNumbers) -> bool:
+    """Whether the layer has weights that are trained, and exactly no gradient comes to it."""
+    return row.gradient == 0 and not row.output_gradient and not row.gradient_nonfinite

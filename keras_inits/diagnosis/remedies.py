@@ -50,6 +50,8 @@ class Case(NamedTuple):
     batch: Batch
     weights: Sequence[Weight]
     graph: Graph
+    without_loss: frozenset[str] = frozenset()
+    """The names of the rows on which no loss depends, for their outputs have none."""
 
     @property
     def size_of_inputs(self) -> float:
