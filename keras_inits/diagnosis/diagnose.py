@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from keras_inits.diagnosis.batch import batch_numbers
@@ -14,6 +15,7 @@ from keras_inits.diagnosis.numbers import LayerNumbers, is_silent
 from keras_inits.diagnosis.probes import Call
 from keras_inits.diagnosis.reductions import equal_share, nonfinite_count, norm_of
 from keras_inits.diagnosis.remedies import Case
+from keras_inits.diagnosis.unread import is_read
 from keras_inits.diagnosis.unseen import too_few, without_loss
 from keras_inits.diagnosis.watched import name_of, normalised_over
 from keras_inits.faults import ours
@@ -77,7 +79,9 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
             break
     silent = _silent_for_lack_of_loss(model, x, weights, target, rows, graph)
     with ours("while it looked for findings"):
-        case = Case(rows, batch._replace(loss_is_finite=seen.loss_is_finite), weights, graph, silent)
+        case = Case(
+            rows, batch._replace(loss_is_finite=seen.loss_is_finite), weights, graph, partial(is_read, model, x), silent
+        )
         quiet = (*too_few(rows), *without_loss(rows, silent, target.unread))
         return Diagnosis(rows, findings_of(case), (*seen.unseen, *quiet), batch.inputs, target.described)
 

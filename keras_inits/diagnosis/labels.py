@@ -27,7 +27,7 @@ def check_labels(loss: Any, name: str, target: Tensor, output: Tensor) -> None:
         off &= labels != ignored
     if not off.any():
         return
-    examples = np.unique(np.nonzero(off)[0])[:MOST_EXAMPLES] if off.ndim else []
+    examples = np.unique(np.nonzero(np.atleast_1d(off))[0])[:MOST_EXAMPLES]
     raise ModelError(
         f"The loss of the output {name!r} takes the numbers of classes. Received: labels from {labels[off].min():g} to "
         f"{labels[off].max():g}, in example{'s' if len(examples) != 1 else ''} {', '.join(map(str, examples))}, for "

@@ -15,6 +15,12 @@ HINT = (
 )
 
 
+UNREAD = (
+    "no weight is at fault: nothing that the model puts out depends on {}, and what it may give to add_loss "
+    "does not count here. Use what it puts out, or leave out what computes it"
+)
+
+
 def no_gradient(case: Case) -> Finding | None:
     """Weights, from the first layer on or in a branch, whose gradient is exactly zero for no reason of their own.
 
@@ -48,6 +54,9 @@ def _of_run(case: Case, run: list[tuple[int, LayerNumbers]], is_first: bool) -> 
     names = [row.name for _, row in run]
     branch = f"{names[0]} and up to {row.name}" if len(names) > 1 else f"{row.name} alone"
     where = f"{row.name} and at each layer with weights before it" if is_first else branch
+    if not any(_is_read(case, one) for _, one in reversed(run)):
+        evidence = f"the gradient is exactly zero at {where}: nothing reads its outputs"
+        return Finding("no_gradient", tuple(names), evidence, Remedy((), (), UNREAD.format(row.name)))
     source = "the loss" if next_heard is None else case.rows[next_heard].name
     place = f"between {row.name} and {source}, and at both"
     if heard and not behind:  # the order of the calls alone, which need not be that of what reads what
@@ -67,6 +76,11 @@ def _is_branch(case: Case, first_heard: int | None) -> bool:
     zeros = any(begins_with_zeros(case, row) or row.outputs.largest == 0 or row.dead == 1 for row in case.rows)
     own = [one for one in case.weights if one.origin != "known" and "float" in one.variable.dtype]
     return first_heard is not None and not zeros and all(norm_of(one.variable.value)[0] for one in own)
+
+
+def _is_read(case: Case, row: LayerNumbers) -> bool:
+    """Whether the model's outputs depend on those of a layer with weights."""
+    return any(case.is_read(weight.layer) for weight in case.weights if weight.path in row.weights)
 
 
 def _is_explained(case: Case, last: int, end: int) -> bool:

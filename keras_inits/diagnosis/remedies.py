@@ -50,7 +50,9 @@ class Case(NamedTuple):
     batch: Batch
     weights: Sequence[Weight]
     graph: Graph
-    without_loss: frozenset[str] = frozenset()
+    is_read: Callable[[Any], bool]
+    """Whether the model's outputs depend on those of a layer."""
+    without_loss: frozenset[str]
     """The names of the rows on which no loss depends, for their outputs have none."""
 
     @property
