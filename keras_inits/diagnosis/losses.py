@@ -96,12 +96,15 @@ def _value(part: Part, given: Any) -> Tensor:
 def _tensor(part: Part) -> Tensor:
     """The targets as a tensor."""
     try:
-        return keras.ops.convert_to_tensor(part.target)
+        tensor = keras.ops.convert_to_tensor(part.target)
+        if keras.backend.standardize_dtype(tensor.dtype) == "string":  # of which TensorFlow has tensors too
+            raise TypeError("text is no number")
+        return tensor
     except Exception as error:
         kind = getattr(part.target, "dtype", type(part.target).__name__)
         raise ModelError(
-            f"The targets of the output {part.name!r} become no tensor ({type(error).__name__}: {error}). Received: "
-            f"targets of the type {kind}. Expected numbers, in one array. Encode words as numbers, such as by "
+            f"The targets of the output {part.name!r} become no tensor of numbers ({type(error).__name__}). "
+            f"Received: targets of the type {kind}. Expected numbers, in one array. Encode words as numbers, such as by "
             "keras.layers.StringLookup, and leave out what is missing."
         ) from error
 
