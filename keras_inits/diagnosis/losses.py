@@ -104,8 +104,8 @@ def _tensor(part: Part) -> Tensor:
         kind = getattr(part.target, "dtype", type(part.target).__name__)
         raise ModelError(
             f"The targets of the output {part.name!r} become no tensor of numbers ({type(error).__name__}). "
-            f"Received: targets of the type {kind}. Expected numbers, in one array. Encode words as numbers, such as by "
-            "keras.layers.StringLookup, and leave out what is missing."
+            f"Received: targets of the type {kind}. Expected numbers, in one array. Encode words as numbers, such as "
+            "by keras.layers.StringLookup, and leave out what is missing."
         ) from error
 
 
