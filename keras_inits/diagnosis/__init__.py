@@ -9,6 +9,9 @@ unseen            layers that showed nothing -> the reason
 reductions        tensors -> numbers, on the device
 slopes            activation -> where it is flat
 losses            outputs, targets -> what is differentiated
+matching          outputs, targets, losses -> which belong together
+labels            targets -> whether they are classes that the outputs have
+unread            layer -> whether the model's outputs depend on its own
 kernels           weight, its gradient -> its numbers
 numbers           what is measured
 findings          numbers -> findings: those of nonfinite, no_gradient, units, scales, fans

@@ -10,7 +10,7 @@ from keras_inits.diagnosis.probes import Call, Probe, Recording
 from keras_inits.diagnosis.reductions import norm_of
 from keras_inits.diagnosis.unseen import Unseen, unseen_layers
 from keras_inits.diagnosis.watched import Watched, enclosing, watched_layers
-from keras_inits.faults import InternalError, ours
+from keras_inits.faults import InternalError, ModelError, ours
 from keras_inits.layer_tree import walk_layers
 from keras_inits.models.calls import shapes_of
 from keras_inits.models.weights import Weight
@@ -68,7 +68,10 @@ def _probed(
                 stack.enter_context(swapped(layer, "_remat_mode", None))
             for probe in probes:
                 stack.enter_context(probe.open(watch))
-            loss = target(model(x, training=True))
+            outputs = model(x, training=True)
+            with ours("while it looked for the layers that the model ends with"):
+                recording.end(outputs)
+            loss = target(outputs)
         recording.forward = False
         watch(loss, lambda value: losses.append(not norm_of(value)[1]), lambda _: None)
         return loss
@@ -91,27 +94,25 @@ def _blame(model: Any, x: Any, target: Target, trained: Sequence[Any], error: Ex
 
     Raises:
         ValueError: If it fails.
-        InternalError: If it does not.
+        InternalError: If it does not, or what is ours of the loss fails.
     """
     steps = ["calls the model on the batch"]
 
     def bare(_: Watch) -> Tensor:
-        outputs = model(x, training=True)
-        steps.append("computes the loss of the model's outputs")
-        loss = target(outputs)
+        loss = target(model(x, training=True))
         steps.append("differentiates the loss")
         return loss
 
     expected = {
         "calls": "a batch that the model takes, as `model.predict` would. Call model(x, training=True) alone to see "
         "where it fails",
-        "computes": "targets and a loss that suit the outputs, as `model.fit` takes them. Call the loss alone on "
-        "y and model(x) to see where it fails",
         "differentiates": "layers that the backend can differentiate. Train on the batch, compiled with "
         "run_eagerly=True, to see where it fails",
     }
     try:
         differentiation.current().gradients(bare, trained)
+    except (InternalError, ModelError):  # which say themselves whose they are
+        raise
     except Exception as own:
         step = steps[-1]
         raise ValueError(

@@ -50,6 +50,10 @@ class Case(NamedTuple):
     batch: Batch
     weights: Sequence[Weight]
     graph: Graph
+    is_read: Callable[[Any], bool]
+    """Whether the model's outputs depend on those of a layer."""
+    without_loss: frozenset[str]
+    """The names of the rows on which no loss depends, for their outputs have none."""
 
     @property
     def size_of_inputs(self) -> float:

@@ -50,6 +50,17 @@ def too_few(rows: Sequence[LayerNumbers]) -> tuple[Unseen, ...]:
     )
 
 
+def without_loss(rows: Sequence[LayerNumbers], silent: frozenset[str], outputs: Sequence[str]) -> tuple[Unseen, ...]:
+    """Says of each of these rows with weights that the loss does not depend on it."""
+    several = len(outputs) > 1
+    names = ", ".join(map(repr, outputs))
+    reason = (
+        f"no loss reads the output{'s' if several else ''} {names}, and it serves no other: no finding is about its "
+        f"gradient. Give {'one of these outputs' if several else 'that output'} a loss"
+    )
+    return tuple(Unseen(row.name, row.kind, reason) for row in rows if row.name in silent and row.weights)
+
+
 def _reason(values: int) -> str:
     least = f"no finding is about the gradients before it. Pass at least {thresholds.LEAST_NORMALISED} examples"
     if values == 1:
