@@ -1,5 +1,6 @@
 """The finding `nonfinite`: where the first infinite value, or the first that is not a number, comes from."""
 
+import re
 from collections.abc import Sequence
 
 from keras_inits import thresholds
@@ -7,6 +8,7 @@ from keras_inits.diagnosis.batch import Nonfinite
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large
+from keras_inits.diagnosis.restoring import restoring
 
 KIND = "nonfinite"
 LARGEST_EXPONENT = {"float16": 11.0}
@@ -38,9 +40,11 @@ def _of_weights(case: Case) -> Finding | None:
     evidence = f"{bad[0][1]} values of {bad[0][0]} are infinite or not a number"
     paths = {path for path, _ in bad}
     remedy = case.remedy(lambda _, weight: weight.path in paths, FINITE)
-    if not remedy.rules:
-        remedy = Remedy((), (), f"set {bad[0][0]} to finite values, or load it again: no initializer draws it")
-    return Finding(KIND, _names(case.rows), evidence, remedy)
+    drawn = [re.compile(pattern) for pattern, _ in remedy.rules]
+    others = [path for path in paths if not any(pattern.search(path) for pattern in drawn)]
+    ways = [f"{path}: {restoring(path, case.graph.owner_of(path), case.weights)}" for path in sorted(others)]
+    reason = "; ".join([FINITE, *ways] if remedy.rules else ways)
+    return Finding(KIND, _names(case.rows), evidence, remedy._replace(reason=reason))
 
 
 def _of_forward(case: Case) -> Finding | None:

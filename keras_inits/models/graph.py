@@ -73,6 +73,10 @@ class Graph:
             layer = self._wrappers[id(layer)]
         return layer
 
+    def owner_of(self, path: str) -> Any:
+        """The layer that owns the variable of this path; None for a path of another model's."""
+        return self._layers.get(path.rpartition("/")[0])
+
     def factor_behind(self, layer: Any) -> float:
         """The constant by which all that reads this layer's outputs multiplies them; 1 if there is no such constant."""
         outputs = self._outputs.get(id(self.operation_of(layer)), [])

@@ -151,6 +151,31 @@ def test_values_that_are_not_finite_in_the_data_are_called_the_datas(where):
     assert diagnosis.repair(model).rows == ()
 
 
+def test_of_a_weight_that_is_not_finite_the_remedy_suits_what_it_is():
+    parts = [layers.Dense(8, name="hidden"), layers.BatchNormalization(name="norm"), layers.Dense(1, name="out")]
+    model = keras.Sequential([keras.Input((8,)), *parts])
+    keras_inits.initialize(model, seed=1)
+    model.layers[1].moving_mean.assign(np.full(8, np.nan))
+    finding = diagnose(model, x).findings[0]
+    assert (finding.kind, finding.remedy.rules) == ("nonfinite", ())
+    assert str(finding.remedy).startswith(
+        "norm/moving_mean: set it back to its start with initialize(model, reset=True)"
+    )
+    model.layers[0].kernel.assign(np.full((8, 8), np.nan))
+    remedy = diagnose(model, x).findings[0].remedy
+    assert [pattern for pattern, _ in remedy.rules] == ["^hidden/kernel$"]
+    assert "reset=True" in str(remedy)
+    keras_inits.initialize(model, reset=True)
+    model.layers[0].trainable = False
+    model.layers[0].kernel.assign(np.full((8, 8), np.nan))
+    finding = diagnose(model, x).findings[0]
+    assert finding.remedy.rules == ()
+    assert str(finding.remedy).startswith("hidden/kernel: load it again: it is frozen")
+    adapted = keras.Sequential([keras.Input((8,)), layers.Normalization(name="scale"), layers.Dense(1)])
+    adapted.layers[0].adapt(np.full((4, 8), np.nan))
+    assert "call `adapt` of the layer scale again, on finite data" in str(diagnose(adapted, x).findings[0].remedy)
+
+
 def test_the_operation_that_makes_the_first_one_is_named_with_its_examples():
     inputs = keras.Input((8,))
     hidden = layers.Dense(4, name="hidden")(inputs)
