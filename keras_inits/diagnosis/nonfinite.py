@@ -42,7 +42,8 @@ def _of_weights(case: Case) -> Finding | None:
     remedy = case.remedy(lambda _, weight: weight.path in paths, FINITE)
     drawn = [re.compile(pattern) for pattern, _ in remedy.rules]
     others = [path for path in paths if not any(pattern.search(path) for pattern in drawn)]
-    ways = [f"{path}: {restoring(path, case.graph.owner_of(path), case.weights)}" for path in sorted(others)]
+    owners = {path: case.graph.layer_at(path.rpartition("/")[0]) for path in sorted(others)}
+    ways = [f"{path}: {restoring(path, layer, case.weights)}" for path, layer in owners.items()]
     reason = "; ".join([FINITE, *ways] if remedy.rules else ways)
     return Finding(KIND, _names(case.rows), evidence, remedy._replace(reason=reason))
 

@@ -73,9 +73,9 @@ class Graph:
             layer = self._wrappers[id(layer)]
         return layer
 
-    def owner_of(self, path: str) -> Any:
-        """The layer that owns the variable of this path; None for a path of another model's."""
-        return self._layers.get(path.rpartition("/")[0])
+    def layer_at(self, path: str) -> Any:
+        """The layer of this path in the model; None if there is none."""
+        return self._layers.get(path)
 
     def factor_behind(self, layer: Any) -> float:
         """The constant by which all that reads this layer's outputs multiplies them; 1 if there is no such constant."""
