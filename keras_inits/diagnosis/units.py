@@ -3,7 +3,7 @@
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large
-from keras_inits.diagnosis.scales import FADED
+from keras_inits.diagnosis.scales import FADED, begins_with_zeros
 from keras_inits.models.graph import NOISE
 
 LARGE = 2.0
@@ -15,9 +15,9 @@ def symmetric_units(case: Case) -> Finding | None:
     """Units that start equal and have an equal gradient: they stay equal, and the layer is narrower than it looks."""
     found = [
         (row.name, kernel)
-        for row in case.rows
+        for number, row in enumerate(case.rows)
         for kernel in row.kernels
-        if kernel.symmetric >= thresholds.SYMMETRIC_SHARE
+        if not (case.batch.are_zero and _may_be_zero(case, number)) and kernel.symmetric >= thresholds.SYMMETRIC_SHARE
     ]
     if not found:
         return None
@@ -29,6 +29,11 @@ def symmetric_units(case: Case) -> Finding | None:
     )
     remedy = case.for_kernels([one[1] for one in found], "random weights: units that start equal stay equal")
     return Finding("symmetric_units", tuple(dict.fromkeys(one[0] for one in found)), evidence, remedy)
+
+
+def _may_be_zero(case: Case, number: int) -> bool:
+    """Whether this is the last layer with kernels, and begins with zeros: a batch of zeros gives them no gradient."""
+    return begins_with_zeros(case, case.rows[number]) and not any(row.kernels for row in case.rows[number + 1 :])
 
 
 def saturated(case: Case) -> Finding | None:
