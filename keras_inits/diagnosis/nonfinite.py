@@ -50,7 +50,7 @@ def _of_weights(case: Case) -> Finding | None:
 
 def _of_forward(case: Case) -> Finding | None:
     number = next((number for number, row in enumerate(case.rows) if row.outputs.nonfinite), None)
-    if number is None:
+    if number is None or _are_masks(case):
         return None
     row, before = case.rows[number], case.rows[number - 1] if number else None
     examples = _listed(row.examples)
@@ -64,6 +64,12 @@ def _of_forward(case: Case) -> Finding | None:
         evidence = f"the outputs of {row.name} are the first with infinite values or ones that are no number{examples}"
         what = f"what {row.name} computes"
     return Finding(KIND, _names(case.rows), evidence, _smaller(case, number, what))
+
+
+def _are_masks(case: Case) -> bool:
+    """Whether all that is not finite is minus infinity, and does no harm, as before a softmax, which makes it zero."""
+    harmless = all(row.outputs.nonfinite == row.minus_infinite and not row.gradient_nonfinite for row in case.rows)
+    return harmless and case.batch.loss_is_finite
 
 
 def _smaller(case: Case, number: int, what: str) -> Remedy:

@@ -103,7 +103,7 @@ def dtype_range(case: Case) -> Finding | None:
     """Outputs of layers that compute in float16, near either end of its range."""
     limit = thresholds.FLOAT16_LARGEST / thresholds.FLOAT16_ROOM
     rows = [row for row in case.rows if row.dtype == "float16"]
-    high = [row for row in rows if _largest(row) > limit or row.outputs.nonfinite]
+    high = [row for row in rows if _largest(row) > limit or row.outputs.nonfinite > row.minus_infinite]
     told = [row for row in case.told if row.dtype == "float16" and _has_signal(case, row)]
     low = [row for row in told if _signal(row) < thresholds.FLOAT16_SMALLEST]
     if high:
