@@ -38,7 +38,7 @@ def target_of(model: Any, y: Any, loss: Any) -> tuple[Callable[[Any], Tensor], s
         names = _names(model, outputs)
         targets, losses = _by_output(y, names), _by_output(loss, names)
         parts = [
-            keras.ops.mean(keras.ops.cast(_loss_of(one)(*_of_one_rank(target, output)), "float32"))
+            keras.ops.mean(_as_wide(_loss_of(one)(*_of_one_rank(target, output))))
             for output, target, one in zip(_outputs(outputs), targets, losses, strict=True)
             if one is not None
         ]
@@ -79,9 +79,16 @@ def _projection(outputs: Any) -> Tensor:
     for number, output in enumerate(_outputs(outputs)):
         shape = tuple(output.shape)
         vector = np.random.default_rng(SEED + number).standard_normal(shape) / max(1, np.prod(shape)) ** 0.5
-        weights = backends.current().to_tensor(np.asarray(vector, np.float32))
-        parts.append(keras.ops.sum(keras.ops.cast(output, "float32") * weights))
+        wide = _as_wide(output)
+        dtype = keras.backend.standardize_dtype(wide.dtype)
+        parts.append(keras.ops.sum(wide * backends.current().to_tensor(vector.astype(dtype))))
     return sum(parts[1:], parts[0])
+
+
+def _as_wide(tensor: Tensor) -> Tensor:
+    """In float32, or as it is in float64, whose numbers may be out of float32's range."""
+    wide = keras.backend.standardize_dtype(tensor.dtype) == "float64"
+    return tensor if wide else keras.ops.cast(tensor, "float32")
 
 
 def _outputs(outputs: Any) -> list[Tensor]:

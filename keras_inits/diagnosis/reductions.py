@@ -28,6 +28,8 @@ EQUAL = 1e-5
 products by about as much, and `PROJECTIONS` random sums that follow from different numbers never come so close."""
 SAFE_RANGE = (1e-30, 1e30)
 """Tensors whose largest entry lies outside are scaled before they are summed."""
+SAFE_NORMS = (1e-140, 1e150)
+"""Norms in float64 outside are taken again, of scaled entries: squares may have left the range."""
 HIDDEN_DEVIATION = 0.1
 """A deviation below this share of the root mean square is computed from centred entries: the difference of the mean
 square and the squared mean would lose a hundred times float32's rounding."""
@@ -93,7 +95,8 @@ def reduced(tensor: Tensor, unit_axes: tuple[int, ...] = (-1,), masks: bool = Fa
         left_out += masked
     largest, factor = max(-low, high), 1.0
     if largest and not SAFE_RANGE[0] < largest < SAFE_RANGE[1]:
-        factor = 2.0 ** -max(-126, min(126, math.frexp(largest)[1]))
+        most = 1021 if keras.backend.standardize_dtype(rows.dtype) == "float64" else 126
+        factor = 2.0 ** -max(-most, min(most, math.frexp(largest)[1]))
         rows = rows * factor
     if factor != 1 or left_out:
         size = _norm(rows)
@@ -150,10 +153,9 @@ def merged(parts: Sequence[tuple[int, Moments]]) -> Moments:
     """The moments of all parts together, each given with its number of entries."""
     total = max(1, sum(count for count, _ in parts))
     mean = sum(count * one.mean for count, one in parts) / total
-    variance = sum(count * (one.stddev**2 + (one.mean - mean) ** 2) for count, one in parts) / total
-    return Moments(
-        mean, math.sqrt(variance), max(one.largest for _, one in parts), sum(one.nonfinite for _, one in parts)
-    )
+    # Of roots, not squares, which leave even float64's range.
+    stddev = math.hypot(*(math.sqrt(count / total) * math.hypot(one.stddev, one.mean - mean) for count, one in parts))
+    return Moments(mean, stddev, max(one.largest for _, one in parts), sum(one.nonfinite for _, one in parts))
 
 
 def equal_share(*several: Units, alive: bool = False) -> float:
@@ -231,7 +233,8 @@ def _stddev(rows: Tensor, size: float, mean: float, left_out: int) -> float:
     variance = square - mean**2
     if variance < HIDDEN_DEVIATION**2 * square:
         # The zeros that stand for others become -mean; so much is taken off again.
-        shift = float(np.float32(mean))
+        in_float64 = keras.backend.standardize_dtype(rows.dtype) == "float64"
+        shift = mean if in_float64 else float(np.float32(mean))
         centred = _norm(rows - shift) ** 2 - left_out * shift**2
         variance = centred / entries - (mean - shift) ** 2
     return math.sqrt(max(0.0, variance))
@@ -239,8 +242,23 @@ def _stddev(rows: Tensor, size: float, mean: float, left_out: int) -> float:
 
 def _norm(values: Tensor) -> float:
     if keras.backend.standardize_dtype(values.dtype) == "float64":
-        return float(ops.convert_to_numpy(ops.sqrt(ops.sum(ops.square(values)))))
+        size = _norm_in_float64(values)
+        return size if math.isnan(size) or SAFE_NORMS[0] < size < SAFE_NORMS[1] else _rescaled_norm(values)
     return float(measures.current().norm(values))
+
+
+def _rescaled_norm(values: Tensor) -> float:
+    """The norm of finite or infinite numbers of float64, of any size."""
+    low, high = _range(values) if math.prod(values.shape) else (0.0, 0.0)
+    largest = max(-low, high)
+    if not 0 < largest < math.inf:
+        return largest
+    factor = 2.0 ** -max(-1021, min(1021, math.frexp(largest)[1]))
+    return _norm_in_float64(values * factor) / factor
+
+
+def _norm_in_float64(values: Tensor) -> float:
+    return float(ops.convert_to_numpy(ops.sqrt(ops.sum(ops.square(values)))))
 
 
 def _count(mask: Tensor) -> int:

@@ -115,7 +115,7 @@ def too_large(kernel: KernelNumbers) -> bool:
 
 
 def _size(kernel: KernelNumbers) -> float:
-    return float((kernel.moments.mean**2 + kernel.moments.stddev**2) ** 0.5)
+    return math.hypot(kernel.moments.mean, kernel.moments.stddev)
 
 
 def _named(law: Any) -> Any:
