@@ -27,6 +27,10 @@ class Unseen(NamedTuple):
 NOT_CALLED = "the batch does not reach it"
 COMPILED = "it runs inside of code that the backend compiles as a whole, and no layer around it shows values"
 NO_CALL = "the model has no `call`"
+NOT_RUN = (
+    "the gradient of its weights is exactly zero, within a layer that is looked at from outside: it may stand in a "
+    "branch that the batch did not take, or in a loop of no steps"
+)
 NO_FLOATS = "its outputs are no floating-point numbers"
 
 
@@ -40,6 +44,11 @@ def unseen_layers(probes: Sequence[Probe]) -> tuple[Unseen, ...]:
         )
         for probe in probes
     )
+
+
+def not_run(inside: Sequence[tuple[str, Any]]) -> tuple[Unseen, ...]:
+    """Says of layers within one that shows values as a whole that no gradient came to them."""
+    return tuple(Unseen(path, type(layer).__name__, NOT_RUN) for path, layer in inside)
 
 
 def too_few(rows: Sequence[LayerNumbers]) -> tuple[Unseen, ...]:

@@ -85,6 +85,24 @@ def test_layers_that_are_mapped_over_examples_are_seen_from_outside():
     assert law.endswith("not scaled")
 
 
+def test_a_branch_that_does_not_run_is_named():
+    class Model(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.branch, self.out = layers.Dense(8, "tanh", name="branch"), layers.Dense(3, name="out")
+
+        def call(self, inputs):
+            return self.out(ops.cond(ops.sum(inputs) > 1e9, lambda: self.branch(inputs), lambda: inputs))
+
+    model = Model()
+    model.branch.build((None, 8))
+    model(x)
+    diagnosis = diagnose(model, x)
+    (unseen,) = diagnosis.unseen
+    assert unseen.name == "branch"
+    assert "exactly zero" in unseen.reason or "does not reach it" in unseen.reason
+
+
 def test_a_layer_that_the_batch_does_not_reach_is_named():
     class Model(keras.Model):
         def __init__(self):
