@@ -147,6 +147,7 @@ def _row(call: Call, before: Call | None, graph: Graph, gradients: Gradients, sc
         bad_weights=tuple((path, bad) for path, one in variables if (bad := _nonfinite_entries(one.value))),
         kernels=kernels,
         weights=tuple(weight.path for weight in weights),
+        minus_infinite=call.minus_infinite,
     )
 
 

@@ -8,7 +8,7 @@ from keras_inits.backends import differentiation, swapped
 from keras_inits.backends.differentiation import Watch
 from keras_inits.diagnosis.probes import Call, Probe, Recording
 from keras_inits.diagnosis.reductions import norm_of
-from keras_inits.diagnosis.unseen import Unseen, unseen_layers
+from keras_inits.diagnosis.unseen import Unseen, not_run, unseen_layers
 from keras_inits.diagnosis.watched import Watched, enclosing, watched_layers
 from keras_inits.faults import InternalError, ModelError, ours
 from keras_inits.layer_tree import walk_layers
@@ -49,7 +49,9 @@ def passed(model: Any, x: Any, weights: list[Weight], target: Target) -> Pass:
             compiled = [probe for probe in silent if probe.traced or _moves(probe, gradients)]
             around = {id(one): one for probe in compiled if (one := enclosing(model, probe.watched.layer)) is not None}
         if not around:
-            return Pass(recording.calls, gradients, unseen_layers(silent), finite)
+            with ours("while it looked for layers that showed no values"):
+                still = _without_gradient(probes, whole, gradients)
+            return Pass(recording.calls, gradients, (*unseen_layers(silent), *not_run(still)), finite)
         whole += around.values()
 
 
@@ -126,6 +128,27 @@ def _blame(model: Any, x: Any, target: Target, trained: Sequence[Any], error: Ex
 def is_trained(weight: Weight) -> bool:
     """Whether the weight has a gradient."""
     return weight.variable.trainable and "float" in weight.variable.dtype
+
+
+def _without_gradient(probes: Sequence[Probe], whole: Sequence[Any], gradients: Gradients) -> list[tuple[str, Any]]:
+    """The layers with trained weights inside of others that were looked at as a whole, none of which has a gradient.
+
+    Where the gradient is zero at every layer within, and at the one around, it is lost behind them: a finding's matter.
+    """
+    found = []
+    for probe in probes:
+        layer = probe.watched.layer
+        if probe.count and any(layer is one for one in whole) and _moves(probe, gradients):
+            own: dict[int, list[Weight]] = {}
+            for weight in probe.watched.weights:
+                if id(weight.variable) in gradients and weight.layer is not layer:
+                    own.setdefault(id(weight.layer), []).append(weight)
+            found += [
+                (weights[0].path.rpartition("/")[0], weights[0].layer)
+                for weights in own.values()
+                if all(norm_of(gradients[id(one.variable)])[0] == 0 for one in weights)
+            ]
+    return found
 
 
 def _moves(probe: Probe, gradients: Gradients) -> bool:

@@ -90,7 +90,7 @@ def _value(part: Part, given: Any) -> Tensor:
             f"of the shape {tuple(output.shape)}. Expected targets and a loss that suit the outputs, as `model.fit` "
             "takes them. Call the loss alone on y and model(x) to see where it fails. The model is what it was."
         ) from error
-    return keras.ops.mean(keras.ops.cast(value, "float32"))
+    return keras.ops.mean(_as_wide(value))
 
 
 def _tensor(part: Part) -> Tensor:
@@ -152,9 +152,16 @@ def _projected(outputs: Sequence[Tensor]) -> Tensor:
     for number, output in enumerate(outputs):
         shape = tuple(output.shape)
         vector = np.random.default_rng(SEED + number).standard_normal(shape) / max(1, np.prod(shape)) ** 0.5
-        weights = backends.current().to_tensor(np.asarray(vector, np.float32))
-        parts.append(keras.ops.sum(keras.ops.cast(output, "float32") * weights))
+        wide = _as_wide(output)
+        dtype = keras.backend.standardize_dtype(wide.dtype)
+        parts.append(keras.ops.sum(wide * backends.current().to_tensor(vector.astype(dtype))))
     return sum(parts[1:], parts[0])
+
+
+def _as_wide(tensor: Tensor) -> Tensor:
+    """In float32, or as it is in float64, whose numbers may be out of float32's range."""
+    wide = keras.backend.standardize_dtype(tensor.dtype) == "float64"
+    return tensor if wide else keras.ops.cast(tensor, "float32")
 
 
 def _names(model: Any, outputs: Any) -> list[str]:

@@ -95,6 +95,8 @@ class LayerNumbers(NamedTuple):
     kernels: tuple[KernelNumbers, ...]
     weights: tuple[str, ...]
     """The paths of all weights that were made to be trained."""
+    minus_infinite: int = 0
+    """How many outputs are minus infinity, of those that are not finite."""
 
 
 def is_silent(row: LayerNumbers) -> bool:

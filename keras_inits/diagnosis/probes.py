@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from keras_inits.diagnosis.reductions import (
     Reduced,
     bad_examples,
     merged,
+    minus_infinite,
     nonfinite_count,
     norm_of,
     reduced,
@@ -78,7 +80,7 @@ class Call:
         self.probe, self.number = probe, number
         self.shape: tuple[int, ...] = ()
         self.outputs: Reduced | None = None
-        self.flat = self.entered = 0
+        self.flat = self.entered = self.minus_infinite = 0
         self._inputs: list[tuple[int, Moments]] = []
         self.is_last = False
         """Whether the model's outputs are those of its activation, with which a loss belongs together."""
@@ -95,17 +97,18 @@ class Call:
 
     def see_inputs(self, tensor: Tensor) -> None:
         """Looks at what goes into the activation."""
-        found = reduced(tensor)
+        found = reduced(tensor, masks=True)
         self._inputs.append((found.entries, found.moments))
-        self.entered += found.entries + found.moments.nonfinite
+        self.entered += math.prod(tensor.shape)
         if self.probe.slope is not None:
             self.flat += self.probe.slope.flat(tensor)
 
     def see_outputs(self, tensor: Tensor) -> None:
         """Looks at what the layer puts out."""
         self.shape = tuple(tensor.shape)
-        self.outputs = reduced(tensor, (output_axis(self.probe.watched.layer),))
+        self.outputs = reduced(tensor, (output_axis(self.probe.watched.layer),), masks=True)
         if self.outputs.moments.nonfinite:
+            self.minus_infinite = minus_infinite(tensor)
             self.examples = bad_examples(tensor)
 
     def see_gradient(self, tensor: Tensor, inputs: bool) -> None:

@@ -103,8 +103,9 @@ def dtype_range(case: Case) -> Finding | None:
     """Outputs of layers that compute in float16, near either end of its range."""
     limit = thresholds.FLOAT16_LARGEST / thresholds.FLOAT16_ROOM
     rows = [row for row in case.rows if row.dtype == "float16"]
-    high = [row for row in rows if _largest(row) > limit or row.outputs.nonfinite]
-    low = [row for row in rows if _has_signal(case, row) and _signal(row) < thresholds.FLOAT16_SMALLEST]
+    high = [row for row in rows if _largest(row) > limit or row.outputs.nonfinite > row.minus_infinite]
+    told = [row for row in case.told if row.dtype == "float16" and _has_signal(case, row)]
+    low = [row for row in told if _signal(row) < thresholds.FLOAT16_SMALLEST]
     if high:
         row = high[0]
         evidence = f"{row.name} computes in float16 and has values up to {_largest(row):.3g} (at most {limit:.3g})"
@@ -156,7 +157,7 @@ def _rescaled(case: Case, off: Callable[[KernelNumbers], bool], reason: str, oth
 
 def _signals(case: Case) -> Profile:
     """The signal of each row that can be judged by it."""
-    return [(number, _signal(row)) for number, row in enumerate(case.rows) if _has_signal(case, row)]
+    return [(number, _signal(row)) for number, row in enumerate(case.told) if _has_signal(case, row)]
 
 
 def _has_signal(case: Case, row: LayerNumbers) -> bool:

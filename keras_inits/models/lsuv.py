@@ -16,7 +16,7 @@ from keras_inits.initializers.arguments import check_number, check_whole
 from keras_inits.initializers.orthogonal import Orthogonal
 from keras_inits.initializers.seeds import Seed, check_seed
 from keras_inits.layers.kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
-from keras_inits.models.calls import check_batch, has_call, shapes_of
+from keras_inits.models.calls import check_batch, check_finite_batch, has_call, shapes_of
 from keras_inits.models.draw import all_or_nothing, draw, row_of, table_of
 from keras_inits.models.graph import Graph
 from keras_inits.models.rules import plan
@@ -52,8 +52,8 @@ def lsuv(
 
     Raises:
         TypeError: If an argument is of a wrong type.
-        ValueError: If a layer's variance is zero, not finite, or not within the tolerance after so many iterations, the
-            model does not take the batch, or it is not built.
+        ValueError: If the batch has values that are not finite; a layer's variance is zero, not finite, or not within
+            the tolerance after so many iterations; the model does not take the batch, or it is not built.
         InternalError: If the model takes the batch, and fails while lsuv scales: the fault is that of keras_inits.
             After each of these the model has the weights that it had.
 
@@ -75,6 +75,7 @@ def lsuv(
     check_number("tolerance", tolerance, above=0)
     check_whole("iterations", iterations, 1)
     check_batch(x, "lsuv")
+    check_finite_batch(x, "lsuv")
     weights, graph = weights_of(model), Graph(model)
     kernels = [weight for weight in weights if _is_scaled(weight)]
     planned = [
@@ -99,6 +100,18 @@ def lsuv(
         elif _is_scaled(one.weight):
             rows[number] = rows[number]._replace(law=f"{rows[number].law}, not scaled")
     return table_of(weights, planned, rows)
+
+
+def _advice(variance: float) -> str:
+    """What to do about a layer whose outputs had this variance at the last."""
+    if not np.isfinite(variance):
+        return (
+            "The batch is finite, so a weight, a statistic or an operation before makes what is not: diagnose(model, "
+            "x) says which."
+        )
+    if variance == 0:
+        return "Pass a batch of several different examples, or see what reaches it."
+    return "Pass a batch of several different examples, a larger tolerance, or see what reaches it."
 
 
 class _CallError(Exception):
@@ -161,7 +174,8 @@ class _Scaling:
     def _scale(self, weight: Weight, outputs: Callable[[], Any]) -> None:
         factor, target = 1.0, 1.0 if weight.role is None else weight.role.scale**2
         for iteration in range(self._iterations + 1):
-            variance = float(np.var(keras.ops.convert_to_numpy(outputs()), dtype=np.float64)) / target
+            with np.errstate(invalid="ignore"):  # infinite outputs have none, as the message says
+                variance = float(np.var(keras.ops.convert_to_numpy(outputs()), dtype=np.float64)) / target
             if abs(variance - 1) <= self._tolerance:
                 self.factors[weight.stream] = factor
                 return
@@ -174,6 +188,6 @@ class _Scaling:
             f"lsuv scales the kernel of each layer until its outputs have the variance {target:g}. Those of layer "
             f"{weight.layer.name!r} ({weight.path!r}) have the variance {variance * target:g} after {iteration} of "
             f"{self._iterations} iterations, and tolerance={self._tolerance:g} was asked for. The model has its former "
-            "weights again. Pass a batch of several different examples, a larger tolerance, or see what reaches it."
+            f"weights again. {_advice(variance)}"
         )
         raise RuntimeError
