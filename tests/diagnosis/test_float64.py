@@ -7,7 +7,7 @@ from keras import layers
 
 from keras_inits import backends, diagnose, initialize
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() == "jax", reason="float64 is off in JAX by default")
+pytestmark = pytest.mark.backend("tensorflow", "torch")  # in JAX float64 is off by default
 random = np.random.default_rng(0)
 
 
