@@ -136,10 +136,11 @@ def main() -> None:
     arguments = parser.parse_args()
     backends = arguments.backend or BACKENDS
     lines = [f"| diagnose over a training step | {' | '.join(backends)} |", "|---" * (1 + len(backends)) + "|"]
+    print(*lines, sep="\n")
     for name in arguments.measure or MEASURES:
         cells = [cell(MEASURES[name](backend, arguments.rounds, arguments.tiny)) for backend in backends]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-        print(*lines[-3 if len(lines) == 3 else -1 :], sep="\n", flush=True)
+        print(lines[-1], flush=True)
     if arguments.write:
         arguments.write.write_text("\n".join(lines) + "\n")
 

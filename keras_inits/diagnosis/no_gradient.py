@@ -4,10 +4,10 @@ import itertools
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.numbers import LayerNumbers, is_silent
+from keras_inits.diagnosis.numbers import LayerNumbers, few_normalised, is_silent
 from keras_inits.diagnosis.reductions import norm_of
 from keras_inits.diagnosis.remedies import Case, Remedy
-from keras_inits.diagnosis.scales import FADED, begins_with_zeros, few_normalised, underflows
+from keras_inits.diagnosis.scales import FADED, begins_with_zeros, underflows
 
 HINT = (
     "A rounding, a comparison, an argmax, a stop_gradient or a conversion to integers has the derivative zero "
@@ -30,15 +30,13 @@ def no_gradient(case: Case) -> Finding | None:
         return None
     rows = [(number, row) for number, row in enumerate(case.rows) if row.name not in case.without_loss]
     trained = [(number, row) for number, row in rows if row.gradient is not None]
-    start = 0
-    for silent, run in itertools.groupby(trained, key=lambda one: is_silent(one[1])):
-        rows = list(run)
+    for place, (silent, group) in enumerate(itertools.groupby(trained, key=lambda one: is_silent(one[1]))):
+        run = list(group)
         # One weight of its own on which the loss does not depend is no kernel, and no fault.
-        if silent and any(row.kernels for _, row in rows):
-            finding = _of_run(case, rows, is_first=start == 0)
+        if silent and any(row.kernels for _, row in run):
+            finding = _of_run(case, run, is_first=place == 0)
             if finding is not None:
                 return finding
-        start += len(rows)
     return None
 
 

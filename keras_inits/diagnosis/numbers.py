@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from keras_inits import thresholds
 from keras_inits.initializers.fans import Fans
 
 
@@ -97,6 +98,11 @@ class LayerNumbers(NamedTuple):
     """The paths of all weights that were made to be trained."""
     minus_infinite: int = 0
     """How many outputs are minus infinity, of those that are not finite."""
+
+
+def few_normalised(row: LayerNumbers) -> bool:
+    """Whether batch normalisation has too few values here for the gradients before it to be judged."""
+    return row.normalised is not None and row.normalised < thresholds.LEAST_NORMALISED
 
 
 def is_silent(row: LayerNumbers) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from keras_inits import thresholds
 from keras_inits.diagnosis.cancelled import cancelled_gradient, is_cancelled
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers
+from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers, few_normalised
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large, too_small
 
 LSUV = "lsuv(model, x)  # each kernel has the size that its fans ask for; this asks the batch"
@@ -198,11 +198,6 @@ def _gradients(case: Case) -> list[tuple[str, Profile]]:
         for what, profile in named
         if (kept := [(number, norm) for number, norm in profile if norm and math.isfinite(norm)])
     ]
-
-
-def few_normalised(row: LayerNumbers) -> bool:
-    """Whether batch normalisation has too few values here for the gradients before it to be judged."""
-    return row.normalised is not None and row.normalised < thresholds.LEAST_NORMALISED
 
 
 def underflows(rows: Sequence[LayerNumbers]) -> bool:

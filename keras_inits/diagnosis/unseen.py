@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from keras_inits import thresholds
 from keras_inits._keras import own_trainable
-from keras_inits.diagnosis.numbers import LayerNumbers
+from keras_inits.diagnosis.numbers import LayerNumbers, few_normalised
 from keras_inits.diagnosis.probes import Probe
 from keras_inits.layer_tree import walk_layers
 
@@ -56,7 +56,7 @@ def too_few(rows: Sequence[LayerNumbers]) -> tuple[Unseen, ...]:
     return tuple(
         Unseen(row.name, row.kind, _reason(row.normalised, row.entries // max(1, math.prod(row.shape))))
         for row in rows
-        if row.normalised is not None and row.normalised < thresholds.LEAST_NORMALISED
+        if row.normalised is not None and few_normalised(row)
     )
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import random
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -62,8 +63,7 @@ def _made_again(layer: Any) -> tuple[Given, str]:
 
 def _first_that_works(layer: Any) -> tuple[Given, str]:
     try:
-        with variables_without_values():
-            return [(one, initializer_of(one)) for one in own_trainable(_copy(layer, type(layer)))], ""
+        return _waiting(lambda: _copy(layer, type(layer))), ""
     except Exception:
         pass
     given: Given = []
@@ -74,10 +74,15 @@ def _first_that_works(layer: Any) -> tuple[Given, str]:
     else:
         return given, ""
     try:
-        with variables_without_values():
-            return [(one, initializer_of(one)) for one in own_trainable(_built_again(layer))], ""
+        return _waiting(lambda: _built_again(layer)), ""
     except Exception:
         return [], reason
+
+
+def _waiting(make: Callable[[], Any]) -> Given:
+    """The variables of a layer that is made here, without values, with the initializers that they wait for."""
+    with variables_without_values():
+        return [(one, initializer_of(one)) for one in own_trainable(make())]
 
 
 def _built_again(layer: Any) -> Any:

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from failing import Failing
 from keras import layers
 from support import all_dtypes
 
@@ -260,16 +261,6 @@ def test_what_has_no_jacobian_is_refused(kind):
     model = make()
     with pytest.raises(ValueError, match=message):
         jacobian_spectrum(model, x)
-
-
-class Failing(layers.Layer):
-    def call(self, inputs):
-        if not isinstance(inputs, keras.KerasTensor):
-            raise OSError("no such file")
-        return inputs
-
-    def compute_output_shape(self, shape):
-        return shape
 
 
 def test_a_layer_that_fails_is_called_the_models():

@@ -9,8 +9,8 @@ import numpy as np
 import oracle
 import pytest
 from keras import layers, ops
+from support import all_dtypes
 
-from keras_inits import backends
 from keras_inits.recording import GradientNormLogger
 
 BACKEND = keras.backend.backend()
@@ -170,7 +170,7 @@ def test_low_precision(policy):
 def test_float64_in_all_layers_or_in_one(second):
     """Beside layers of float32; on JAX in a mode in which it has float64."""
     x = np.random.default_rng(0).standard_normal((1, 5))
-    with backends.current().in_float64():
+    with all_dtypes():
         parts = [layers.Dense(4, dtype="float64", use_bias=False), layers.Dense(3, dtype=second, use_bias=False)]
         model = keras.Sequential([keras.Input((5,), dtype="float64"), *parts])
         first, last = (keras.ops.convert_to_numpy(kernel).astype("float64") for kernel in model.trainable_variables)

@@ -38,15 +38,13 @@ def _norms(tensors: list[Tensor]) -> Any:
     if tensors[0].is_cuda:
         # No branch on unsafe squares: reading its condition would have the host wait. Float64 is no slower there.
         return torch.stack(torch._foreach_norm(tensors, 2, dtype=torch.float64))
-    wide = [place for place, tensor in enumerate(tensors) if tensor.dtype == torch.float64]
+    wide = [tensor for tensor in tensors if tensor.dtype == torch.float64]
     if not wide:
         return _norms_in_float32(tensors)
-    found = [float(norm) for norm in torch._foreach_norm([tensors[place] for place in wide], 2)]
-    norms = dict(zip(wide, found, strict=True))
-    narrow = [place for place in range(len(tensors)) if place not in norms]
-    found = _norms_in_float32([tensors[place] for place in narrow]) if narrow else []
-    norms.update(zip(narrow, found, strict=True))
-    return [norms[place] for place in range(len(tensors))]
+    in_float64 = iter(torch.stack(torch._foreach_norm(wide, 2)).tolist())
+    narrow = [tensor for tensor in tensors if tensor.dtype != torch.float64]
+    in_float32 = iter(_norms_in_float32(narrow) if narrow else [])
+    return [next(in_float64 if tensor.dtype == torch.float64 else in_float32) for tensor in tensors]
 
 
 def _norms_in_float32(tensors: list[Tensor]) -> list[float]:
@@ -95,10 +93,7 @@ def _norms_of_rows(tensor: Tensor) -> Tensor:
 
 
 def _numbers(tensors: list[Tensor], number: Callable[[Tensor], Tensor]) -> Any:
-    found = [number(tensor if tensor.dtype == torch.float64 else tensor.float()) for tensor in tensors]
-    values = (
-        torch.stack([one.double() for one in found]) if len({one.dtype for one in found}) > 1 else torch.stack(found)
-    )
+    values = torch.stack([number(tensor if tensor.dtype == torch.float64 else tensor.float()) for tensor in tensors])
     return values.double() if values.is_cuda else values.tolist()
 
 
