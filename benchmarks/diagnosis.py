@@ -1,6 +1,7 @@
 """How much time and memory `diagnose` takes beside one training step on the same batch.
 
 Run: python benchmarks/diagnosis.py [--backend tensorflow] [--rounds 5]
+     [--write docs/explanation/diagnosis-table.md]
 
 Time is processor time, of all threads, of a process that takes turns: one training step, one diagnosis, as often as
 there are rounds, behind one of each that is not counted. The step is `train_on_batch`, compiled as Keras compiles it by
@@ -19,6 +20,8 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -28,12 +31,13 @@ import keras, numpy as np
 from keras_inits import diagnose
 
 def resnet50():
-    model = keras.applications.ResNet50(weights=None, input_shape=(128, 128, 3), classes=10)
-    return model, random.standard_normal((32, 128, 128, 3)).astype("float32"), random.integers(0, 10, 32)
+    model = keras.applications.ResNet50(weights=None, input_shape=(size, size, 3), classes=10)
+    images = random.standard_normal((size // 4, size, size, 3)).astype("float32")
+    return model, images, random.integers(0, 10, size // 4)
 
 def transformer():
     layers = keras.layers
-    words = keras.Input((128,), dtype="int32")
+    words = keras.Input((size,), dtype="int32")
     x = layers.Embedding(1000, 256)(words)
     for _ in range(6):
         y = layers.LayerNormalization()(x)
@@ -41,9 +45,9 @@ def transformer():
         y = layers.Dense(1024, "gelu")(layers.LayerNormalization()(x))
         x = layers.Add()([x, layers.Dense(256)(y)])
     outputs = layers.Dense(10, "softmax")(layers.GlobalAveragePooling1D()(layers.LayerNormalization()(x)))
-    return keras.Model(words, outputs), random.integers(0, 1000, (16, 128)), random.integers(0, 10, 16)
+    return keras.Model(words, outputs), random.integers(0, 1000, (size // 8, size)), random.integers(0, 10, size // 8)
 
-random = np.random.default_rng(0)
+random, size = np.random.default_rng(0), int(sys.argv[3])
 model, x, y = {"resnet50": resnet50, "transformer": transformer}[sys.argv[1]]()
 model.compile("sgd", "sparse_categorical_crossentropy")
 
@@ -73,7 +77,8 @@ status, random = Path("/proc/self/status"), np.random.default_rng(0)
 def held(name):
     return int(re.search(name + r":\\s+(\\d+) kB", status.read_text())[1]) * 1024
 
-small, x, y = (random.standard_normal((count, 1024)).astype("float32") for count in (8, 4096, 4096))
+counts = 8, *[int(sys.argv[2])] * 2
+small, x, y = (random.standard_normal((count, 1024)).astype("float32") for count in counts)
 run(small, small)
 Path("/proc/self/clear_refs").write_text("5")
 before = held("VmRSS")
@@ -94,14 +99,21 @@ def numbers(backend: str, script: str, *arguments: str) -> list[float]:
     return [float(line) for line in result.stdout.splitlines()]
 
 
-def memory(backend: str, rounds: int) -> list[float]:
-    """Returns diagnosis over step, once for each round."""
-    return [numbers(backend, MEMORY, "diagnose")[-1] / numbers(backend, MEMORY, "train")[-1] for _ in range(rounds)]
+def seconds(backend: str, model: str, rounds: int, tiny: bool) -> list[float]:
+    """Returns diagnosis over step in processor time, once for each round."""
+    return numbers(backend, TIME, model, str(rounds), "32" if tiny else "128")
 
 
-MEASURES = {
-    "time, ResNet50": lambda backend, rounds: numbers(backend, TIME, "resnet50", str(rounds)),
-    "time, transformer": lambda backend, rounds: numbers(backend, TIME, "transformer", str(rounds)),
+def memory(backend: str, rounds: int, tiny: bool) -> list[float]:
+    """Returns diagnosis over step in memory, once for each round."""
+    examples = "64" if tiny else "4096"
+    ways = [[numbers(backend, MEMORY, what, examples)[-1] for what in ("diagnose", "train")] for _ in range(rounds)]
+    return [diagnosis / step for diagnosis, step in ways]
+
+
+MEASURES: dict[str, Callable[[str, int, bool], list[float]]] = {
+    "time, ResNet50": lambda backend, rounds, tiny: seconds(backend, "resnet50", rounds, tiny),
+    "time, transformer": lambda backend, rounds, tiny: seconds(backend, "transformer", rounds, tiny),
     "memory, dense": memory,
 }
 
@@ -117,13 +129,20 @@ def main() -> None:
     parser.add_argument("--backend", choices=BACKENDS, action="append", help="this one alone; may be repeated")
     parser.add_argument("--measure", choices=MEASURES, action="append", help="this one alone; may be repeated")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tiny", action="store_true", help="so small that the ratios say nothing")
+    parser.add_argument(
+        "--write", type=Path, help="where the table goes too, such as docs/explanation/diagnosis-table.md"
+    )
     arguments = parser.parse_args()
     backends = arguments.backend or BACKENDS
-    print("| diagnose over a training step |", " | ".join(backends), "|")
-    print("|---" * (1 + len(backends)), "|", sep="")
+    lines = [f"| diagnose over a training step | {' | '.join(backends)} |", "|---" * (1 + len(backends)) + "|"]
+    print(*lines, sep="\n")
     for name in arguments.measure or MEASURES:
-        cells = (cell(MEASURES[name](backend, arguments.rounds)) for backend in backends)
-        print(f"| {name} |", " | ".join(cells), "|", flush=True)
+        cells = [cell(MEASURES[name](backend, arguments.rounds, arguments.tiny)) for backend in backends]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+        print(lines[-1], flush=True)
+    if arguments.write:
+        arguments.write.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ COMMANDS = {
     "memory.py": [*HERE, "--size", "256", "--law", "Normal", "--processes", "1"],
     "initializers.py": [*HERE, "--turns", "2", "--tiny"],
     "import_time.py": ["--processes", "2"],
-    "diagnosis.py": [*HERE, "--examples", "64", "--processes", "1"],
+    "diagnosis.py": [*HERE, "--rounds", "1", "--tiny", "--measure", "time, transformer", "--measure", "memory, dense"],
     "detection.py": ["--each", "1"],
     "starts.py": ["--kinds", "wine, raw;LSTM", "--seeds", "1", "--steps-scale", "0.02"],
     "signals.py": ["--models", "gated;transformer, pre-norm"],
@@ -27,7 +27,12 @@ MARKS = {
     "detection.py": pytest.mark.backend("torch"),
     "starts.py": pytest.mark.backend("jax"),
 }
-SAID = {"detection.py": "false alarms", "starts.py": "better", "signals.py": "decades"}
+SAID = {
+    "detection.py": "false alarms",
+    "diagnosis.py": "| memory, dense | ",
+    "starts.py": "better",
+    "signals.py": "decades",
+}
 
 
 def test_none_is_left_out():

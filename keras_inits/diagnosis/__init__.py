@@ -9,9 +9,13 @@ unseen            layers that showed nothing -> the reason
 reductions        tensors -> numbers, on the device
 slopes            activation -> where it is flat
 losses            outputs, targets -> what is differentiated
+matching          outputs, targets, losses -> which belong together
+labels            targets -> whether they are classes that the outputs have
+unread            layer -> whether the model's outputs depend on its own
 kernels           weight, its gradient -> its numbers
 numbers           what is measured
-findings          numbers -> findings: those of nonfinite, no_gradient, units, scales, fans
+findings          numbers -> findings: those of nonfinite, same_examples, no_gradient, units, scales, fans
+restoring         a weight or a statistic that is not finite -> what gives it a finite value again
 cancelled         a gradient that is rounding
 finding           what a finding is
 remedies          weights -> the initializers that repair them
@@ -20,6 +24,9 @@ table             a diagnosis -> text, columns
 plot              a diagnosis -> a picture
 command           what the command `keras-inits diagnose` does
 jacobian          model, examples -> the singular values of its input-output Jacobian
+points            model, examples -> whether they have a Jacobian
+products          model, examples -> products with the Jacobian
+bidiagonal        products with a matrix -> a bidiagonal one with the same singular values
 """
 
 from keras_inits.diagnosis.diagnose import diagnose

@@ -25,6 +25,11 @@ class Batch(NamedTuple):
     bad_inputs: Nonfinite
     bad_targets: Nonfinite
     loss_is_finite: bool = True
+    examples: int = 0
+    are_equal: bool = False
+    """Whether all examples are the same, of two or more."""
+    are_zero: bool = False
+    """Whether all inputs of all examples are zero, as of blank images or of padding."""
 
 
 def batch_numbers(x: Any, y: Any) -> Batch:
@@ -44,7 +49,21 @@ def batch_numbers(x: Any, y: Any) -> Batch:
     found = [reduced(tensor) for tensor in tensors]
     moments = merged([(one.entries, one.moments) for one in found]) if found else None
     bad_targets = [keras.ops.convert_to_tensor(leaf) for leaf in targets if _is_float(leaf)]
-    return Batch(moments, _nonfinite(tensors), _nonfinite(bad_targets))
+    examples = max((int(leaf.shape[0]) for leaf in inputs if leaf.shape), default=0)
+    are_equal = examples > 1 and all(_all(leaf, leaf[:1]) for leaf in inputs if leaf.shape)
+    are_zero = examples > 0 and all(_all(leaf, 0) for leaf in inputs)
+    bad = _nonfinite(tensors), _nonfinite(bad_targets)
+    return Batch(moments, *bad, examples=examples, are_equal=are_equal, are_zero=are_zero)
+
+
+def _all(leaf: Any, value: Any) -> bool:
+    """Whether all entries are equal to this."""
+    if isinstance(leaf, np.ndarray):
+        return bool(np.all(leaf == value))
+    try:
+        return bool(keras.ops.convert_to_numpy(keras.ops.all(keras.ops.equal(leaf, value))))
+    except (TypeError, ValueError):  # of a dtype that Keras does not compare, such as a tensor of text
+        return False
 
 
 def _nonfinite(tensors: list[Any]) -> Nonfinite:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from keras_inits.diagnosis.batch import batch_numbers
@@ -9,12 +10,13 @@ from keras_inits.diagnosis.diagnosis import Diagnosis
 from keras_inits.diagnosis.findings import findings_of
 from keras_inits.diagnosis.forward_backward import Gradients, Pass, passed
 from keras_inits.diagnosis.kernels import kernel_numbers
-from keras_inits.diagnosis.losses import target_of
-from keras_inits.diagnosis.numbers import LayerNumbers
+from keras_inits.diagnosis.losses import Target, target_of
+from keras_inits.diagnosis.numbers import LayerNumbers, is_silent
 from keras_inits.diagnosis.probes import Call, Probe
 from keras_inits.diagnosis.reductions import equal_share, nonfinite_count, norm_of
 from keras_inits.diagnosis.remedies import Case
-from keras_inits.diagnosis.unseen import too_few
+from keras_inits.diagnosis.unread import is_read
+from keras_inits.diagnosis.unseen import too_few, without_loss
 from keras_inits.diagnosis.watched import name_of, normalised_over
 from keras_inits.faults import ours
 from keras_inits.models.calls import check_batch, check_call
@@ -64,7 +66,7 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
     weights, graph = weights_of(model), Graph(model)
     check_call(model)
     check_batch(x, "diagnose")
-    target, described = target_of(model, y, loss)
+    target = target_of(model, y, loss)
     batch = batch_numbers(x, y)
     in_float16 = any(weight.layer.compute_dtype == "float16" for weight in weights)
     rows: tuple[LayerNumbers, ...] = ()
@@ -75,9 +77,25 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
             rows = _finite(rows, again) if rows else again
         if not any(row.gradient_nonfinite for row in rows):
             break
+    silent = _silent_for_lack_of_loss(model, x, weights, target, rows, graph)
     with ours("while it looked for findings"):
-        case = Case(rows, batch._replace(loss_is_finite=seen.loss_is_finite), weights, graph)
-        return Diagnosis(rows, findings_of(case), (*seen.unseen, *too_few(rows)), batch.inputs, described)
+        case = Case(
+            rows, batch._replace(loss_is_finite=seen.loss_is_finite), weights, graph, partial(is_read, model, x), silent
+        )
+        quiet = (*too_few(rows), *without_loss(rows, silent, target.unread))
+        return Diagnosis(rows, findings_of(case), (*seen.unseen, *quiet), batch.inputs, target.described)
+
+
+def _silent_for_lack_of_loss(
+    model: Any, x: Any, weights: list[Weight], target: Target, rows: Sequence[LayerNumbers], graph: Graph
+) -> frozenset[str]:
+    """The names of the rows that only outputs without a loss depend on: a loss of these sends them a gradient."""
+    silent = {row.name for row in rows if is_silent(row)}
+    if not target.unread or not silent:
+        return frozenset()
+    seen = passed(model, x, weights, target.of_unread)
+    with ours("while it looked for layers that no loss depends on"):
+        return frozenset(row.name for row in _rows(seen, graph, 1.0) if row.name in silent and not is_silent(row))
 
 
 def _times(scale: float, target: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -129,6 +147,7 @@ def _row(call: Call, before: Call | None, graph: Graph, gradients: Gradients, sc
         bad_weights=tuple((path, bad) for path, one in variables if (bad := _nonfinite_entries(one.value))),
         kernels=kernels,
         weights=tuple(weight.path for weight in weights),
+        minus_infinite=call.minus_infinite,
     )
 
 

@@ -8,9 +8,9 @@ from keras_inits.backends import differentiation, swapped
 from keras_inits.backends.differentiation import Watch
 from keras_inits.diagnosis.probes import Call, Probe, Recording
 from keras_inits.diagnosis.reductions import norm_of
-from keras_inits.diagnosis.unseen import Unseen, unseen_layers
+from keras_inits.diagnosis.unseen import Unseen, not_run, unseen_layers
 from keras_inits.diagnosis.watched import Watched, enclosing, watched_layers
-from keras_inits.faults import InternalError, ours
+from keras_inits.faults import InternalError, ModelError, ours
 from keras_inits.layer_tree import walk_layers
 from keras_inits.models.calls import shapes_of
 from keras_inits.models.weights import Weight
@@ -49,7 +49,9 @@ def passed(model: Any, x: Any, weights: list[Weight], target: Target) -> Pass:
             compiled = [probe for probe in silent if probe.traced or _moves(probe, gradients)]
             around = {id(one): one for probe in compiled if (one := enclosing(model, probe.watched.layer)) is not None}
         if not around:
-            return Pass(recording.calls, gradients, unseen_layers(silent), finite)
+            with ours("while it looked for layers that showed no values"):
+                still = _without_gradient(probes, whole, gradients)
+            return Pass(recording.calls, gradients, (*unseen_layers(silent), *not_run(still)), finite)
         whole += around.values()
 
 
@@ -68,7 +70,10 @@ def _probed(
                 stack.enter_context(swapped(layer, "_remat_mode", None))
             for probe in probes:
                 stack.enter_context(probe.open(watch))
-            loss = target(model(x, training=True))
+            outputs = model(x, training=True)
+            with ours("while it looked for the layers that the model ends with"):
+                recording.end(outputs)
+            loss = target(outputs)
         recording.forward = False
         watch(loss, lambda value: losses.append(not norm_of(value)[1]), lambda _: None)
         return loss
@@ -91,27 +96,25 @@ def _blame(model: Any, x: Any, target: Target, trained: Sequence[Any], error: Ex
 
     Raises:
         ValueError: If it fails.
-        InternalError: If it does not.
+        InternalError: If it does not, or what is ours of the loss fails.
     """
     steps = ["calls the model on the batch"]
 
     def bare(_: Watch) -> Tensor:
-        outputs = model(x, training=True)
-        steps.append("computes the loss of the model's outputs")
-        loss = target(outputs)
+        loss = target(model(x, training=True))
         steps.append("differentiates the loss")
         return loss
 
     expected = {
         "calls": "a batch that the model takes, as `model.predict` would. Call model(x, training=True) alone to see "
         "where it fails",
-        "computes": "targets and a loss that suit the outputs, as `model.fit` takes them. Call the loss alone on "
-        "y and model(x) to see where it fails",
         "differentiates": "layers that the backend can differentiate. Train on the batch, compiled with "
         "run_eagerly=True, to see where it fails",
     }
     try:
         differentiation.current().gradients(bare, trained)
+    except (InternalError, ModelError):  # which say themselves whose they are
+        raise
     except Exception as own:
         step = steps[-1]
         raise ValueError(
@@ -125,6 +128,27 @@ def _blame(model: Any, x: Any, target: Target, trained: Sequence[Any], error: Ex
 def is_trained(weight: Weight) -> bool:
     """Whether the weight has a gradient."""
     return weight.variable.trainable and "float" in weight.variable.dtype
+
+
+def _without_gradient(probes: Sequence[Probe], whole: Sequence[Any], gradients: Gradients) -> list[tuple[str, Any]]:
+    """The layers with trained weights inside of others that were looked at as a whole, none of which has a gradient.
+
+    Where the gradient is zero at every layer within, and at the one around, it is lost behind them: a finding's matter.
+    """
+    found = []
+    for probe in probes:
+        layer = probe.watched.layer
+        if probe.count and any(layer is one for one in whole) and _moves(probe, gradients):
+            own: dict[int, list[Weight]] = {}
+            for weight in probe.watched.weights:
+                if id(weight.variable) in gradients and weight.layer is not layer:
+                    own.setdefault(id(weight.layer), []).append(weight)
+            found += [
+                (weights[0].path.rpartition("/")[0], weights[0].layer)
+                for weights in own.values()
+                if all(norm_of(gradients[id(one.variable)])[0] == 0 for one in weights)
+            ]
+    return found
 
 
 def _moves(probe: Probe, gradients: Gradients) -> bool:

@@ -1,27 +1,31 @@
 """What is differentiated: a loss of the outputs, or without targets a random projection of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_inits import backends
+from keras_inits.diagnosis.labels import check_labels
+from keras_inits.diagnosis.matching import Part, leaves_of, parts_of
 from keras_inits.diagnosis.reductions import SEED
+from keras_inits.faults import ModelError, ours
 
 Tensor = Any
 
 PROJECTION = "a random projection of the outputs, for no y was given"
+MATCHING = "while it matched the targets and the losses with the outputs"
 
 
-def target_of(model: Any, y: Any, loss: Any) -> tuple[Callable[[Any], Tensor], str]:
-    """Returns a function from outputs to one number, and what it is.
+def target_of(model: Any, y: Any, loss: Any) -> "Target":
+    """Returns what makes one number of the outputs.
 
     Raises:
         ValueError: If there is `y` and no loss, or a loss and no `y`.
     """
     if y is None and loss is None:
-        return _projection, PROJECTION
+        return Target(model, None, None)
     if y is None:
         raise ValueError(
             f"A loss compares outputs with targets. Received: loss={loss!r} and y=None. Expected both, or neither. "
@@ -33,18 +37,76 @@ def target_of(model: Any, y: Any, loss: Any) -> tuple[Callable[[Any], Tensor], s
             f"Targets need a loss. Received: y, and loss=None, for the model {model.name!r}, which is not compiled "
             "with one. Expected a loss of Keras's. Pass one such as loss='mse', compile the model, or leave y out."
         )
+    return Target(model, y, loss)
 
-    def total(outputs: Any) -> Tensor:
-        names = _names(model, outputs)
-        targets, losses = _by_output(y, names), _by_output(loss, names)
-        parts = [
-            keras.ops.mean(keras.ops.cast(_loss_of(one)(*_of_one_rank(target, output)), "float32"))
-            for output, target, one in zip(_outputs(outputs), targets, losses, strict=True)
-            if one is not None
-        ]
-        return sum(parts[1:], parts[0])
 
-    return total, _described(loss)
+class Target:
+    """From the outputs to the number that is differentiated.
+
+    Args:
+        model: Whose outputs they are.
+        y: The targets.
+        loss: The losses; None, and then `y` is None too, for a random projection.
+    """
+
+    def __init__(self, model: Any, y: Any, loss: Any) -> None:
+        self._model, self._y, self._loss = model, y, loss
+        self.described = PROJECTION if loss is None else _described(loss)
+        self.unread: tuple[str, ...] = ()
+        """The outputs without a loss, once it was called."""
+
+    def __call__(self, outputs: Any) -> Tensor:
+        """The mean loss of each output, summed.
+
+        Raises:
+            ModelError: If targets or losses are not those of the outputs, or a loss fails.
+            InternalError: If anything else does.
+        """
+        with ours(MATCHING):
+            if self._loss is None:
+                return _projected([one for _, one in leaves_of(outputs)])
+            parts = parts_of(outputs, _names(self._model, outputs), self._y, self._loss)
+            self.unread = tuple(part.name for part in parts if not part.losses)
+            found = [_value(part, given) for part in parts for given in part.losses]
+            return sum(found[1:], found[0])
+
+    def of_unread(self, outputs: Any) -> Tensor:
+        """A random projection of the outputs without a loss."""
+        with ours(MATCHING):
+            parts = parts_of(outputs, _names(self._model, outputs), self._y, self._loss)
+            return _projected([part.output for part in parts if not part.losses])
+
+
+def _value(part: Part, given: Any) -> Tensor:
+    target, output = _of_one_rank(_tensor(part), part.output)
+    loss = _loss_of(given, part.name, target, output)
+    check_labels(loss, part.name, target, output)
+    try:
+        value = loss(target, output)
+    except Exception as error:  # of Keras's code or the user's: the targets are tensors, and the outputs the model's
+        raise ModelError(
+            f"diagnose computes the loss {_described(given)} of the output {part.name!r}, and that ended with the "
+            f"{type(error).__name__} above: {error}. Received: targets of the shape {tuple(target.shape)} and outputs "
+            f"of the shape {tuple(output.shape)}. Expected targets and a loss that suit the outputs, as `model.fit` "
+            "takes them. Call the loss alone on y and model(x) to see where it fails. The model is what it was."
+        ) from error
+    return keras.ops.mean(_as_wide(value))
+
+
+def _tensor(part: Part) -> Tensor:
+    """The targets as a tensor."""
+    try:
+        tensor = keras.ops.convert_to_tensor(part.target)
+        if keras.backend.standardize_dtype(tensor.dtype) == "string":  # of which TensorFlow has tensors too
+            raise TypeError("text is no number")
+        return tensor
+    except Exception as error:
+        kind = getattr(part.target, "dtype", type(part.target).__name__)
+        raise ModelError(
+            f"The targets of the output {part.name!r} become no tensor of numbers ({type(error).__name__}). "
+            f"Received: targets of the type {kind}. Expected numbers, in one array. Encode words as numbers, such as "
+            "by keras.layers.StringLookup, and leave out what is missing."
+        ) from error
 
 
 class _OfFunction(keras.losses.Loss):
@@ -52,17 +114,28 @@ class _OfFunction(keras.losses.Loss):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
-        self.call = function
+        self.call = self.fn = function
 
 
-def _loss_of(given: Any) -> Any:
-    loss = keras.losses.get(given)
+def _loss_of(given: Any, name: str, target: Tensor, output: Tensor) -> Any:
+    if str(given).lower() in ("crossentropy", "ce"):  # as `fit` understands it
+        sparse = len(target.shape) < len(output.shape) or target.shape[-1] == 1
+        categories = "sparse_categorical" if sparse else "categorical"
+        given = f"{'binary' if output.shape[-1] == 1 else categories}_crossentropy"
+    try:
+        loss = keras.losses.get(given)
+    except Exception as error:
+        raise ModelError(
+            f"Keras makes no loss of what was given for the output {name!r}. Received: loss={given!r} "
+            f"({type(error).__name__}: {error}). Expected the name of a loss of Keras's, an object or a function. Pass "
+            "one such as 'mse'."
+        ) from error
     return loss if isinstance(loss, keras.losses.Loss) else _OfFunction(loss)
 
 
-def _of_one_rank(target: Any, output: Tensor) -> list[Tensor]:
+def _of_one_rank(target: Tensor, output: Tensor) -> list[Tensor]:
     """Targets and outputs, one of which may lack a last axis of one entry, as Keras's losses compare them in `fit`."""
-    pair = [keras.ops.convert_to_tensor(target), output]
+    pair = [target, output]
     short, long = sorted((0, 1), key=lambda which: len(pair[which].shape))
     rank = len(pair[short].shape)
     if len(pair[long].shape) == rank + 1 and pair[long].shape[-1] == 1:
@@ -73,37 +146,28 @@ def _of_one_rank(target: Any, output: Tensor) -> list[Tensor]:
     return pair
 
 
-def _projection(outputs: Any) -> Tensor:
+def _projected(outputs: Sequence[Tensor]) -> Tensor:
     """The mean over examples of each output times a fixed normal vector: its gradient is known, and of norm 1 or so."""
     parts = []
-    for number, output in enumerate(_outputs(outputs)):
+    for number, output in enumerate(outputs):
         shape = tuple(output.shape)
         vector = np.random.default_rng(SEED + number).standard_normal(shape) / max(1, np.prod(shape)) ** 0.5
-        weights = backends.current().to_tensor(np.asarray(vector, np.float32))
-        parts.append(keras.ops.sum(keras.ops.cast(output, "float32") * weights))
+        wide = _as_wide(output)
+        dtype = keras.backend.standardize_dtype(wide.dtype)
+        parts.append(keras.ops.sum(wide * backends.current().to_tensor(vector.astype(dtype))))
     return sum(parts[1:], parts[0])
 
 
-def _outputs(outputs: Any) -> list[Tensor]:
-    if isinstance(outputs, dict):
-        return list(outputs.values())
-    return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+def _as_wide(tensor: Tensor) -> Tensor:
+    """In float32, or as it is in float64, whose numbers may be out of float32's range."""
+    wide = keras.backend.standardize_dtype(tensor.dtype) == "float64"
+    return tensor if wide else keras.ops.cast(tensor, "float32")
 
 
 def _names(model: Any, outputs: Any) -> list[str]:
-    if isinstance(outputs, dict):
-        return list(outputs)
-    count = len(_outputs(outputs))
+    count = len(leaves_of(outputs))
     names = list(getattr(model, "output_names", None) or [])
-    return names if len(names) == count else [str(number) for number in range(count)]
-
-
-def _by_output(given: Any, names: list[str]) -> list[Any]:
-    """One item for each output, from a dictionary by its name, a list, or one for all."""
-    if isinstance(given, dict):
-        return [given.get(name) for name in names]
-    several = isinstance(given, (list, tuple)) and (len(names) > 1 or len(given) == 1)
-    return list(given) if several else [given] * len(names)
+    return names if len(names) == count else [str(number) for number in range(count)] if count > 1 else ["output"]
 
 
 def _described(loss: Any) -> str:

@@ -4,10 +4,10 @@ import itertools
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.numbers import LayerNumbers
+from keras_inits.diagnosis.numbers import LayerNumbers, few_normalised, is_silent
 from keras_inits.diagnosis.reductions import norm_of
 from keras_inits.diagnosis.remedies import Case, Remedy
-from keras_inits.diagnosis.scales import FADED, begins_with_zeros, few_normalised, underflows
+from keras_inits.diagnosis.scales import FADED, begins_with_zeros, underflows
 
 HINT = (
     "A rounding, a comparison, an argmax, a stop_gradient or a conversion to integers has the derivative zero "
@@ -15,18 +15,28 @@ HINT = (
 )
 
 
+UNREAD = (
+    "no weight is at fault: nothing that the model puts out depends on {}, and what it may give to add_loss "
+    "does not count here. Use what it puts out, or leave out what computes it"
+)
+
+
 def no_gradient(case: Case) -> Finding | None:
-    """Weights, from the first layer on or in a branch, whose gradient is exactly zero for no reason of their own."""
-    trained = [(number, row) for number, row in enumerate(case.rows) if row.gradient is not None]
-    start = 0
-    for silent, run in itertools.groupby(trained, key=lambda one: _is_silent(one[1])):
-        rows = list(run)
+    """Weights, from the first layer on or in a branch, whose gradient is exactly zero for no reason of their own.
+
+    A loss that is no number has no gradient that says anything, and layers of outputs without a loss need none.
+    """
+    if not case.batch.loss_is_finite:
+        return None
+    rows = [(number, row) for number, row in enumerate(case.rows) if row.name not in case.without_loss]
+    trained = [(number, row) for number, row in rows if row.gradient is not None]
+    for place, (silent, group) in enumerate(itertools.groupby(trained, key=lambda one: is_silent(one[1]))):
+        run = list(group)
         # One weight of its own on which the loss does not depend is no kernel, and no fault.
-        if silent and any(row.kernels for _, row in rows):
-            finding = _of_run(case, rows, is_first=start == 0)
+        if silent and any(row.kernels for _, row in run):
+            finding = _of_run(case, run, is_first=place == 0)
             if finding is not None:
                 return finding
-        start += len(rows)
     return None
 
 
@@ -42,6 +52,9 @@ def _of_run(case: Case, run: list[tuple[int, LayerNumbers]], is_first: bool) -> 
     names = [row.name for _, row in run]
     branch = f"{names[0]} and up to {row.name}" if len(names) > 1 else f"{row.name} alone"
     where = f"{row.name} and at each layer with weights before it" if is_first else branch
+    if not any(_is_read(case, one) for _, one in reversed(run)):
+        evidence = f"the gradient is exactly zero at {where}: nothing reads its outputs"
+        return Finding("no_gradient", tuple(names), evidence, Remedy((), (), UNREAD.format(row.name)))
     source = "the loss" if next_heard is None else case.rows[next_heard].name
     place = f"between {row.name} and {source}, and at both"
     if heard and not behind:  # the order of the calls alone, which need not be that of what reads what
@@ -63,8 +76,9 @@ def _is_branch(case: Case, first_heard: int | None) -> bool:
     return first_heard is not None and not zeros and all(norm_of(one.variable.value)[0] for one in own)
 
 
-def _is_silent(row: LayerNumbers) -> bool:
-    return row.gradient == 0 and not row.output_gradient and not row.gradient_nonfinite
+def _is_read(case: Case, row: LayerNumbers) -> bool:
+    """Whether the model's outputs depend on those of a layer with weights."""
+    return any(case.is_read(weight.layer) for weight in case.weights if weight.path in row.weights)
 
 
 def _is_explained(case: Case, last: int, end: int) -> bool:

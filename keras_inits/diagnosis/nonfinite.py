@@ -1,5 +1,6 @@
 """The finding `nonfinite`: where the first infinite value, or the first that is not a number, comes from."""
 
+import re
 from collections.abc import Sequence
 
 from keras_inits import thresholds
@@ -7,6 +8,7 @@ from keras_inits.diagnosis.batch import Nonfinite
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large
+from keras_inits.diagnosis.restoring import restoring
 
 KIND = "nonfinite"
 LARGEST_EXPONENT = {"float16": 11.0}
@@ -38,14 +40,17 @@ def _of_weights(case: Case) -> Finding | None:
     evidence = f"{bad[0][1]} values of {bad[0][0]} are infinite or not a number"
     paths = {path for path, _ in bad}
     remedy = case.remedy(lambda _, weight: weight.path in paths, FINITE)
-    if not remedy.rules:
-        remedy = Remedy((), (), f"set {bad[0][0]} to finite values, or load it again: no initializer draws it")
-    return Finding(KIND, _names(case.rows), evidence, remedy)
+    drawn = [re.compile(pattern) for pattern, _ in remedy.rules]
+    others = [path for path in paths if not any(pattern.search(path) for pattern in drawn)]
+    owners = {path: case.graph.layer_at(path.rpartition("/")[0]) for path in sorted(others)}
+    ways = [f"{path}: {restoring(path, layer, case.weights)}" for path, layer in owners.items()]
+    reason = "; ".join([FINITE, *ways] if remedy.rules else ways)
+    return Finding(KIND, _names(case.rows), evidence, remedy._replace(reason=reason))
 
 
 def _of_forward(case: Case) -> Finding | None:
     number = next((number for number, row in enumerate(case.rows) if row.outputs.nonfinite), None)
-    if number is None:
+    if number is None or _are_masks(case):
         return None
     row, before = case.rows[number], case.rows[number - 1] if number else None
     examples = _listed(row.examples)
@@ -59,6 +64,12 @@ def _of_forward(case: Case) -> Finding | None:
         evidence = f"the outputs of {row.name} are the first with infinite values or ones that are no number{examples}"
         what = f"what {row.name} computes"
     return Finding(KIND, _names(case.rows), evidence, _smaller(case, number, what))
+
+
+def _are_masks(case: Case) -> bool:
+    """Whether all that is not finite is minus infinity, and does no harm, as before a softmax, which makes it zero."""
+    harmless = all(row.outputs.nonfinite == row.minus_infinite and not row.gradient_nonfinite for row in case.rows)
+    return harmless and case.batch.loss_is_finite
 
 
 def _smaller(case: Case, number: int, what: str) -> Remedy:

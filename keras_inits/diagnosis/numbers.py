@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from keras_inits import thresholds
 from keras_inits.initializers.fans import Fans
 
 
@@ -81,7 +82,8 @@ class LayerNumbers(NamedTuple):
     """The norm of the gradient of the layer's weights; None if it has none that are trained. A layer that computes in
     float16 has it at the largest loss scale at which it is finite."""
     output_gradient: float | None
-    """The norm of the gradient of the outputs, or before an activation that mixes units; None if none came."""
+    """The norm of the gradient of the outputs, or before an activation that mixes units, or before a sigmoid or an
+    exponential that the model ends with, which its loss undoes; None if none came."""
     gradient_nonfinite: int
     entered_nonfinite: bool
     """Whether values that went in were infinite or not a number already, of a call whose outputs are so."""
@@ -94,3 +96,15 @@ class LayerNumbers(NamedTuple):
     kernels: tuple[KernelNumbers, ...]
     weights: tuple[str, ...]
     """The paths of all weights that were made to be trained."""
+    minus_infinite: int = 0
+    """How many outputs are minus infinity, of those that are not finite."""
+
+
+def few_normalised(row: LayerNumbers) -> bool:
+    """Whether batch normalisation has too few values here for the gradients before it to be judged."""
+    return row.normalised is not None and row.normalised < thresholds.LEAST_NORMALISED
+
+
+def is_silent(row: LayerNumbers) -> bool:
+    """Whether the layer has weights that are trained, and exactly no gradient comes to it."""
+    return row.gradient == 0 and not row.output_gradient and not row.gradient_nonfinite

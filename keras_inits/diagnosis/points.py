@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from keras_inits.diagnosis.reductions import bad_examples, nonfinite_count
+from keras_inits.diagnosis.restoring import restoring
 from keras_inits.diagnosis.watched import float_variables
 from keras_inits.faults import ModelError, ours
 from keras_inits.models.weights import Weight
@@ -37,14 +38,19 @@ def check_model(model: Any, weights: list[Weight]) -> None:
             "rest = keras.Model(layer.output, model.outputs[0]), x = keras.Model(model.inputs[0], layer.output)(x)."
         )
     with ours("while it looked for weights that are not finite"):
-        counted = [(path, nonfinite_count(one.value)) for _, path, one in float_variables(model, weights)]
-    bad = [(path, count) for path, count in counted if count]
+        variables = list(float_variables(model, weights))
+        counted = [(layer, path, nonfinite_count(one.value)) for layer, path, one in variables]
+    bad = [(path, count, restoring(path, layer, weights)) for layer, path, count in counted if count]
     if bad:
-        listed = ", ".join(f"{count} values of {path}" for path, count in bad[:MOST_WEIGHTS])
+        listed = ", ".join(f"{count} values of {path}" for path, count, _ in bad[:MOST_WEIGHTS])
         more = f" and those of {len(bad) - MOST_WEIGHTS} more" if len(bad) > MOST_WEIGHTS else ""
+        ways: dict[str, list[str]] = {}
+        for path, _, way in bad[:MOST_WEIGHTS]:
+            ways.setdefault(way, []).append(path)
+        remedy = " ".join(f"For {', '.join(paths)}: {way}." for way, paths in ways.items())
         raise ModelError(
             f"A Jacobian is of finite weights. Received: {listed}{more} that are infinite or not a number. Expected "
-            "finite numbers. Load the weights again, or draw them again with initialize(model)."
+            f"finite numbers. {remedy}"
         )
 
 

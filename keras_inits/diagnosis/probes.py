@@ -1,6 +1,8 @@
 """Probes of layers: each call of a layer, while the batch goes through, is reduced to numbers and let go."""
 
 import contextlib
+import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +15,7 @@ from keras_inits.diagnosis.reductions import (
     Reduced,
     bad_examples,
     merged,
+    minus_infinite,
     nonfinite_count,
     norm_of,
     reduced,
@@ -24,6 +27,14 @@ from keras_inits.faults import InternalError, ours
 Tensor = Any
 Look = Callable[[Tensor], None]
 
+CANCELLED = (
+    *(keras.activations.sigmoid, keras.activations.exponential, keras.activations.softplus),
+    *(keras.ops.sigmoid, keras.ops.exp, keras.ops.softplus),
+)
+"""Activations that losses undo: that of binary cross-entropy by its outputs p is of the size 1/p or 1/(1-p), by the
+sigmoid's inputs p less the target. Softmax, which mixes units, is another of them."""
+MOVING = (keras.layers.Flatten, keras.layers.Identity, keras.layers.Permute, keras.layers.Reshape)
+
 
 class Recording:
     """What all probes of a pass share: the calls, in the order in which they ended, and a probe's first failure."""
@@ -33,6 +44,20 @@ class Recording:
         self.fault: InternalError | None = None
         self.forward = True
         """Whether the batch still goes forward: layers that are computed again on the way back are no further calls."""
+        self.last: list[tuple[Tensor, Call]] = []
+        """What calls put out whose activation a loss may cancel, if it is the model's last."""
+        self.reshaped: list[tuple[Tensor, Tensor]] = []
+        """What layers that only move numbers put out, and what they were given."""
+
+    def end(self, outputs: Any) -> None:
+        """Ends the way forward: the calls whose outputs are the model's are known from here on."""
+        ends = keras.tree.flatten(outputs)
+        for moved, given in reversed(self.reshaped):
+            if any(moved is one for one in ends):
+                ends.append(given)
+        for tensor, call in self.last:
+            call.is_last = any(tensor is one for one in ends)
+        self.last, self.reshaped = [], []
 
     def guarded(self, look: Look, step: str) -> Look:
         """The same look, whose failure is remembered as ours, whatever the code around it makes of the exception."""
@@ -55,8 +80,10 @@ class Call:
         self.probe, self.number = probe, number
         self.shape: tuple[int, ...] = ()
         self.outputs: Reduced | None = None
-        self.flat = self.entered = 0
+        self.flat = self.entered = self.minus_infinite = 0
         self._inputs: list[tuple[int, Moments]] = []
+        self.is_last = False
+        """Whether the model's outputs are those of its activation, with which a loss belongs together."""
         self.gradient: float | None = None
         self.gradient_nonfinite = 0
         self.entered_nonfinite = False
@@ -70,21 +97,24 @@ class Call:
 
     def see_inputs(self, tensor: Tensor) -> None:
         """Looks at what goes into the activation."""
-        found = reduced(tensor)
+        found = reduced(tensor, masks=True)
         self._inputs.append((found.entries, found.moments))
-        self.entered += found.entries + found.moments.nonfinite
+        self.entered += math.prod(tensor.shape)
         if self.probe.slope is not None:
             self.flat += self.probe.slope.flat(tensor)
 
     def see_outputs(self, tensor: Tensor) -> None:
         """Looks at what the layer puts out."""
         self.shape = tuple(tensor.shape)
-        self.outputs = reduced(tensor, (output_axis(self.probe.watched.layer),))
+        self.outputs = reduced(tensor, (output_axis(self.probe.watched.layer),), masks=True)
         if self.outputs.moments.nonfinite:
+            self.minus_infinite = minus_infinite(tensor)
             self.examples = bad_examples(tensor)
 
-    def see_gradient(self, tensor: Tensor) -> None:
-        """Looks at the gradient that comes back."""
+    def see_gradient(self, tensor: Tensor, inputs: bool) -> None:
+        """Looks at the gradient that comes back, to the outputs or to the activation's inputs, whichever counts."""
+        if inputs != (self.probe.mixes or self.is_last):
+            return
         self.gradient, self.gradient_nonfinite = norm_of(tensor)
         if self.gradient_nonfinite:
             self.gradient_examples = bad_examples(tensor)
@@ -108,7 +138,8 @@ class Probe:
         self.activation = activation_of(watched.layer)
         self.slope = slope_of(self.activation) if self.activation is not None else None
         # Softmax makes every gradient small, of the more units the more: the layer's own is the one before that.
-        self._mixes = self.activation is not None and self.slope is None
+        self.mixes = self.activation is not None and self.slope is None
+        self._cancels = any(self.activation is one for one in CANCELLED)
         self._open: list[Call] = []
         self.count = 0
         """How many calls showed values."""
@@ -154,6 +185,10 @@ class Probe:
         self.count += 1
         self._recording.calls.append(call)
         tensors = [leaf for leaf in keras.tree.flatten(given) if is_float(leaf)]
+        if self._cancels:
+            self._recording.last.append((leaves[place], call))
+        elif isinstance(self.watched.layer, MOVING) and len(tensors) == 1:
+            self._recording.reshaped.append((leaves[place], tensors[0]))
         self._recording.guarded(call.see_arguments, self._step("inputs"))(tensors)
         return outputs
 
@@ -172,7 +207,7 @@ class Probe:
             return watch(tensor, _look_away, _look_away)
         what = "inputs" if inputs else "outputs"
         forward = self._recording.guarded(call.see_inputs if inputs else call.see_outputs, self._step(what))
-        backward = call.see_gradient if inputs == self._mixes else _look_away
+        backward = functools.partial(call.see_gradient, inputs=inputs)
         return watch(tensor, forward, self._recording.guarded(backward, self._step("gradient")))
 
     def _step(self, what: str) -> str:

@@ -28,9 +28,18 @@ EQUAL = 1e-5
 products by about as much, and `PROJECTIONS` random sums that follow from different numbers never come so close."""
 SAFE_RANGE = (1e-30, 1e30)
 """Tensors whose largest entry lies outside are scaled before they are summed."""
+SAFE_NORMS = (1e-140, 1e150)
+"""Norms in float64 outside are taken again, of scaled entries: squares may have left the range."""
 HIDDEN_DEVIATION = 0.1
 """A deviation below this share of the root mean square is computed from centred entries: the difference of the mean
 square and the squared mean would lose a hundred times float32's rounding."""
+LEAST_MASK = 1e3
+"""Values below its negative may stand for minus infinity, as attention has them where it must not look: -1e4, -1e9, the
+dtype's least. Above it they change no deviation so that it would count as exploding."""
+NEAR_MASK = 0.9
+"""From the least value up to this share of it they may lie: a score is added to each."""
+BESIDE_MASK = 0.01
+"""All others are below this share of it in size; of numbers of one kind many would lie between."""
 MOST_EXAMPLES = 8
 
 
@@ -60,17 +69,18 @@ class Reduced(NamedTuple):
     """What is left of a tensor."""
 
     entries: int
-    """How many are finite."""
+    """How many are finite, and stand for themselves."""
     moments: Moments
     units: Units
 
 
-def reduced(tensor: Tensor, unit_axes: tuple[int, ...] = (-1,)) -> Reduced:
-    """Reduces a tensor to its moments and to random sums of each unit; entries that are not finite count as zero there.
+def reduced(tensor: Tensor, unit_axes: tuple[int, ...] = (-1,), masks: bool = False) -> Reduced:
+    """Reduces a tensor to its moments and to random sums of each unit; entries that are left out count as zero there.
 
     Args:
-        tensor: Of floating-point numbers.
+        tensor: Of floating-point numbers. Those that are not finite are left out.
         unit_axes: The axes whose entries are units.
+        masks: Whether to leave out finite values that stand for minus infinity too.
     """
     rows = _as_rows(tensor, unit_axes)
     count, nonfinite, size = math.prod(rows.shape), 0, _norm(rows)
@@ -79,19 +89,35 @@ def reduced(tensor: Tensor, unit_axes: tuple[int, ...] = (-1,)) -> Reduced:
         nonfinite = count - _count(mask)
         rows = ops.where(mask, rows, ops.zeros_like(rows))
     low, high = _range(rows) if count else (0.0, 0.0)
+    left_out = nonfinite
+    if masks and low <= -LEAST_MASK:
+        rows, low, high, masked = _without_masks(rows, low, high)
+        left_out += masked
     largest, factor = max(-low, high), 1.0
     if largest and not SAFE_RANGE[0] < largest < SAFE_RANGE[1]:
-        factor = 2.0 ** -max(-126, min(126, math.frexp(largest)[1]))
+        most = 1021 if keras.backend.standardize_dtype(rows.dtype) == "float64" else 126
+        factor = 2.0 ** -max(-most, min(most, math.frexp(largest)[1]))
         rows = rows * factor
-    if factor != 1 or nonfinite:
+    if factor != 1 or left_out:
         size = _norm(rows)
     sums = _sums(rows)
-    mean = float(sums[0].sum()) / max(1, count - nonfinite)
-    stddev = _stddev(rows, size, mean, nonfinite)
-    if low == high and not nonfinite:
+    mean = float(sums[0].sum()) / max(1, count - left_out)
+    stddev = _stddev(rows, size, mean, left_out)
+    if low == high and not left_out:
         mean, stddev = low * factor, 0.0
     moments = Moments(mean / factor, stddev / factor, largest, nonfinite)
-    return Reduced(count - nonfinite, moments, Units(sums[1:]))
+    return Reduced(count - left_out, moments, Units(sums[1:]))
+
+
+def _without_masks(rows: Tensor, low: float, high: float) -> tuple[Tensor, float, float, int]:
+    """The rows with zeros for values that stand for minus infinity, their range, and how many of these there were."""
+    far = rows <= NEAR_MASK * low
+    rest = ops.where(far, ops.zeros_like(rows), rows)
+    least, most = _range(rest)
+    masked = _count(far)
+    if max(-least, most) > -BESIDE_MASK * low or masked in (1, math.prod(rows.shape)):
+        return rows, low, high, 0
+    return rest, least, most, masked
 
 
 def norm_of(tensor: Tensor) -> tuple[float, int]:
@@ -108,6 +134,11 @@ def nonfinite_count(tensor: Tensor) -> int:
     return int(math.prod(tensor.shape)) - _count(ops.isfinite(tensor))
 
 
+def minus_infinite(tensor: Tensor) -> int:
+    """How many entries are minus infinity."""
+    return _count(ops.equal(tensor, -math.inf))
+
+
 def bad_examples(tensor: Tensor) -> tuple[int, ...]:
     """The first examples, along the first axis, that have an entry which is not finite."""
     if not tensor.shape:
@@ -122,10 +153,9 @@ def merged(parts: Sequence[tuple[int, Moments]]) -> Moments:
     """The moments of all parts together, each given with its number of entries."""
     total = max(1, sum(count for count, _ in parts))
     mean = sum(count * one.mean for count, one in parts) / total
-    variance = sum(count * (one.stddev**2 + (one.mean - mean) ** 2) for count, one in parts) / total
-    return Moments(
-        mean, math.sqrt(variance), max(one.largest for _, one in parts), sum(one.nonfinite for _, one in parts)
-    )
+    # Of roots, not squares, which leave even float64's range.
+    stddev = math.hypot(*(math.sqrt(count / total) * math.hypot(one.stddev, one.mean - mean) for count, one in parts))
+    return Moments(mean, stddev, max(one.largest for _, one in parts), sum(one.nonfinite for _, one in parts))
 
 
 def equal_share(*several: Units, alive: bool = False) -> float:
@@ -196,23 +226,39 @@ def _vectors(count: int, dtype: str) -> Tensor:
     return backends.current().to_tensor(np.concatenate([np.ones((1, count)), random]).astype(dtype))
 
 
-def _stddev(rows: Tensor, size: float, mean: float, nonfinite: int) -> float:
-    """The standard deviation of the entries, of which the `nonfinite` ones are zero here; `size` is the norm."""
-    entries = max(1, math.prod(rows.shape) - nonfinite)
+def _stddev(rows: Tensor, size: float, mean: float, left_out: int) -> float:
+    """The standard deviation of the entries, of which those that are left out are zero here; `size` is the norm."""
+    entries = max(1, math.prod(rows.shape) - left_out)
     square = size**2 / entries
     variance = square - mean**2
     if variance < HIDDEN_DEVIATION**2 * square:
         # The zeros that stand for others become -mean; so much is taken off again.
-        shift = float(np.float32(mean))
-        centred = _norm(rows - shift) ** 2 - nonfinite * shift**2
+        in_float64 = keras.backend.standardize_dtype(rows.dtype) == "float64"
+        shift = mean if in_float64 else float(np.float32(mean))
+        centred = _norm(rows - shift) ** 2 - left_out * shift**2
         variance = centred / entries - (mean - shift) ** 2
     return math.sqrt(max(0.0, variance))
 
 
 def _norm(values: Tensor) -> float:
     if keras.backend.standardize_dtype(values.dtype) == "float64":
-        return float(ops.convert_to_numpy(ops.sqrt(ops.sum(ops.square(values)))))
+        size = _norm_in_float64(values)
+        return size if math.isnan(size) or SAFE_NORMS[0] < size < SAFE_NORMS[1] else _rescaled_norm(values)
     return float(measures.current().norm(values))
+
+
+def _rescaled_norm(values: Tensor) -> float:
+    """The norm of finite or infinite numbers of float64, of any size."""
+    low, high = _range(values) if math.prod(values.shape) else (0.0, 0.0)
+    largest = max(-low, high)
+    if not 0 < largest < math.inf:
+        return largest
+    factor = 2.0 ** -max(-1021, min(1021, math.frexp(largest)[1]))
+    return _norm_in_float64(values * factor) / factor
+
+
+def _norm_in_float64(values: Tensor) -> float:
+    return float(ops.convert_to_numpy(ops.sqrt(ops.sum(ops.square(values)))))
 
 
 def _count(mask: Tensor) -> int:

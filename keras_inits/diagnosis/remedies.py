@@ -1,6 +1,7 @@
 """What repairs a finding: initializers for weights."""
 
 import inspect
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -50,12 +51,24 @@ class Case(NamedTuple):
     batch: Batch
     weights: Sequence[Weight]
     graph: Graph
+    is_read: Callable[[Any], bool]
+    """Whether the model's outputs depend on those of a layer."""
+    without_loss: frozenset[str]
+    """The names of the rows on which no loss depends, for their outputs have none."""
 
     @property
     def size_of_inputs(self) -> float:
         """The root mean square of the model's inputs; 1 for words and other numbers that are names."""
         inputs = self.batch.inputs
         return math.hypot(inputs.mean, inputs.stddev) or 1.0 if inputs is not None else 1.0
+
+    @property
+    def told(self) -> Sequence[LayerNumbers]:
+        """The rows whose values say something of the weights: those before a batch normalisation of one value.
+
+        Its outputs are its offset, whatever comes in, and nothing behind it follows from the batch.
+        """
+        return list(itertools.takewhile(lambda row: row.normalised != 1, self.rows))
 
     def remedy(self, chosen: Callable[[LayerNumbers, Weight], bool], reason: str) -> Remedy:
         """The laws of `initialize` for the weights that are chosen, of those that are trained."""
@@ -106,7 +119,7 @@ def too_large(kernel: KernelNumbers) -> bool:
 
 
 def _size(kernel: KernelNumbers) -> float:
-    return float((kernel.moments.mean**2 + kernel.moments.stddev**2) ** 0.5)
+    return math.hypot(kernel.moments.mean, kernel.moments.stddev)
 
 
 def _named(law: Any) -> Any:

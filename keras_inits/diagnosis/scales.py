@@ -8,7 +8,7 @@ from typing import NamedTuple
 from keras_inits import thresholds
 from keras_inits.diagnosis.cancelled import cancelled_gradient, is_cancelled
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers
+from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers, few_normalised
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large, too_small
 
 LSUV = "lsuv(model, x)  # each kernel has the size that its fans ask for; this asks the batch"
@@ -103,8 +103,9 @@ def dtype_range(case: Case) -> Finding | None:
     """Outputs of layers that compute in float16, near either end of its range."""
     limit = thresholds.FLOAT16_LARGEST / thresholds.FLOAT16_ROOM
     rows = [row for row in case.rows if row.dtype == "float16"]
-    high = [row for row in rows if _largest(row) > limit or row.outputs.nonfinite]
-    low = [row for row in rows if _has_signal(case, row) and _signal(row) < thresholds.FLOAT16_SMALLEST]
+    high = [row for row in rows if _largest(row) > limit or row.outputs.nonfinite > row.minus_infinite]
+    told = [row for row in case.told if row.dtype == "float16" and _has_signal(case, row)]
+    low = [row for row in told if _signal(row) < thresholds.FLOAT16_SMALLEST]
     if high:
         row = high[0]
         evidence = f"{row.name} computes in float16 and has values up to {_largest(row):.3g} (at most {limit:.3g})"
@@ -156,7 +157,7 @@ def _rescaled(case: Case, off: Callable[[KernelNumbers], bool], reason: str, oth
 
 def _signals(case: Case) -> Profile:
     """The signal of each row that can be judged by it."""
-    return [(number, _signal(row)) for number, row in enumerate(case.rows) if _has_signal(case, row)]
+    return [(number, _signal(row)) for number, row in enumerate(case.told) if _has_signal(case, row)]
 
 
 def _has_signal(case: Case, row: LayerNumbers) -> bool:
@@ -197,11 +198,6 @@ def _gradients(case: Case) -> list[tuple[str, Profile]]:
         for what, profile in named
         if (kept := [(number, norm) for number, norm in profile if norm and math.isfinite(norm)])
     ]
-
-
-def few_normalised(row: LayerNumbers) -> bool:
-    """Whether batch normalisation has too few values here for the gradients before it to be judged."""
-    return row.normalised is not None and row.normalised < thresholds.LEAST_NORMALISED
 
 
 def underflows(rows: Sequence[LayerNumbers]) -> bool:

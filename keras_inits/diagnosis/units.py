@@ -3,7 +3,8 @@
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large
-from keras_inits.diagnosis.scales import FADED
+from keras_inits.diagnosis.scales import FADED, begins_with_zeros
+from keras_inits.models.graph import NOISE
 
 LARGE = 2.0
 """Inputs of this root mean square double what goes into the first activation, whatever the weights: tanh's derivative
@@ -14,9 +15,9 @@ def symmetric_units(case: Case) -> Finding | None:
     """Units that start equal and have an equal gradient: they stay equal, and the layer is narrower than it looks."""
     found = [
         (row.name, kernel)
-        for row in case.rows
+        for number, row in enumerate(case.rows)
         for kernel in row.kernels
-        if kernel.symmetric >= thresholds.SYMMETRIC_SHARE
+        if not (case.batch.are_zero and _may_be_zero(case, number)) and kernel.symmetric >= thresholds.SYMMETRIC_SHARE
     ]
     if not found:
         return None
@@ -30,11 +31,16 @@ def symmetric_units(case: Case) -> Finding | None:
     return Finding("symmetric_units", tuple(dict.fromkeys(one[0] for one in found)), evidence, remedy)
 
 
+def _may_be_zero(case: Case, number: int) -> bool:
+    """Whether this is the last layer with kernels, and begins with zeros: a batch of zeros gives them no gradient."""
+    return begins_with_zeros(case, case.rows[number]) and not any(row.kernels for row in case.rows[number + 1 :])
+
+
 def saturated(case: Case) -> Finding | None:
     """Activations that are flat at both ends, at one of these for most units and examples."""
     found = [
         number
-        for number, row in enumerate(case.rows)
+        for number, row in enumerate(case.told)
         if row.saturated_limit is not None and (row.saturated or 0.0) > row.saturated_limit
     ]
     if not found:
@@ -57,7 +63,7 @@ def dead_units(case: Case) -> Finding | None:
     """More units that are zero on the whole batch than chance makes, in a layer that is not dead as a whole."""
     found = [
         number
-        for number, row in enumerate(case.rows)
+        for number, row in enumerate(case.told)
         if row.activation is not None
         and thresholds.dead_limit(row.units) < row.dead < 1
         and row.outputs.largest > FADED
@@ -76,7 +82,7 @@ def dead_units(case: Case) -> Finding | None:
 
 def dead_layer(case: Case) -> Finding | None:
     """The first layer that is zero on the whole batch and has no gradient, though its weights are not zero."""
-    for number, row in enumerate(case.rows):
+    for number, row in enumerate(case.told):
         feeding = case.feeding(number)
         kernels = [kernel for one in feeding for kernel in case.kernels_of(one)]
         still = all(not one.gradient for one in feeding)
@@ -84,10 +90,13 @@ def dead_layer(case: Case) -> Finding | None:
         entering = case.rows[number - len(feeding)] if number >= len(feeding) else None
         if entering is not None and entering.outputs.largest < FADED:
             continue
-        if any(one.normalised == 1 for one in feeding):  # the mean of one value is the value
-            continue
         if zero and still and kernels and all(kernel.moments.largest > 0 for kernel in kernels):
+            source = next(one for one in feeding if one.outputs.largest == 0)
+            if isinstance(case.graph.layer_at(source.layer), NOISE):  # a branch that is left out by chance
+                continue
             evidence = f"all {row.units} units of {row.name} are zero on the whole batch, and so is their gradient"
             remedy = case.for_rows(feeding, "weights and biases that leave each unit on for half of its inputs")
+            if source.activation is None and not source.weights and not source.kernels:
+                remedy = Remedy((), (), f"no weight is at fault: look at what {source.name} does to its inputs")
             return Finding("dead_layer", (row.name,), evidence, remedy)
     return None

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers
 
+from keras_inits._keras import own_variables
 from keras_inits.layer_tree import unique, walk_layers
 from keras_inits.layers.kinds import DEPTHWISE, SEPARABLE, TRANSPOSED
 from keras_inits.models.weights import Weight
@@ -61,7 +62,7 @@ def float_variables(model: Any, weights: Sequence[Weight]) -> Iterator[tuple[Any
     """Each layer with each of its variables of floating-point numbers, statistics too, and that variable's path."""
     paths = {id(weight.variable): weight.path for weight in weights}
     for path, layer in walk_layers(model):
-        for one in layer._trainable_variables + layer._non_trainable_variables:
+        for one in own_variables(layer):
             if "float" in one.dtype:
                 yield layer, paths.get(id(one), f"{path}/{one.name}"), one
 

@@ -3,8 +3,11 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_inits._keras import sublayers
+
+MOST_EXAMPLES = 8
 
 
 def has_call(model: Any) -> bool:
@@ -32,6 +35,23 @@ def check_batch(x: Any, caller: str) -> None:
             f"{caller} takes one batch of arrays or tensors, in the structure that the model takes. Received: x with "
             f"{', '.join(sorted(kinds))}. Expected arrays. Pass numpy.array(x) for a list of numbers, and of a dataset "
             "or a generator its first batch: x, y = next(iter(data))."
+        )
+
+
+def check_finite_batch(x: Any, caller: str) -> None:
+    """Raises ValueError if the batch has values that are infinite or not a number, and names the first examples."""
+    values, examples = 0, set[int]()
+    for leaf in keras.tree.flatten(x):
+        if leaf is not None and "float" in str(leaf.dtype):
+            bad = ~np.isfinite(keras.ops.convert_to_numpy(leaf))
+            values += int(np.count_nonzero(bad))
+            examples |= {int(number) for number in np.unique(np.nonzero(bad)[0])} if bad.ndim else set()
+    if values:
+        shown = ", ".join(map(str, sorted(examples)[:MOST_EXAMPLES]))
+        raise ValueError(
+            f"{caller} takes a batch of finite numbers. Received: {values} values of x that are infinite or not a "
+            f"number, in example{'s' if len(examples) > 1 else ''} {shown}{', ...' * (len(examples) > MOST_EXAMPLES)}. "
+            "Expected finite numbers. Clean these examples, or leave them out. Nothing was drawn."
         )
 
 

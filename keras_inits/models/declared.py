@@ -2,11 +2,12 @@
 
 import inspect
 import random
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
-from keras_inits._keras import initializer_of, own_trainable, unnumbered, variables_without_values
+from keras_inits._keras import initializer_of, own_trainable, sublayers, unnumbered, variables_without_values
 from keras_inits.initializers.orthogonal import Orthogonal
 from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
 from keras_inits.initializers.scaling import VarianceScaling
@@ -19,8 +20,8 @@ Given = list[tuple[Any, Any]]  # variables, each with the initializer that it wa
 class Declared:
     """What one layer declares: the initializers that it hands to `add_weight`, or has as attributes.
 
-    Keras forgets the first once a variable has its value. So the layer is made a second time from its config, where
-    variables get no values, and asked for what they wait for.
+    Keras forgets the first once a variable has its value. So the layer is made a second time from its config, or built
+    a second time with the attributes that it has, where variables get no values, and asked for what they wait for.
 
     Args:
         layer: A built layer.
@@ -62,16 +63,44 @@ def _made_again(layer: Any) -> tuple[Given, str]:
 
 def _first_that_works(layer: Any) -> tuple[Given, str]:
     try:
-        with variables_without_values():
-            return [(one, initializer_of(one)) for one in own_trainable(_copy(layer, type(layer)))], ""
+        return _waiting(lambda: _copy(layer, type(layer))), ""
     except Exception:
         pass
     given: Given = []
     try:
         _copy(layer, _listening(type(layer), given))
     except Exception as error:  # of the user's layer, in any of its methods
-        return [], f"its layer cannot be made again from its config ({type(error).__name__})"
-    return given, ""
+        reason = f"its layer cannot be made again from its config ({type(error).__name__})"
+    else:
+        return given, ""
+    try:
+        return _waiting(lambda: _built_again(layer)), ""
+    except Exception:
+        return [], reason
+
+
+def _waiting(make: Callable[[], Any]) -> Given:
+    """The variables of a layer that is made here, without values, with the initializers that they wait for."""
+    with variables_without_values():
+        return [(one, initializer_of(one)) for one in own_trainable(make())]
+
+
+def _built_again(layer: Any) -> Any:
+    """An object of the layer's class with the layer's attributes, built: its constructor may keep no argument.
+
+    Raises:
+        ValueError: If the layer has layers inside, which `build` may build; those of the layer are built already.
+    """
+    if sublayers(layer):
+        raise ValueError("a layer with layers inside")
+    kind: Any = type(layer)
+    again = kind.__new__(kind)
+    (keras.Model if isinstance(layer, keras.Model) else keras.Layer).__init__(again, dtype=layer.dtype_policy)
+    for name, value in vars(layer).items():
+        if not name.startswith("_") and name not in vars(again) and not _holds_state(value):
+            setattr(again, name, value)
+    again.build_from_config(layer.get_build_config())
+    return again
 
 
 def _copy(layer: Any, kind: Any) -> Any:

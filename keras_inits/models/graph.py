@@ -97,6 +97,10 @@ class Graph:
             layer = self._wrappers[id(layer)]
         return layer
 
+    def layer_at(self, path: str) -> Any:
+        """The layer of this path in the model; None if there is none."""
+        return self._layers.get(path)
+
     def factor_behind(self, layer: Any) -> float:
         """The constant by which all that reads this layer's outputs multiplies them; 1 if there is no such constant."""
         outputs = self._outputs.get(id(self.operation_of(layer)), [])

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras_inits.initializers.arguments import check_number, check_whole
 from keras_inits.initializers.seeds import Seed, check_seed
-from keras_inits.models.calls import check_batch
+from keras_inits.models.calls import check_batch, check_finite_batch
 from keras_inits.models.draw import all_or_nothing, draw
 from keras_inits.models.graph import Graph
 from keras_inits.models.rules import plan
@@ -43,8 +43,8 @@ def lsuv(
 
     Raises:
         TypeError: If an argument is of a wrong type.
-        ValueError: If a layer's mean square is zero, not finite, or not within the tolerance after so many iterations,
-            the model does not take the batch, or it is not built.
+        ValueError: If the batch has values that are not finite; a layer's mean square is zero, not finite, or not
+            within the tolerance after so many iterations; the model does not take the batch, or it is not built.
         InternalError: If the model takes the batch, and fails while lsuv scales: the fault is that of keras_inits.
             After each of these the model has the weights that it had.
 
@@ -67,6 +67,7 @@ def lsuv(
     check_number("tolerance", tolerance, above=0)
     check_whole("iterations", iterations, 1)
     check_batch(x, "lsuv")
+    check_finite_batch(x, "lsuv")
     weights, graph = weights_of(model), Graph(model)
     planned = orthogonal(plan(weights, graph, "auto"))
     with all_or_nothing(planned):

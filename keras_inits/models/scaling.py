@@ -176,5 +176,17 @@ def _not_scaled(
     return (
         f"The kernel of each layer is scaled until its outputs have the mean square {target:g}. Those of layer "
         f"{weight.layer.name!r} ({weight.path!r}) have the mean square {square:g}{asked}. The model has its former "
-        "weights again. Pass a batch of several different examples, a larger tolerance, or see what reaches it."
+        f"weights again. {_advice(square, tolerance)}"
     )
+
+
+def _advice(square: float, tolerance: float | None) -> str:
+    """What to do about a layer whose outputs had this mean square at the last."""
+    if not np.isfinite(square):
+        return (
+            "The batch is finite, so a weight, a statistic or an operation before makes what is not: diagnose(model, "
+            "x) says which."
+        )
+    if square == 0 or tolerance is None:
+        return "Pass a batch of several different examples, or see what reaches it."
+    return "Pass a batch of several different examples, a larger tolerance, or see what reaches it."

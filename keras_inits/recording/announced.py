@@ -22,6 +22,11 @@ class Announced:
         self._model = model
         _set_train_function(model, self)
 
+    @property
+    def trains(self) -> bool:
+        """Whether the model has weights to train."""
+        return bool(self._model.trainable_variables)
+
     def __call__(self, *arguments: Any) -> Any:
         """Runs the announced step, recording; anything else as Keras would."""
         if self._model.train_function is self:

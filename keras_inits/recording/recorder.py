@@ -138,9 +138,13 @@ class Recorder:
         """Learns whether the steps since the last look left rows, and how many each."""
         if self._announced is not None and self._announced.ended and self._pending:
             if self._step.failure is not None:
-                self._give_up(f"{self._step.failure}")
+                self._give_up_on(self._step.failure)
             elif steps == self.steps and not self._step.may_skip_steps:
-                self._give_up("the model's train_step does not hand its gradients to an optimizer that the model holds")
+                self._give_up(
+                    "the model's train_step does not hand its gradients to an optimizer that the model holds"
+                    if self._announced.trains
+                    else "no layer of the model has a gradient, since no weight is trained"
+                )
             counts = np.unique(steps_of_rows, return_counts=True)[1].tolist()
             self._calls = max(self._calls, len(self._plan.optimizers), *counts)
 
@@ -178,7 +182,7 @@ class Recorder:
                 self._step.start(self.steps)
         except Exception as error:  # a model that trains without the logger must train with it
             self._step = None
-            self._give_up(f"{error}")
+            self._give_up_on(error)
 
     def _wanted(self, model: Any) -> recording.Plan:
         readers = [self, *(guest for guest, _ in self._guests)]
@@ -188,6 +192,19 @@ class Recorder:
         in_step = all(guest.every == self.every and ahead % self.every == 0 for guest, ahead in self._guests)
         measures = measures_for(quantities, optimizers)
         return recording.Plan(self._columns.arrange, measures, self.every if in_step else 1, tuple(optimizers))
+
+    def _give_up_on(self, error: Exception) -> None:
+        """Says what the model does that cannot be recorded, or, of any other error, that it is ours."""
+        if isinstance(error, (NotImplementedError, ValueError)):
+            self._give_up(f"{error}")
+        elif not self._gave_up:
+            self._gave_up = True
+            warnings.warn(
+                f"GradientNormLogger stops recording: it failed with {type(error).__name__}: {error}. This is a fault "
+                "of keras_inits, not of your model or data. Training goes on, without further rows. It expects no "
+                "error there; please report it.",
+                stacklevel=2,
+            )
 
     def _give_up(self, reason: str) -> None:
         if not self._gave_up:

@@ -95,6 +95,37 @@ def test_what_is_not_judged_is_said_with_the_reason():
     assert diagnose(model, x[:1]).unseen == ()
 
 
+def shrinking():
+    parts = []
+    for _ in range(4):
+        parts += [layers.Conv2D(16, 3, 2, padding="same", use_bias=False), layers.BatchNormalization()]
+        parts.append(layers.ReLU())
+    parts += [layers.Dense(32, "sigmoid"), layers.Dense(16, "tanh"), layers.Flatten(), layers.Dense(10)]
+    return keras.Sequential([keras.Input((16, 16, 3)), *parts]), batch(32, 16, 16, 3)
+
+
+def test_behind_the_normalisation_of_one_value_no_weight_is_blamed():
+    model, x = shrinking()
+    initialize(model, seed=1)
+    diagnosis = diagnose(model, x[:1])
+    assert diagnosis.findings == (), str(diagnosis)
+    last = diagnosis.unseen[-1]
+    assert "1 value, which leaves the same outputs" in last.reason
+    assert "nor about the values behind it. Pass at least 16 examples, which have 16 values" in last.reason
+    assert "over 4 values" in diagnosis.unseen[0].reason
+    assert "Pass at least 4 examples" in diagnosis.unseen[0].reason
+    assert diagnose(model, x[:16]).unseen == ()
+
+
+def test_before_the_normalisation_of_one_value_they_are_judged():
+    model, x = shrinking()
+    initialize(model, seed=1)
+    model.layers[0].kernel.assign(1e-6 * keras.ops.convert_to_numpy(model.layers[0].kernel))
+    (finding,) = diagnose(model, x[:1]).findings
+    assert (finding.kind, finding.layers[0]) == ("vanishing_signal", model.layers[0].name)
+    assert [name for _, name in finding.remedy.layers] == [model.layers[0].name]
+
+
 def test_an_offset_behind_the_normalisation_of_one_example_is_no_lost_gradient():
     model, x = normalised()
     initialize(model, seed=1)
@@ -113,3 +144,15 @@ def test_few_zeros_are_no_dead_layer_and_many_are():
 
     assert "dead_layer" not in dead(14)
     assert "dead_layer" in dead(15)
+
+
+@pytest.mark.parametrize("chance", [True, False])
+def test_a_branch_that_is_left_out_is_not_blamed_on_its_weights(chance):
+    leave_out = layers.Dropout(0.999, noise_shape=(None, 1, 1, 1), seed=1, name="path")
+    parts = [layers.Conv2D(16, 3), leave_out if chance else layers.Rescaling(0.0, name="path")]
+    model = keras.Sequential([keras.Input((8, 8, 3)), *parts, layers.GlobalAveragePooling2D(), layers.Dense(3)])
+    initialize(model, seed=1)
+    diagnosis = diagnose(model, batch(1, 8, 8, 3))
+    assert next(row for row in diagnosis.layers if row.name == "path").outputs.largest == 0
+    found = [(one.kind, one.layers, one.remedy.rules) for one in diagnosis.findings]
+    assert found == ([] if chance else [("dead_layer", ("path",), ())]), str(diagnosis)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from failing import Failing
 from keras import layers
 from support import all_dtypes
 
@@ -186,15 +187,33 @@ def test_inputs_by_name_and_derivatives_of_ones_own():
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("place", ["hidden/kernel", "hidden/bias", "norm/moving_variance"])
-def test_a_weight_that_is_not_finite_is_named(place, value):
+@pytest.mark.parametrize(
+    ("place", "remedy"),
+    [
+        ("hidden/kernel", r"initialize\(model\)"),
+        ("hidden/bias", r"initialize\(model\)"),
+        ("norm/moving_variance", r"initialize\(model, reset=True\)"),
+    ],
+)
+def test_a_weight_that_is_not_finite_is_named(place, remedy, value):
     parts = [layers.Dense(6, "relu", name="hidden"), layers.BatchNormalization(name="norm"), layers.Dense(2)]
     model = keras.Sequential([keras.Input((4,)), *parts])
     layer, name = place.split("/")
     variable = getattr(model.get_layer(layer), name)
     variable.assign(keras.ops.full(variable.shape, value))
     count = int(np.prod(variable.shape))
-    with pytest.raises(ValueError, match=rf"Received: {count} values of {place} that are infinite.*Load the weights"):
+    with pytest.raises(
+        ValueError, match=rf"Received: {count} values of {place} that are infinite.*For {place}: .* {remedy}"
+    ):
+        jacobian_spectrum(model, batch(2, 4))
+    initialize(model, reset="reset" in remedy)  # as the message says
+    assert np.isfinite(jacobian_spectrum(model, batch(2, 4)).mean_square)
+
+
+def test_a_frozen_weight_that_is_not_finite_is_called_frozen():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(6, name="hidden", trainable=False), layers.Dense(2)])
+    model.layers[0].kernel.assign(np.full((4, 6), np.nan))
+    with pytest.raises(ValueError, match=r"For hidden/kernel: load it again: it is frozen, .*hidden.trainable = True"):
         jacobian_spectrum(model, batch(2, 4))
 
 
@@ -242,16 +261,6 @@ def test_what_has_no_jacobian_is_refused(kind):
     model = make()
     with pytest.raises(ValueError, match=message):
         jacobian_spectrum(model, x)
-
-
-class Failing(layers.Layer):
-    def call(self, inputs):
-        if not isinstance(inputs, keras.KerasTensor):
-            raise OSError("no such file")
-        return inputs
-
-    def compute_output_shape(self, shape):
-        return shape
 
 
 def test_a_layer_that_fails_is_called_the_models():

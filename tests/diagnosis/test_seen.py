@@ -85,6 +85,24 @@ def test_layers_that_are_mapped_over_examples_are_seen_from_outside():
     assert law.endswith("not scaled")
 
 
+def test_a_branch_that_does_not_run_is_named():
+    class Model(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.branch, self.out = layers.Dense(8, "tanh", name="branch"), layers.Dense(3, name="out")
+
+        def call(self, inputs):
+            return self.out(ops.cond(ops.sum(inputs) > 1e9, lambda: self.branch(inputs), lambda: inputs))
+
+    model = Model()
+    model.branch.build((None, 8))
+    model(x)
+    diagnosis = diagnose(model, x)
+    (unseen,) = diagnosis.unseen
+    assert unseen.name == "branch"
+    assert "exactly zero" in unseen.reason or "does not reach it" in unseen.reason
+
+
 def test_a_layer_that_the_batch_does_not_reach_is_named():
     class Model(keras.Model):
         def __init__(self):
@@ -151,6 +169,31 @@ def test_values_that_are_not_finite_in_the_data_are_called_the_datas(where):
     assert diagnosis.repair(model).rows == ()
 
 
+def test_of_a_weight_that_is_not_finite_the_remedy_suits_what_it_is():
+    parts = [layers.Dense(8, name="hidden"), layers.BatchNormalization(name="norm"), layers.Dense(1, name="out")]
+    model = keras.Sequential([keras.Input((8,)), *parts])
+    keras_inits.initialize(model, seed=1)
+    model.layers[1].moving_mean.assign(np.full(8, np.nan))
+    finding = diagnose(model, x).findings[0]
+    assert (finding.kind, finding.remedy.rules) == ("nonfinite", ())
+    assert str(finding.remedy).startswith(
+        "norm/moving_mean: set it back to its start with initialize(model, reset=True)"
+    )
+    model.layers[0].kernel.assign(np.full((8, 8), np.nan))
+    remedy = diagnose(model, x).findings[0].remedy
+    assert [pattern for pattern, _ in remedy.rules] == ["^hidden/kernel$"]
+    assert "reset=True" in str(remedy)
+    keras_inits.initialize(model, reset=True)
+    model.layers[0].trainable = False
+    model.layers[0].kernel.assign(np.full((8, 8), np.nan))
+    finding = diagnose(model, x).findings[0]
+    assert finding.remedy.rules == ()
+    assert str(finding.remedy).startswith("hidden/kernel: load it again: it is frozen")
+    adapted = keras.Sequential([keras.Input((8,)), layers.Normalization(name="scale"), layers.Dense(1)])
+    adapted.layers[0].adapt(np.full((4, 8), np.nan))
+    assert "call `adapt` of the layer scale again, on finite data" in str(diagnose(adapted, x).findings[0].remedy)
+
+
 def test_the_operation_that_makes_the_first_one_is_named_with_its_examples():
     inputs = keras.Input((8,))
     hidden = layers.Dense(4, name="hidden")(inputs)
@@ -192,7 +235,7 @@ def test_no_kernel_is_blamed_for_what_arises_before_it_or_beside_it(subclassed):
 @pytest.mark.parametrize(("policy", "scale"), [("float32", 3e38), ("mixed_float16", 1e5)])
 def test_inputs_that_leave_the_range_are_named(policy, scale):
     keras.config.set_dtype_policy(policy)
-    finding = diagnose(network(), np.full((64, 8), scale, "float32")).findings[0]
+    finding = diagnose(network(), scale * np.sign(x)).findings[0]
     assert (finding.kind, finding.remedy.rules) == ("nonfinite", ())
     assert f"the inputs reach {scale:.2g}; divide them" in str(finding.remedy)
 
@@ -260,8 +303,9 @@ def pixels():
 
 def counts():
     parts = [Cast(name="cast"), layers.Dense(4, name="dense")]
-    values = random.integers(-3, 4, (64, 8))
-    return keras.Sequential([keras.Input((8,), dtype="int64"), *parts]), values, values
+    dtype = "int32" if keras.backend.backend() == "jax" else "int64"  # which JAX has in another mode only
+    values = random.integers(-3, 4, (64, 8)).astype(dtype)
+    return keras.Sequential([keras.Input((8,), dtype=dtype), *parts]), values, values
 
 
 def flags():

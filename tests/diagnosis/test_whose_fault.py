@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from failing import Failing
 from keras import layers
 
 from keras_inits import diagnose, lsuv
@@ -51,16 +52,6 @@ def test_a_failure_of_ours_is_called_ours(step, monkeypatch):
     assert caught.value.__cause__ is not None
     assert all(map(np.array_equal, before, model.get_weights()))
     assert "call" not in vars(model.layers[0])
-
-
-class Failing(layers.Layer):
-    def call(self, inputs):
-        if not isinstance(inputs, keras.KerasTensor):
-            raise OSError("no such file")
-        return inputs
-
-    def compute_output_shape(self, shape):
-        return shape
 
 
 def test_a_layer_that_fails_is_called_the_models():

@@ -33,7 +33,8 @@ def owners(model):
         own = [] if id(layer) in seen else [v for v in layer._trainable_variables if id(v) not in seen]
         if own:
             yield layer.name, own
-        children = [] if id(layer) in seen else layer._layers
+        # A graph has an order; TensorFlow's attributes have that of their assignment.
+        children = [] if id(layer) in seen else [*getattr(layer, "layers", []), *layer._layers]
         seen.update(map(id, [layer, *own]))
         for child in children:
             yield from walk(child)

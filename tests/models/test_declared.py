@@ -122,16 +122,52 @@ def test_a_layer_without_a_config_is_made_again_from_what_it_keeps():
     assert (as_numpy(model.layers[0].other) == 1).all()
 
 
-def test_one_that_does_not_keep_its_arguments_has_its_attributes():
-    class Forgetful(Opaque):
-        def __init__(self, operation):
-            super().__init__(operation)
+class Forgetful(layers.Layer):
+    """Keeps its argument under another name, as most layers that users write, and has no config."""
 
-    model = sequential(Forgetful(keras.ops.abs))
-    model.layers[0].set_weights([np.zeros((16, 3)), np.zeros(3)])
+    def __init__(self, units, inside=None):
+        super().__init__()
+        self.size = units
+        self.inside = inside
+
+    def build(self, shape):
+        self.start = self.add_weight(shape=(shape[-1], self.size), initializer=keras.initializers.Constant(0.5))
+
+    def call(self, x):
+        return x @ self.start
+
+
+def test_one_that_does_not_keep_its_arguments_is_built_again():
+    model = sequential(Forgetful(3))
+    model.layers[0].set_weights([np.zeros((16, 3))])
+    assert [row.origin for row in initialize(model)] == ["declared"]
+    assert (as_numpy(model.layers[0].start) == 0.5).all()
+    assert len(model.weights) == 1
+
+
+def test_a_model_of_ones_own_is_built_again():
+    class Mine(keras.Model):
+        def __init__(self, units):
+            super().__init__()
+            self.size = units
+
+        def build(self, shape):
+            self.start = self.add_weight(shape=(shape[-1], self.size), initializer="ones")
+            self.built = True
+
+        def call(self, x):
+            return x @ self.start
+
+    model = Mine(3)
+    model(np.zeros((2, 4)))
+    model.start.assign(np.zeros((4, 3)))
+    assert [row.origin for row in initialize(model)] == ["declared"]
+    assert (as_numpy(model.start) == 1).all()
+
+
+def test_one_with_layers_inside_is_left_with_the_reason():
+    model = sequential(Forgetful(3, layers.Identity()))
     table = initialize(model)
-    assert [(row.path.split("/")[-1], row.origin) for row in table] == [("kernel", "declared")]
-    assert (as_numpy(model.layers[0].kernel) == 0.5).all()
     (left,) = table.left
     assert left.reason == "its layer cannot be made again from its config (NotImplementedError)"
     assert "left as they were, its layer cannot be made again" in str(table)

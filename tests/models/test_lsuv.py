@@ -12,6 +12,7 @@ from keras_inits import Orthogonal, initialize, lsuv
 from keras_inits.faults import InternalError
 
 scaling_module = importlib.import_module("keras_inits.models.scaling")
+lsuv_module = importlib.import_module("keras_inits.models.lsuv")  # whose name the function has too
 
 
 def batch(*shape, seed=0):
@@ -115,8 +116,8 @@ def test_a_layer_that_does_not_converge_is_named_and_nothing_is_lost():
     calls = [layer.call for layer in model.layers]
     with pytest.raises(ValueError, match=r"Those of layer 'first' .* have the mean square 0 after 0 of 10 iterations"):
         lsuv(model, np.zeros((8, 16)), verbose=0)
-    with pytest.raises(ValueError, match=r"Those of layer 'first' .* have the mean square nan"):
-        lsuv(model, np.full((8, 16), np.nan), verbose=0)
+    with pytest.raises(ValueError, match=r"Those of layer 'first' .* have the mean square (nan|inf)"):
+        lsuv(model, 3e38 * np.sign(batch(8, 16)), verbose=0)
     with pytest.raises(ValueError, match=r"after 1 of 1 iterations, and tolerance=1e-12 was asked for"):
         lsuv(model, batch(8, 16), tolerance=1e-12, iterations=1, verbose=0)
     unfit = (
@@ -279,3 +280,20 @@ def test_a_kernel_that_lies_across_what_comes_in_is_not_blown_up():
     lsuv(model, x, seed=0, verbose=0)
     size = np.sqrt(np.mean(keras.ops.convert_to_numpy(model.get_layer("head").kernel) ** 2))
     assert size * np.sqrt(16 * np.mean(x**2)) == pytest.approx(3, rel=0.01)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_batch_that_is_not_finite_is_refused_before_anything_is_drawn(value, monkeypatch):
+    model, x = sequential(layers.Dense(4)), batch(32, 16)
+    x[3, 1] = x[5, 0] = value
+    monkeypatch.setattr(lsuv_module, "draw", None)
+    with pytest.raises(ValueError, match=r"Received: 2 values of x that are .*in examples 3, 5\. .*Nothing was drawn"):
+        lsuv(model, [x], verbose=0)
+
+
+def test_what_becomes_infinite_inside_is_no_matter_of_the_tolerance():
+    model = sequential(layers.Dense(4), layers.BatchNormalization(), layers.Dense(4, name="last"))
+    model.layers[1].moving_mean.assign(np.full(4, np.nan))
+    with pytest.raises(ValueError, match=r"'last'.*mean square nan.*diagnose\(model, x\) says which") as caught:
+        lsuv(model, batch(32, 16), verbose=0)
+    assert "larger tolerance" not in str(caught.value)

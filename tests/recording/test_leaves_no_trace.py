@@ -314,6 +314,17 @@ def test_a_train_step_without_the_optimizer_warns_once_and_goes_on():
     assert "grad_norm" not in history.history
 
 
+@pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
+def test_a_model_with_nothing_to_train_is_told_as_that():
+    model, logger = ready(), GradientNormLogger()
+    model.trainable = False
+    models.compiled(model)
+    with pytest.warns(UserWarning, match="no layer of the model has a gradient") as caught:
+        models.fit(model, *models.data(), [logger])
+    assert len([w for w in caught if "GradientNormLogger" in str(w.message)]) == 1
+    assert len(logger.trace) == 0
+
+
 @pytest.mark.parametrize("group", [1, 4] if keras.backend.backend() != "torch" else [1])
 def test_two_loggers_in_one_fit_share_a_step(group):
     first, second = GradientNormLogger(every=2), GradientNormLogger(per="variable", track="weight")
@@ -341,7 +352,7 @@ def test_a_gradient_that_cannot_be_recorded_does_not_stop_training(monkeypatch):
 
     monkeypatch.setattr(Columns, "arrange", broken)
     model, twin, logger = ready(), ready(), GradientNormLogger()
-    with pytest.warns(UserWarning, match="no such luck"):
+    with pytest.warns(UserWarning, match=r"failed with RuntimeError: no such luck\. This is a fault of keras_inits"):
         models.fit(model, *models.data(), [logger])
     models.fit(twin, *models.data(), [])
     np.testing.assert_allclose(model.get_weights()[0], twin.get_weights()[0], rtol=1e-5, atol=1e-7)

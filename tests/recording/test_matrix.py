@@ -9,6 +9,7 @@ import numpy as np
 import oracle
 import pytest
 from keras import layers, ops
+from support import all_dtypes
 
 from keras_inits.recording import GradientNormLogger
 
@@ -163,6 +164,26 @@ def test_low_precision(policy):
         under(policy, models.sequential), lambda: keras.optimizers.SGD(0.05), epochs=1, logger=GradientNormLogger()
     )
     assert_recorded(trace, steps, twin, SEQUENTIAL, 10 * (2.0**-11 if policy == "float16" else 2.0**-8))
+
+
+@pytest.mark.parametrize("second", ["float64", "float32"])
+def test_float64_in_all_layers_or_in_one(second):
+    """Beside layers of float32; on JAX in a mode in which it has float64."""
+    x = np.random.default_rng(0).standard_normal((1, 5))
+    with all_dtypes():
+        parts = [layers.Dense(4, dtype="float64", use_bias=False), layers.Dense(3, dtype=second, use_bias=False)]
+        model = keras.Sequential([keras.Input((5,), dtype="float64"), *parts])
+        first, last = (keras.ops.convert_to_numpy(kernel).astype("float64") for kernel in model.trainable_variables)
+        logger = GradientNormLogger(track=("weight", "largest", "zeros", "nonfinite"))
+        models.compiled(model, keras.optimizers.SGD(0.0), loss=lambda y, predicted: ops.sum(predicted))
+        model.fit(x, np.zeros((1, 1)), verbose=0, callbacks=[logger])
+    gradients = np.outer(x[0], last.sum(axis=1)), np.outer(x[0] @ first, np.ones(3))
+    np.testing.assert_allclose(logger.trace.norms, [[np.linalg.norm(one) for one in gradients]], rtol=1e-5)
+    np.testing.assert_allclose(logger.trace.tracked["largest"], [[np.abs(one).max() for one in gradients]], rtol=1e-5)
+    np.testing.assert_allclose(
+        logger.trace.tracked["weight"], [[np.linalg.norm(first), np.linalg.norm(last)]], rtol=1e-5
+    )
+    assert not logger.trace.tracked["nonfinite"].any()
 
 
 class Given(layers.Layer):

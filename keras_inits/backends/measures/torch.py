@@ -38,6 +38,16 @@ def _norms(tensors: list[Tensor]) -> Any:
     if tensors[0].is_cuda:
         # No branch on unsafe squares: reading its condition would have the host wait. Float64 is no slower there.
         return torch.stack(torch._foreach_norm(tensors, 2, dtype=torch.float64))
+    wide = [tensor for tensor in tensors if tensor.dtype == torch.float64]
+    if not wide:
+        return _norms_in_float32(tensors)
+    in_float64 = iter(torch.stack(torch._foreach_norm(wide, 2)).tolist())
+    narrow = [tensor for tensor in tensors if tensor.dtype != torch.float64]
+    in_float32 = iter(_norms_in_float32(narrow) if narrow else [])
+    return [next(in_float64 if tensor.dtype == torch.float64 else in_float32) for tensor in tensors]
+
+
+def _norms_in_float32(tensors: list[Tensor]) -> list[float]:
     norms = _plain_norms(tensors)
     # Squares may have been lost or have overflowed: those are taken again, of numbers of another size.
     unsafe = [
@@ -83,7 +93,7 @@ def _norms_of_rows(tensor: Tensor) -> Tensor:
 
 
 def _numbers(tensors: list[Tensor], number: Callable[[Tensor], Tensor]) -> Any:
-    values = torch.stack([number(tensor.float()) for tensor in tensors])
+    values = torch.stack([number(tensor if tensor.dtype == torch.float64 else tensor.float()) for tensor in tensors])
     return values.double() if values.is_cuda else values.tolist()
 
 

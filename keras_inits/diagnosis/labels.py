@@ -1,0 +1,36 @@
+"""Whether labels are those of classes that the outputs have: not each backend's loss looks at it."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_inits.faults import ModelError
+
+Tensor = Any
+MOST_EXAMPLES = 8
+
+
+def check_labels(loss: Any, name: str, target: Tensor, output: Tensor) -> None:
+    """Looks at the targets of a loss that takes classes' numbers, and passes over all others.
+
+    Raises:
+        ModelError: If a label is negative, or no smaller than the number of classes.
+    """
+    if getattr(loss, "fn", None) is not keras.losses.sparse_categorical_crossentropy:
+        return
+    classes = output.shape[getattr(loss, "axis", -1)]
+    labels = keras.ops.convert_to_numpy(target)
+    off = (labels < 0) | (labels >= classes)
+    ignored = getattr(loss, "ignore_class", None)
+    if ignored is not None:
+        off &= labels != ignored
+    if not off.any():
+        return
+    examples = np.unique(np.nonzero(np.atleast_1d(off))[0])[:MOST_EXAMPLES]
+    raise ModelError(
+        f"The loss of the output {name!r} takes the numbers of classes. Received: labels from {labels[off].min():g} to "
+        f"{labels[off].max():g}, in example{'s' if len(examples) != 1 else ''} {', '.join(map(str, examples))}, for "
+        f"{classes} classes. Expected labels from 0 to {classes - 1}. Number the classes from 0, give the last layer "
+        "one unit for each, or tell the loss by ignore_class which label stands for none."
+    )
