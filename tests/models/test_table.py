@@ -220,6 +220,16 @@ def test_reasons():
     assert rows[2].square_out == pytest.approx(rows[2].gain ** 2 * rows[2].square_in) == pytest.approx(2**-1.5)
 
 
+@pytest.mark.parametrize("head", [[layers.Dense(3, "sigmoid")], [layers.Dense(3), layers.Activation("sigmoid")]])
+def test_an_activation_that_the_loss_reads_has_no_operating_point(head):
+    inside = [layers.Dense(16, "sigmoid"), layers.Dense(16, "sigmoid"), *head, layers.Reshape((3, 1))]
+    kernels = [
+        row for row in initialize(keras.Sequential([keras.Input((16,)), *inside]), seed=0) if row.gain is not None
+    ]
+    assert [row.reason[:20] for row in kernels] == ["operating point 5.66"] * 2 + [""]
+    assert kernels[2].square_out == 1
+
+
 class Closed(keras.Layer):
     """Its call looks at values, which symbolic tensors have not."""
 

@@ -77,6 +77,8 @@ class Prediction:
         """By a kernel's stream, the share of the taps that meet an entry and not padding, at its first call."""
         self.links: list[list[Link]] = []
         """For each step what it multiplies gradients by, in the order of the signal."""
+        self.is_head = False
+        """Whether no weight comes behind the present step: its activation is for the loss, and passes nothing on."""
         self._maps: dict[tuple[int, float, float], Map] = {}
 
     def kernel(self, layer: Any, name: str, signal: Signal, share: float = 1.0) -> Signal:
@@ -113,9 +115,12 @@ class Prediction:
             points = values_at(function, signal.law)
         except Exception as error:  # of anybody's function, on numbers that no data would show it
             raise ValueError(f"{function!r} is no activation: {error}") from error
-        self.read(signal, function)
         depth = signal.depth + 1
-        self.depths[function] = max(self.depths.get(function, 0), depth)
+        if self.is_head:
+            self.read(signal)
+        else:
+            self.read(signal, function)
+            self.depths[function] = max(self.depths.get(function, 0), depth)
         self.links[-1].append(Link(found.slope))
         return Signal(found.mean, found.square, depth, points=np.sort(points))
 

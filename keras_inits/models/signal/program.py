@@ -77,6 +77,16 @@ def program_of(model: Any, is_known: Callable[[Any], bool]) -> Program:
     return reader.program
 
 
+def leading_to_weights(program: Program) -> set[Value]:
+    """The tensors that a layer with weights comes behind, on some way."""
+    found: set[Value] = set()
+    for step in reversed(program.steps):
+        has_weights = isinstance(step.operation, keras.Layer) and bool(step.operation.weights)
+        if has_weights or not found.isdisjoint(step.outputs):
+            found.update(step.inputs)
+    return found
+
+
 class _Reader:
     def __init__(self, is_known: Callable[[Any], bool]) -> None:
         self.program = Program()

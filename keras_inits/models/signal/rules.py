@@ -12,7 +12,7 @@ from keras_inits.layers.kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPO
 from keras_inits.models.signal.attention import attention
 from keras_inits.models.signal.kernels import inside
 from keras_inits.models.signal.prediction import Prediction
-from keras_inits.models.signal.program import Shape, Step, Value
+from keras_inits.models.signal.program import Shape, Step, Value, leading_to_weights
 from keras_inits.models.signal.recurrent import recurrent
 from keras_inits.models.signal.signal import Signal, averaged, largest, mixture, product, total
 
@@ -40,10 +40,12 @@ PASSING_OPERATIONS = (
 
 def run(prediction: Prediction) -> Prediction:
     """Moves the signals through all steps."""
+    weighted = leading_to_weights(prediction.program)
     for step in prediction.program.steps:
         given = [prediction.signals.get(value.number, Signal()) for value in step.inputs]
         rule = rule_of(step.operation)
         prediction.links.append([])
+        prediction.is_head = weighted.isdisjoint(step.outputs)
         try:
             found = (rule or _unknown)(prediction, step, given)
         except (ValueError, TypeError, OverflowError):  # an activation without a mean square, arguments of other kinds
