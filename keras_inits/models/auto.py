@@ -14,12 +14,15 @@ from keras_inits.layers.kinds import CONVOLUTIONS, SEPARABLE, TRANSPOSED, gates_
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import Weight
 
+DISTRIBUTIONS = ("orthogonal", "untruncated_normal", "truncated_normal", "uniform")
+"""Of kernels; those that are no matrices are normal where others are orthogonal."""
 
-def auto_law(weight: Weight, graph: Graph) -> Any:
+
+def auto_law(weight: Weight, graph: Graph, distribution: str = "orthogonal") -> Any:
     """Returns an initializer, or None for a weight of which nothing is known and whose layer declares nothing.
 
     A kernel gets the variance t / (m fan_in), for the mean square m that is predicted to come in and the mean square t
-    that its products are to have, and is orthogonal where it is a matrix; where no call of its layer is seen, t / m is
+    that its products are to have, from this distribution; where no call of its layer is seen, t / m is
     the square of the gain of the activation that its outputs run into. A recurrent kernel is orthogonal in each gate;
     the rows of a table have the variance 1, after the constant by which the model multiplies them; biases are zero,
     those of forget gates one. Scales, shifts, and the weights of layers that are not known get what their layer starts
@@ -34,11 +37,16 @@ def auto_law(weight: Weight, graph: Graph) -> Any:
     if role.part in ("table", "tied"):
         return Normal(round(1 / graph.factor_behind(layer), 12))  # whose fan_in of 1 would only puzzle in print
     scale = _scale(weight, graph)
-    if not _is_matrix(weight):
-        return VarianceScaling(scale, "fan_in", "untruncated_normal")
+    if distribution != "orthogonal" or not _is_matrix(weight):
+        return scaled_law(scale, distribution)
     assert weight.fans is not None
     entries = max(matrix_shape(tuple(weight.variable.shape), weight.fans))
     return Orthogonal(round(math.sqrt(scale * entries / max(1.0, weight.fans[0])), 12))
+
+
+def scaled_law(scale: float, distribution: str) -> VarianceScaling:
+    """Independent entries of the variance scale / fan_in."""
+    return VarianceScaling(scale, "fan_in", "untruncated_normal" if distribution == "orthogonal" else distribution)
 
 
 def _scale(weight: Weight, graph: Graph) -> float:

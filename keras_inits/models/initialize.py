@@ -4,13 +4,14 @@ from typing import Any
 
 from keras_inits.initializers.arguments import check_choice
 from keras_inits.initializers.seeds import Seed, check_seed
+from keras_inits.models.auto import DISTRIBUTIONS
 from keras_inits.models.draw import all_or_nothing, draw
 from keras_inits.models.from_data import fit_to_data
 from keras_inits.models.graph import Graph
 from keras_inits.models.reset import Reset
 from keras_inits.models.rules import plan
 from keras_inits.models.sample import sample_of
-from keras_inits.models.scaled import orthogonal
+from keras_inits.models.scaled import to_scale
 from keras_inits.models.table import InitializationTable
 from keras_inits.models.told import table_of
 from keras_inits.models.weights import weights_of
@@ -23,6 +24,7 @@ def initialize(
     residual: str | None = "scaled",
     reset: bool = False,
     *,
+    distribution: str = "orthogonal",
     data: Any = None,
     loss: Any = None,
     verbose: int = 1,
@@ -54,9 +56,12 @@ def initialize(
             rule other than "auto" draws keep that law.
         reset: Also set the state and step count of all optimizers that the model holds, and the statistics of
             normalisation layers, to their start. They are untouched otherwise.
+        distribution: Of the kernels that "auto" draws: `"orthogonal"`, which falls back to a normal one for kernels
+            that are no matrices, as those of depthwise convolutions; `"untruncated_normal"`, `"truncated_normal"` or
+            `"uniform"`, of the same variance. Recurrent kernels are orthogonal in any case.
         data: `(x, y)`, `(x, y, sample_weight)`, `x` alone, or a data set that yields batches of these: what the model
             is to be trained on. Features that are not standardised are, in the kernel and bias of each layer that reads
-            them: what the model makes of x is what it would make of (x - mean) / deviation. Kernels are orthogonal and
+            them: what the model makes of x is what it would make of (x - mean) / deviation. Kernels are
             scaled to a batch, until they put out what is predicted of them, at most three forward passes a layer. The
             last bias is set to the best constant outputs, and the head of a regression puts out at most 0.3 of the
             targets' deviation. Kernels and biases that an explicit rule draws keep their size.
@@ -90,10 +95,11 @@ def initialize(
     """
     if residual is not None:
         check_choice("residual", residual, ("scaled",), "Pass None to leave residual branches as they are.")
+    check_choice("distribution", distribution, DISTRIBUTIONS, "Pass 'orthogonal', the default.")
     weights, graph = weights_of(model), Graph(model, residual is not None)
-    planned = plan(weights, graph, rules)
+    planned = plan(weights, graph, rules, distribution)
     sample = None if data is None else sample_of(data)
-    planned = planned if sample is None else orthogonal(planned, graph)
+    planned = planned if sample is None else to_scale(planned, distribution, graph)
     resetting = Reset(model) if reset else None
     with all_or_nothing(planned):
         rows, notes = draw(planned, check_seed(seed)), tuple[str, ...]()

@@ -8,7 +8,7 @@ from keras_inits.models.calls import check_batch, check_finite_batch
 from keras_inits.models.draw import all_or_nothing, draw
 from keras_inits.models.graph import Graph
 from keras_inits.models.rules import plan
-from keras_inits.models.scaled import NOTHING, orthogonal, scale
+from keras_inits.models.scaled import NOTHING, scale, to_scale
 from keras_inits.models.scaling import is_scaled
 from keras_inits.models.table import InitializationTable
 from keras_inits.models.told import table_of
@@ -69,7 +69,7 @@ def lsuv(
     check_batch(x, "lsuv")
     check_finite_batch(x, "lsuv")
     weights, graph = weights_of(model), Graph(model)
-    planned = orthogonal(plan(weights, graph, "auto"))
+    planned = to_scale(plan(weights, graph, "auto"))
     with all_or_nothing(planned):
         rows = draw(planned, check_seed(seed))
         scale(model, planned, rows, graph, x, NOTHING, verbose, tolerance, iterations)

@@ -10,6 +10,7 @@ import keras
 from keras_inits.backends import swapped
 from keras_inits.faults import InternalError
 from keras_inits.initializers.orthogonal import Orthogonal
+from keras_inits.models.auto import scaled_law
 from keras_inits.models.calls import has_call, shapes_of
 from keras_inits.models.draw import row_of
 from keras_inits.models.graph import Graph
@@ -21,15 +22,17 @@ from keras_inits.models.table import DrawnWeight
 NOTHING = Standardised()
 
 
-def orthogonal(planned: Sequence[Planned], graph: Graph | None = None) -> list[Planned]:
-    """The plan, in which kernels that are scaled and follow no explicit rule are orthogonal.
+def to_scale(planned: Sequence[Planned], distribution: str = "orthogonal", graph: Graph | None = None) -> list[Planned]:
+    """The plan, in which kernels that are scaled and follow no explicit rule have the gain 1.
 
     Args:
         planned: The plan.
+        distribution: That of these kernels.
         graph: With it, what a kernel puts out is to have the mean square that is predicted of it; without it, 1.
     """
+    law = Orthogonal() if distribution == "orthogonal" else scaled_law(1.0, distribution)
     return [
-        one._replace(initializer=Orthogonal(), factor=_factor(one, graph))
+        one._replace(initializer=law, factor=_factor(one, graph))
         if is_scaled(one.weight) and one.origin != "rule"
         else one
         for one in planned

@@ -286,6 +286,28 @@ def test_wrong_rules_change_nothing(rules, error, message):
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
+@pytest.mark.parametrize("distribution", ["untruncated_normal", "truncated_normal", "uniform"])
+@pytest.mark.parametrize("data", [None, np.random.default_rng(0).standard_normal((64, 256))])
+def test_kernels_have_another_distribution_of_the_same_variance(distribution, data):
+    def model():
+        parts = [layers.Dense(300, "relu"), layers.Dense(200, "tanh"), layers.Dense(100)]
+        return keras.Sequential([keras.Input((256,)), *parts])
+
+    def kernels(distribution):
+        table = initialize(model(), seed=0, distribution=distribution, data=data, verbose=0)
+        return [row for row in table if row.path.endswith("kernel")]
+
+    for row, other in zip(kernels(distribution), kernels("orthogonal"), strict=True):
+        assert "orthogonal" in other.law
+        assert "orthogonal" not in row.law
+        assert row.measured == pytest.approx(other.measured, rel=0.1 if data is not None else 0.04)
+
+
+def test_a_wrong_distribution_is_named():
+    with pytest.raises(ValueError, match=r"`distribution` must be one of 'orthogonal', .* Received: .*'normal'"):
+        initialize(keras.Sequential([keras.Input((4,)), layers.Dense(3)]), distribution="normal")
+
+
 def test_wrong_seeds_and_residuals():
     model = sequential(layers.Dense(8))
     with pytest.raises(TypeError, match="Argument `seed` must be"):
