@@ -8,7 +8,9 @@ from typing import Any
 
 import keras
 from keras.src.backend.common import KerasVariable, global_state
+from keras.src.layers import layer as layer_module
 from keras.src.models import Functional
+from keras.src.ops.node import Node
 
 UNINITIALIZED = "uninitialized_variables"
 
@@ -71,19 +73,64 @@ def functional_of(layer: Any) -> Any:
 
 
 @contextlib.contextmanager
-def symbolic_calls(model: Any) -> Iterator[None]:
+def symbolic_calls(model: Any, is_known: Callable[[Any], bool]) -> Iterator[None]:
     """Layers of the model that are called on symbolic tensors in the block forget these calls afterwards.
+
+    Those that are not known leave the calls of the layers and operations inside of them.
 
     Keras keeps every such call with the layer, which then has no `input` and `output` of its own any more.
     """
     layers = [model, *model._flatten_layers(include_self=False)]
     before = [(layer, len(layer._inbound_nodes), len(layer._outbound_nodes)) for layer in layers]
     try:
-        with keras.StatelessScope(), _variables_left_of_symbols():
+        with keras.StatelessScope(), _variables_left_of_symbols(), _open_layers(is_known):
             yield
     finally:
         for layer, inbound, outbound in before:
             del layer._inbound_nodes[inbound:], layer._outbound_nodes[outbound:]
+
+
+@contextlib.contextmanager
+def _open_layers(is_known: Callable[[Any], bool]) -> Iterator[None]:
+    """Within the block calls of layers that are not known leave the calls inside of them, and none of their own.
+
+    One that cannot be called on symbols leaves its own, as a known one does. Those may put out None beside symbols:
+    subclasses of Keras's attention return None for a cache, and take arguments that its `compute_output_spec` does not.
+    """
+    closed: set[int] = set()
+
+    def symbolic_call(self: Any, *arguments: Any, **options: Any) -> Any:
+        spec = functools.partial(_spec, self)
+        first, second = (spec, self.call) if is_known(self) else (self.call, spec)
+        try:
+            return first(*arguments, **options)
+        except Exception:  # of anybody's code
+            closed.add(id(self))
+            return second(*arguments, **options)
+
+    def node(operation: Any, call_args: Any, call_kwargs: Any, outputs: Any) -> None:
+        if is_known(operation) or id(operation) in closed:
+            found = [one for one in keras.tree.flatten(outputs) if one is not None]
+            Node(operation=operation, call_args=call_args, call_kwargs=call_kwargs, outputs=found)
+
+    before = keras.Layer.symbolic_call
+    keras.Layer.symbolic_call, layer_module.Node = symbolic_call, node
+    try:
+        yield
+    finally:
+        keras.Layer.symbolic_call, layer_module.Node = before, Node
+
+
+def _spec(layer: Any, *arguments: Any, **options: Any) -> Any:
+    """Symbols for a layer's outputs. `EinsumDense` leaves axes open that its inputs do not: then the call tells them."""
+    found = layer.compute_output_spec(*arguments, **options)
+    if _has_open_axes(found) and not _has_open_axes((arguments, options)):
+        return keras.Operation.compute_output_spec(layer, *arguments, **options)
+    return found
+
+
+def _has_open_axes(structure: Any) -> bool:
+    return any(None in one.shape for one in keras.tree.flatten(structure) if keras.backend.is_keras_tensor(one))
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 from keras import layers
 
 from keras_inits.initializers.convolution import DeltaOrthogonal
+from keras_inits.initializers.gate_biases import LongMemory
 from keras_inits.initializers.gates import PerGate
 from keras_inits.initializers.orthogonal import Orthogonal, matrix_shape
 from keras_inits.initializers.plain import Normal
@@ -25,12 +26,12 @@ def auto_law(weight: Weight, graph: Graph, distribution: str = "orthogonal") -> 
     that its products are to have, from this distribution; where no call of its layer is seen, t / m is
     the square of the gain of the activation that its outputs run into. A recurrent kernel is orthogonal in each gate;
     the rows of a table have the variance 1, after the constant by which the model multiplies them; biases are zero,
-    those of forget gates one. Scales, shifts, and the weights of layers that are not known get what their layer starts
+    but for those of gates. Scales, shifts, and the weights of layers that are not known get what their layer starts
     them with.
     """
     layer, role = weight.layer, weight.role
     if role is None or role.part == "start":
-        return weight.start
+        return _long_memory(weight, graph) or weight.start
     if role.part == "recurrent":
         block = Orthogonal() if len(weight.variable.shape) == 2 else DeltaOrthogonal()
         return PerGate(block, gates_of(layer) or 1)
@@ -42,6 +43,14 @@ def auto_law(weight: Weight, graph: Graph, distribution: str = "orthogonal") -> 
     assert weight.fans is not None
     entries = max(matrix_shape(tuple(weight.variable.shape), weight.fans))
     return Orthogonal(round(math.sqrt(scale * entries / max(1.0, weight.fans[0])), 12))
+
+
+def _long_memory(weight: Weight, graph: Graph) -> LongMemory | None:
+    """The law of the bias of a recurrent layer whose sequences have a known length."""
+    steps = graph.memory_of(weight.layer)
+    if steps is None or weight.variable.name != "bias":
+        return None
+    return LongMemory(gates_of(weight.layer) or 1, steps)
 
 
 def scaled_law(scale: float, distribution: str) -> VarianceScaling:

@@ -10,6 +10,7 @@ from keras import layers
 from keras_inits.initializers.gains import GAINS, gain
 from keras_inits.layer_tree import walk_layers
 from keras_inits.models.signal.prediction import Prediction, predicted
+from keras_inits.models.signal.recurrent import memory_of
 from keras_inits.models.signal.rules import function_of
 from keras_inits.models.weights import weights_of
 
@@ -41,10 +42,11 @@ class Graph:
     Args:
         model: Of any kind. One that is subclassed has no graph itself; functional ones inside of it have.
         residual: Whether the scales of "auto" heed residual branches.
+        memory: Over how many steps recurrent layers are to remember; None: over the length of their sequences.
     """
 
-    def __init__(self, model: Any, residual: bool = True) -> None:
-        self._model, self._residual = model, residual
+    def __init__(self, model: Any, residual: bool = True, memory: int | None = None) -> None:
+        self._model, self._residual, self._memory = model, residual, memory
         self._readers: dict[int, list[Any]] = defaultdict(list)
         self._outputs: dict[int, list[Any]] = defaultdict(list)  # of an operation
         self._outer: dict[int, list[Any]] = defaultdict(list)  # of a tensor: what an inner model's output is outside
@@ -64,7 +66,11 @@ class Graph:
     @functools.cached_property
     def prediction(self) -> Prediction:
         """What is predicted of the signals of the model, with the scales of "auto"."""
-        return predicted(self._model, weights_of(self._model), self._residual)
+        return predicted(self._model, weights_of(self._model), self._residual, self._memory)
+
+    def memory_of(self, cell: Any) -> int | None:
+        """Over how many steps a recurrent cell with gates is to remember; None if nothing says it."""
+        return memory_of(cell, self.prediction.lengths.get(id(cell)), self._memory)
 
     def why_unseen(self, path: str) -> str:
         """Why no call of the layer that owns the weight with this path is seen; nothing if that is not known."""

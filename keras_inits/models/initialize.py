@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keras_inits.initializers.arguments import check_choice
+from keras_inits.initializers.arguments import check_choice, check_whole
 from keras_inits.initializers.seeds import Seed, check_seed
 from keras_inits.models.auto import DISTRIBUTIONS
 from keras_inits.models.draw import all_or_nothing, draw
@@ -25,6 +25,7 @@ def initialize(
     reset: bool = False,
     *,
     distribution: str = "orthogonal",
+    memory: int | None = None,
     data: Any = None,
     loss: Any = None,
     verbose: int = 1,
@@ -40,7 +41,8 @@ def initialize(
     mean square 1. The mean square t of its products is 1, or the operating point of the activation behind it: the one
     nearest to 1 at which signals and gradients keep their size over the depth of the model. Kernels that are matrices
     are orthogonal, others normal; recurrent kernels are orthogonal in each gate; rows of embeddings have the variance
-    1; biases are zero, those of forget gates one. See `fans_of` for the fans. Weights of layers that are not known are
+    1; biases are zero, but for those of gates, by
+    `memory`. See `fans_of` for the fans. Weights of layers that are not known are
     drawn again from what their layer declares, an initializer that it hands to `add_weight` or has as an attribute, or
     left as they are.
 
@@ -59,6 +61,9 @@ def initialize(
         distribution: Of the kernels that "auto" draws: `"orthogonal"`, which falls back to a normal one for kernels
             that are no matrices, as those of depthwise convolutions; `"untruncated_normal"`, `"truncated_normal"` or
             `"uniform"`, of the same variance. Recurrent kernels are orthogonal in any case.
+        memory: Over how many steps LSTM and GRU layers are to remember; None: over the length of their sequences, where
+            the model says it. Their units then forget after 2 steps to so many (Tallec & Ollivier 2018). Without
+            either, forget gates have the bias 1.
         data: `(x, y)`, `(x, y, sample_weight)`, `x` alone, or a data set that yields batches of these: what the model
             is to be trained on. Features that are not standardised are, in the kernel and bias of each layer that reads
             them: what the model makes of x is what it would make of (x - mean) / deviation. Kernels are
@@ -96,7 +101,9 @@ def initialize(
     if residual is not None:
         check_choice("residual", residual, ("scaled",), "Pass None to leave residual branches as they are.")
     check_choice("distribution", distribution, DISTRIBUTIONS, "Pass 'orthogonal', the default.")
-    weights, graph = weights_of(model), Graph(model, residual is not None)
+    if memory is not None:
+        check_whole("memory", memory, 1)
+    weights, graph = weights_of(model), Graph(model, residual is not None, memory)
     planned = plan(weights, graph, rules, distribution)
     sample = None if data is None else sample_of(data)
     planned = planned if sample is None else to_scale(planned, distribution, graph)

@@ -163,6 +163,33 @@ def test_a_gate_is_not_the_end_of_a_branch():
     assert targets(model).get("gate/kernel", 1) >= 1
 
 
+class Attention(keras.Layer):
+    """Its scores are a sum: of what queries ask of keys, and of places, by a second product of the same queries."""
+
+    def __init__(self):
+        super().__init__()
+        self.query, self.key, self.value, self.output_dense = (
+            layers.Dense(8, name=name) for name in ("query", "key", "value", "output")
+        )
+        self.second = layers.Dense(8, name="second")
+
+    def build(self, shape):
+        for layer in (self.query, self.key, self.value, self.output_dense, self.second):
+            layer.build(shape)
+
+    def call(self, x):
+        query = self.query(x)
+        scores = keras.ops.matmul(query, keras.ops.transpose(self.key(x), (0, 2, 1)))
+        scores = scores + keras.ops.matmul(self.second(query), keras.ops.transpose(x, (0, 2, 1)))
+        return self.output_dense(keras.ops.matmul(keras.ops.softmax(scores / 8**0.5), self.value(x)))
+
+
+def test_a_sum_of_scores_has_no_branches():
+    inputs = keras.Input((4, 8))
+    x = inputs + Attention()(inputs)
+    assert Graph(keras.Model(inputs, layers.Dense(3)(x))).prediction.branches == ("attention/output/kernel",)
+
+
 def test_of_three_inputs_two_are_branches():
     inputs = keras.Input((8,))
     model = keras.Model(inputs, layers.Add()([inputs, *(layers.Dense(8, name=name)(inputs) for name in "ab")]))

@@ -46,6 +46,7 @@ class Prediction:
         targets: By a kernel's stream, which mean square its products are to have; 1 for others.
         squares: By the stream of a kernel whose scale does not follow from its target, its variance times fan_in; by
             that of a normalisation's scale or of a table, its mean square.
+        memory: Over how many steps recurrent layers are to remember; None: over the length of their sequences.
     """
 
     branches: Sequence[str] = ()
@@ -59,8 +60,9 @@ class Prediction:
         weights: Sequence[Weight],
         targets: Mapping[str, float],
         squares: Mapping[str, float] | None = None,
+        memory: int | None = None,
     ) -> None:
-        self.program, self.targets, self.squares = program, targets, squares or {}
+        self.program, self.targets, self.squares, self.memory = program, targets, squares or {}, memory
         self._weights = {(id(one.layer), one.variable.name): one for one in weights}
         self.by_variable = {id(one.variable): one for one in weights}
         self.signals: dict[int, Signal] = {value.number: Signal() for value in program.inputs}
@@ -71,6 +73,8 @@ class Prediction:
         """By activation, through how many layers with one a signal goes up to it, at the most."""
         self.points: dict[Any, Point] = {}
         """By activation, where it is to work."""
+        self.lengths: dict[int, int] = {}
+        """By the id of a recurrent cell, how many steps its sequences have, where the model says it."""
         self.unseen: dict[int, str] = {}
         """By the id of a layer that was not opened, why."""
         self.shares: dict[str, float] = {}
@@ -130,7 +134,7 @@ class Prediction:
 
         if targets == self.targets and not squares:
             return self
-        other = Prediction(self.program, list(self._weights.values()), targets, squares)
+        other = Prediction(self.program, list(self._weights.values()), targets, squares, self.memory)
         other.branches, other.points, other._maps = self.branches, self.points, self._maps
         return run(other)
 
@@ -146,18 +150,19 @@ class Prediction:
             self.readers.setdefault(stream, set()).add(function)
 
 
-def predicted(model: Any, weights: Sequence[Weight], residual: bool = True) -> Prediction:
+def predicted(model: Any, weights: Sequence[Weight], residual: bool = True, memory: int | None = None) -> Prediction:
     """Reads a model, and moves signals through it twice: to see which activations there are, and from their points.
 
     Args:
         model: A built model.
         weights: Its weights.
         residual: Whether what the N residual branches add is scaled to the mean square 1 / N each.
+        memory: Over how many steps recurrent layers are to remember; None: over the length of their sequences.
     """
-    from keras_inits.models.signal.rules import is_known, normalises, run  # the rules call back
+    from keras_inits.models.signal.rules import is_known, normalises, run, weighs  # the rules call back
 
     program = program_of(model, is_known)
-    first = run(Prediction(program, weights, {}))
+    first = run(Prediction(program, weights, {}, memory=memory))
     points = {function: operating_point(function, depth) for function, depth in first.depths.items()}
     targets, ends = {}, list[str]()
     for stream, readers in first.readers.items():
@@ -165,9 +170,9 @@ def predicted(model: Any, weights: Sequence[Weight], residual: bool = True) -> P
         if reader in points:
             targets[stream] = points[reader].variance
     if residual:
-        ends = branch_ends(program, _streams(weights), normalises)
+        ends = branch_ends(program, _streams(weights), normalises, weighs)
         targets.update({stream: targets.get(stream, 1.0) / len(ends) for stream in ends})
-    found = run(Prediction(program, weights, targets))
+    found = run(Prediction(program, weights, targets, memory=memory))
     found.branches, found.points = tuple(ends), points
     return found
 

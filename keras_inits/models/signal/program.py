@@ -66,7 +66,7 @@ def program_of(model: Any, is_known: Callable[[Any], bool]) -> Program:
         is_known: Whether a layer is a step, and need not be opened.
     """
     reader = _Reader(is_known)
-    with symbolic_calls(model):
+    with symbolic_calls(model, is_known):
         functional = functional_of(model)
         if functional is not None:
             values = [reader.new(tensor) for tensor in functional.inputs]
@@ -177,7 +177,7 @@ class _Reader:
         taken = inspect.signature(layer.call).parameters
         if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in taken.values()):
             options = {name: value for name, value in options.items() if name in taken}  # not what `__call__` takes
-        outputs = keras.tree.flatten(layer.call(*arguments, **options))
+        outputs = [one for one in keras.tree.flatten(layer.call(*arguments, **options)) if one is not None]
         self._nodes(nodes_between([one for one in outputs if keras.backend.is_keras_tensor(one)], known), known)
         for tensor in outputs:
             if id(tensor) not in known:  # made of nothing that came in

@@ -19,17 +19,31 @@ class Way(NamedTuple):
     """Whether a normalisation comes behind the last of them, which undoes any factor of it."""
 
 
-def branch_ends(program: Program, streams: Streams, normalises: Callable[[Any], bool]) -> list[str]:
+PRODUCTS = ("Dot", "Einsum", "Matmul", "Tensordot")
+
+
+def branch_ends(
+    program: Program, streams: Streams, normalises: Callable[[Any], bool], weighs: Callable[[Any], bool]
+) -> list[str]:
     """The stream of the last kernel of each residual branch; none of one that a normalisation ends.
 
     A branch is what leads to one input of an addition and starts where another input comes from, with more kernels
-    than that one, which has one at the most.
+    than that one, which has one at the most. Sums that are scores of attention have none.
+
+    Args:
+        program: The steps of a model.
+        streams: Of a layer.
+        normalises: Whether an operation undoes a factor of what comes in.
+        weighs: Whether an operation makes shares of scores.
     """
+    scores = _scores(program, weighs)
     makers = {value.number: step for step in program.steps for value in step.outputs}
     order = {id(step): number for number, step in enumerate(program.steps)}
     found = []
     for step in program.steps:
         if type(step.operation).__name__ != "Add" or len(step.inputs) < 2:  # the layer, or what `+` makes
+            continue
+        if not scores.isdisjoint(step.outputs):
             continue
         befores = [_before(value, makers) for value in step.inputs]
         common = set.intersection(*befores)
@@ -42,6 +56,16 @@ def branch_ends(program: Program, streams: Streams, normalises: Callable[[Any], 
         shortcut, *branches = sorted(ways, key=lambda way: len(way.kernels))
         if len(shortcut.kernels) <= 1:
             found += [way.kernels[-1] for way in branches if way.kernels and not way.normalised]
+    return found
+
+
+def _scores(program: Program, weighs: Callable[[Any], bool]) -> set[Value]:
+    """The tensors of which shares are made, with no product in between."""
+    found: set[Value] = set()
+    for step in reversed(program.steps):
+        multiplies = type(step.operation).__name__ in PRODUCTS or getattr(step.operation, "weights", None)
+        if weighs(step.operation) or (not multiplies and not found.isdisjoint(step.outputs)):
+            found.update(step.inputs)
     return found
 
 

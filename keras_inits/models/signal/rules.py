@@ -20,12 +20,22 @@ Rule = Callable[[Prediction, Step, list[Signal]], Signal]
 
 ACTIVATIONS = (layers.Activation, layers.Softmax, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU)
 
+SOFTMAXES = (activations.softmax, activations.log_softmax, activations.sparsemax)
+
 NORMALISATIONS = (
     *(layers.BatchNormalization, layers.GroupNormalization, layers.LayerNormalization, layers.RMSNormalization),
     *(layers.Normalization, layers.Rescaling),  # which make of raw numbers what a model takes
 )
 PASSING = (
-    *(layers.Flatten, layers.Identity, layers.Permute, layers.Reshape, layers.RepeatVector, layers.Masking),
+    *(
+        layers.Flatten,
+        layers.Identity,
+        layers.Permute,
+        layers.Reshape,
+        layers.RepeatVector,
+        layers.Masking,
+        layers.Resizing,
+    ),
     *(layers.Cropping1D, layers.Cropping2D, layers.Cropping3D, layers.ZeroPadding1D, layers.ZeroPadding2D),
     *(layers.ZeroPadding3D, layers.UpSampling1D, layers.UpSampling2D, layers.UpSampling3D),
     *(layers.ActivityRegularization, layers.AlphaDropout, layers.Dropout, layers.GaussianDropout),
@@ -79,6 +89,13 @@ def normalises(operation: Any) -> bool:
     return rule_of(operation) is _normalised
 
 
+def weighs(operation: Any) -> bool:
+    """Whether this makes shares of scores, as softmax does."""
+    return rule_of(operation) is _softmax or (
+        isinstance(operation, ACTIVATIONS) and activation_of(operation) in SOFTMAXES
+    )
+
+
 def _unknown(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
     for one in given:
         prediction.read(one)
@@ -126,7 +143,7 @@ def function_of(layer: Any) -> Any:
 
 def elementwise(prediction: Prediction, function: Any, signal: Signal) -> Signal:
     """What an activation makes of a signal; one that mixes entries makes shares of 1."""
-    if function in (activations.softmax, activations.log_softmax, activations.sparsemax):
+    if function in SOFTMAXES:
         prediction.read(signal)
         return Signal(depth=signal.depth, weighs=True)
     return prediction.activate(function, signal)
