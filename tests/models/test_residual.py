@@ -187,7 +187,7 @@ class Attention(keras.Layer):
 def test_a_sum_of_scores_has_no_branches():
     inputs = keras.Input((4, 8))
     x = inputs + Attention()(inputs)
-    assert Graph(keras.Model(inputs, layers.Dense(3)(x))).prediction.branches == ("attention/output/kernel",)
+    assert Graph(keras.Model(inputs, layers.Dense(3)(x))).prediction.branches == ("attention_0/output/kernel",)
 
 
 def test_of_three_inputs_two_are_branches():
