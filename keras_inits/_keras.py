@@ -122,7 +122,7 @@ def _open_layers(is_known: Callable[[Any], bool]) -> Iterator[None]:
 
 
 def _spec(layer: Any, *arguments: Any, **options: Any) -> Any:
-    """Symbols for a layer's outputs. `EinsumDense` leaves axes open that its inputs do not: then the call tells them."""
+    """Symbols for a layer's outputs; `EinsumDense` leaves axes open that its inputs do not, and its call tells them."""
     found = layer.compute_output_spec(*arguments, **options)
     if _has_open_axes(found) and not _has_open_axes((arguments, options)):
         return keras.Operation.compute_output_spec(layer, *arguments, **options)

@@ -64,7 +64,8 @@ def _signal(weights: Sequence[Weight], prediction: Prediction) -> tuple[str, boo
     if not squares:
         return None
     (least, where), (most, there) = min(squares), max(squares)
-    grows = least < 1 / GROWTH or most > GROWTH
+    judged = [one for stream, one in prediction.entered.items() if stream not in prediction.after_memories]
+    grows = any(not 1 / GROWTH <= one.square <= GROWTH for one in judged)
     text = (
         f"Signals: for inputs of the mean square 1, what comes into kernels has one of {_number(least)} ({where}) to "
         f"{_number(most)} ({there})"

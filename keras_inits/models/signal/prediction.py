@@ -75,6 +75,8 @@ class Prediction:
         """By activation, where it is to work."""
         self.lengths: dict[int, int] = {}
         """By the id of a recurrent cell, how many steps its sequences have, where the model says it."""
+        self.after_memories: set[str] = set()
+        """The streams of the kernels that states come into which are small by design."""
         self.unseen: dict[int, str] = {}
         """By the id of a layer that was not opened, why."""
         self.shares: dict[str, float] = {}
@@ -96,6 +98,8 @@ class Prediction:
         if weight.stream in self.squares:
             target = self.squares[weight.stream] * entering
         first = self.entered.setdefault(weight.stream, Entered(entering, target))
+        if signal.remembers:
+            self.after_memories.add(weight.stream)
         self.shares.setdefault(weight.stream, share)
         gain = first.products / first.square if first.square > 0 else 0.0
         products = gain * entering

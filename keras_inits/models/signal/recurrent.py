@@ -36,7 +36,8 @@ def recurrent(prediction: "Prediction", step: "Step", given: list[Signal]) -> Si
             if length is not None:
                 prediction.lengths.setdefault(id(cell), length)
             memory = memory_of(cell, length, prediction.memory)
-            found = Signal(0.0, _states(cell, memory, min(length or ROUNDS, ROUNDS)))
+            square = _states(cell, memory, min(length or ROUNDS, ROUNDS))
+            found = Signal(0.0, square, remembers=memory is not None)
     return found
 
 

@@ -26,6 +26,8 @@ class Signal(NamedTuple):
     """Values of equal weight, rising, of a law that is not normal; None for a normal one."""
     weighs: bool = False
     """Whether its entries are the weights of an average, as softmax makes them."""
+    remembers: bool = False
+    """Whether these are the states of gates that are made for long sequences, and take in little at each step."""
 
     @property
     def deviation_square(self) -> float:
