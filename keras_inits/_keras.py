@@ -94,14 +94,17 @@ def symbolic_calls(model: Any, is_known: Callable[[Any], bool]) -> Iterator[None
 def _open_layers(is_known: Callable[[Any], bool]) -> Iterator[None]:
     """Within the block calls of layers that are not known leave the calls inside of them, and none of their own.
 
-    One that cannot be called on symbols leaves its own, as a known one does. Those may put out None beside symbols:
+    One that cannot be called on symbols leaves its own, as known ones and functional models do. Those may put out None beside symbols:
     subclasses of Keras's attention return None for a cache, and take arguments that its `compute_output_spec` does not.
     """
     closed: set[int] = set()
 
+    def is_step(layer: Any) -> bool:
+        return is_known(layer) or functional_of(layer) is not None
+
     def symbolic_call(self: Any, *arguments: Any, **options: Any) -> Any:
         spec = functools.partial(_spec, self)
-        first, second = (spec, self.call) if is_known(self) else (self.call, spec)
+        first, second = (spec, self.call) if is_step(self) else (self.call, spec)
         try:
             return first(*arguments, **options)
         except Exception:  # of anybody's code
@@ -109,7 +112,7 @@ def _open_layers(is_known: Callable[[Any], bool]) -> Iterator[None]:
             return second(*arguments, **options)
 
     def node(operation: Any, call_args: Any, call_kwargs: Any, outputs: Any) -> None:
-        if is_known(operation) or id(operation) in closed:
+        if is_step(operation) or id(operation) in closed:
             found = [one for one in keras.tree.flatten(outputs) if one is not None]
             Node(operation=operation, call_args=call_args, call_kwargs=call_kwargs, outputs=found)
 

@@ -75,7 +75,7 @@ def test_biases_are_zero_and_forget_gates_one():
         layers.LSTM(3, return_sequences=True, unit_forget_bias=False),
         layers.GRU(3, bias_initializer="ones"),
         layers.Dense(2, bias_initializer="ones"),
-        shape=(3, 4),
+        shape=(None, 4),
     )
     initialize(model)
     first, second = (as_numpy(variable) for variable in found(model, "lstm_cell/bias"))
