@@ -83,7 +83,7 @@ def symbolic_calls(model: Any, is_known: Callable[[Any], bool]) -> Iterator[None
     layers = [model, *model._flatten_layers(include_self=False)]
     before = [(layer, len(layer._inbound_nodes), len(layer._outbound_nodes)) for layer in layers]
     try:
-        with keras.StatelessScope(), _variables_left_of_symbols(), _open_layers(is_known):
+        with keras.StatelessScope(), _values_left_of_symbols(), _open_layers(is_known):
             yield
     finally:
         for layer, inbound, outbound in before:
@@ -94,8 +94,9 @@ def symbolic_calls(model: Any, is_known: Callable[[Any], bool]) -> Iterator[None
 def _open_layers(is_known: Callable[[Any], bool]) -> Iterator[None]:
     """Within the block calls of layers that are not known leave the calls inside of them, and none of their own.
 
-    One that cannot be called on symbols leaves its own, as known ones and functional models do. Those may put out None beside symbols:
-    subclasses of Keras's attention return None for a cache, and take arguments that its `compute_output_spec` does not.
+    One that cannot be called on symbols leaves its own, as known ones and functional models do. Those may put out None
+    beside symbols: subclasses of Keras's attention return None for a cache, and take arguments that its
+    `compute_output_spec` does not.
     """
     closed: set[int] = set()
 
@@ -137,18 +138,21 @@ def _has_open_axes(structure: Any) -> bool:
 
 
 @contextlib.contextmanager
-def _variables_left_of_symbols() -> Iterator[None]:
-    """Within the block `variable * symbol` is what `symbol * variable` is: Keras asks the variable, which has values.
+def _values_left_of_symbols() -> Iterator[None]:
+    """Within the block `value * symbol` is what `symbol * value` is: the value is asked, a variable or an array.
 
     Keras itself sees no symbols here: it puts tensors of the backend in their place.
     """
+    as_array = keras.KerasTensor.__jax_array__  # by which JAX asks a symbol for values, and gets an error
     names = [f"__{name}__" for name in ("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow")]
     before = {name: getattr(KerasVariable, name) for name in names}
     for name, method in before.items():
         setattr(KerasVariable, name, _leaving_symbols(method))
+    del keras.KerasTensor.__jax_array__
     try:
         yield
     finally:
+        keras.KerasTensor.__jax_array__ = as_array
         for name, method in before.items():
             setattr(KerasVariable, name, method)
 

@@ -143,11 +143,12 @@ def test_attention_branches():
     inputs = keras.Input((4, 16))
     x = layers.LayerNormalization()(inputs)
     x = inputs + layers.MultiHeadAttention(2, 8, name="attention")(x, x)
-    x = block(x, 16, "mlp")
+    x = block(block(x, 16, "mlp"), 16, "next")
     model = keras.Model(inputs, layers.Dense(3)(x))
     assert targets(model) == {
-        "attention/attention_output/kernel": pytest.approx(1 / 2),
-        "mlp_1/kernel": pytest.approx(1 / 2),
+        "attention/attention_output/kernel": pytest.approx(2 / 3),  # which begins with a normalisation
+        "mlp_1/kernel": pytest.approx(1 / 3),
+        "next_1/kernel": pytest.approx(1 / 3),
     }
     found = squares(model)
     assert found["attention/query/kernel"] == found["attention/value/kernel"] == pytest.approx(1)

@@ -160,7 +160,7 @@ def predicted(model: Any, weights: Sequence[Weight], residual: bool = True, memo
     Args:
         model: A built model.
         weights: Its weights.
-        residual: Whether what the N residual branches add is scaled to the mean square 1 / N each.
+        residual: Whether what residual branches add is scaled.
         memory: Over how many steps recurrent layers are to remember; None: over the length of their sequences.
     """
     from keras_inits.models.signal.rules import is_known, normalises, run, weighs  # the rules call back
@@ -168,14 +168,14 @@ def predicted(model: Any, weights: Sequence[Weight], residual: bool = True, memo
     program = program_of(model, is_known)
     first = run(Prediction(program, weights, {}, memory=memory))
     points = {function: operating_point(function, depth) for function, depth in first.depths.items()}
-    targets, ends = {}, list[str]()
+    targets, ends = {}, dict[str, float]()
     for stream, readers in first.readers.items():
         (reader,) = readers if len(readers) == 1 else (SEVERAL,)
         if reader in points:
             targets[stream] = points[reader].variance
     if residual:
         ends = branch_ends(program, _streams(weights), normalises, weighs)
-        targets.update({stream: targets.get(stream, 1.0) / len(ends) for stream in ends})
+        targets.update({stream: targets.get(stream, 1.0) * share for stream, share in ends.items()})
     found = run(Prediction(program, weights, targets, memory=memory))
     found.branches, found.points = tuple(ends), points
     return found

@@ -148,7 +148,7 @@ class _Reader:
         if isinstance(operation, keras.Layer) and not self._is_known(operation):
             before = len(self.program.steps)
             try:
-                return self._opened(operation, arguments, options, len(outputs))
+                return self._opened(operation, arguments, options, outputs)
             except Exception as error:  # of anybody's code, which need not run on symbolic tensors
                 del self.program.steps[before:]
                 unseen = f"calling it on symbolic tensors ended with {type(error).__name__}"
@@ -156,7 +156,7 @@ class _Reader:
         self.program.steps.append(Step(operation, arguments, options, values, unseen))
         return list(values)
 
-    def _opened(self, layer: Any, arguments: Any, options: Any, count: int) -> list[Value]:
+    def _opened(self, layer: Any, arguments: Any, options: Any, outputs: Sequence[Any]) -> list[Value]:
         tensors: dict[int, Any] = {}
         shapes, dtypes = self.program.shapes, self.program.dtypes
 
@@ -169,9 +169,9 @@ class _Reader:
         arguments, options = _map(tensor_of, (arguments, options))
         known = {id(tensor): Value(number) for number, tensor in tensors.items()}
         found = self._traced(layer, arguments, options, known)
-        if len(found) != count:
+        if len(found) > len(outputs):
             raise ValueError("it has other outputs")
-        return found
+        return [*found, *(self.new(tensor) for tensor in outputs[len(found) :])]  # it may leave the last ones out
 
     def _traced(self, layer: Any, arguments: Any, options: Any, known: dict[int, Value]) -> list[Value]:
         taken = inspect.signature(layer.call).parameters

@@ -17,6 +17,8 @@ class Way(NamedTuple):
     kernels: tuple[str, ...] = ()
     normalised: bool = False
     """Whether a normalisation comes behind the last of them, which undoes any factor of it."""
+    from_normalised: bool = False
+    """Whether one comes before the first of them: what it makes does not grow with what it is added to."""
 
 
 PRODUCTS = ("Dot", "Einsum", "Matmul", "Tensordot")
@@ -24,8 +26,10 @@ PRODUCTS = ("Dot", "Einsum", "Matmul", "Tensordot")
 
 def branch_ends(
     program: Program, streams: Streams, normalises: Callable[[Any], bool], weighs: Callable[[Any], bool]
-) -> list[str]:
-    """The stream of the last kernel of each residual branch; none of one that a normalisation ends.
+) -> dict[str, float]:
+    """By the stream of the last kernel of each residual branch, which mean square the branch is to add.
+
+    Each of N adds 1 / N, and 2 / N if it begins with a normalisation; none are those that a normalisation ends.
 
     A branch is what leads to one input of an addition and starts where another input comes from, with more kernels
     than that one, which has one at the most. Sums that are scores of attention have none.
@@ -39,7 +43,7 @@ def branch_ends(
     scores = _scores(program, weighs)
     makers = {value.number: step for step in program.steps for value in step.outputs}
     order = {id(step): number for number, step in enumerate(program.steps)}
-    found = []
+    found: dict[str, float] = {}
     for step in program.steps:
         if type(step.operation).__name__ != "Add" or len(step.inputs) < 2:  # the layer, or what `+` makes
             continue
@@ -55,8 +59,9 @@ def branch_ends(
         ]
         shortcut, *branches = sorted(ways, key=lambda way: len(way.kernels))
         if len(shortcut.kernels) <= 1:
-            found += [way.kernels[-1] for way in branches if way.kernels and not way.normalised]
-    return found
+            kept = [way for way in branches if way.kernels and not way.normalised]
+            found.update({way.kernels[-1]: 2.0 if way.from_normalised else 1.0 for way in kept})
+    return {stream: min(1.0, share / len(found)) for stream, share in found.items()}
 
 
 def _scores(program: Program, weighs: Callable[[Any], bool]) -> set[Value]:
@@ -101,9 +106,9 @@ def _way(
         choose = min if type(step.operation).__name__ == "Multiply" else max
         way = choose(before, key=lambda one: len(one.kernels), default=Way())
         if normalises(step.operation):
-            way = way._replace(normalised=True)
+            way = way._replace(normalised=bool(way.kernels), from_normalised=way.from_normalised or not way.kernels)
         elif isinstance(step.operation, keras.Layer) and (kernels := streams(step.operation)):
-            way = Way((*way.kernels, *kernels))
+            way = way._replace(kernels=(*way.kernels, *kernels), normalised=False)
         for output in step.outputs:
             ways[output.number] = way
     return ways.get(value.number, Way())
