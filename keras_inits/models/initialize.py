@@ -54,8 +54,8 @@ def initialize(
             ones, are left as they are.
         seed: See `RandomInitializer`. An initializer of `rules` with a seed of its own keeps to that.
         residual: `"scaled"` draws the last kernel of each of N residual branches for the mean square 1 / N, or 2 / N
-            where the branch begins with a normalisation; those that one ends are left alone and not counted. None leaves all branches as they are. Kernels that a
-            rule other than "auto" draws keep that law.
+            where the branch begins with a normalisation; those that one ends are left alone and not counted. None
+            leaves all branches as they are. Kernels that a rule other than "auto" draws keep that law.
         reset: Also set the state and step count of all optimizers that the model holds, and the statistics of
             normalisation layers, to their start. They are untouched otherwise.
         distribution: Of the kernels that "auto" draws: `"orthogonal"`, which falls back to a normal one for kernels
