@@ -60,3 +60,10 @@ def sublayers(layer: Any) -> list[Any]:
 def graph_layers(layer: Any) -> list[Any]:
     """The layers in the graph of a functional model; none for other layers."""
     return list(layer.layers) if isinstance(layer, Functional) else []
+
+
+def last_of_graph(model: Any) -> Any:
+    """The layer that puts out what a model with a graph does; None for other layers, other ends, several outputs."""
+    outputs = getattr(model, "outputs", None) if isinstance(model, keras.Model) else None
+    last = outputs[0]._keras_history.operation if outputs and len(outputs) == 1 else None
+    return last if isinstance(last, keras.Layer) else None
