@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+from keras.src.backend import core
 from keras.src.backend.common import global_state
 from keras.src.models import Functional
 
@@ -24,6 +25,17 @@ def variables_without_values() -> Iterator[None]:
             yield
     finally:
         global_state.set_global_attribute(UNINITIALIZED, before)
+
+
+@contextlib.contextmanager
+def without_remat() -> Iterator[None]:
+    """In the block `keras.remat` hands functions back as they are."""
+    kept = core.remat
+    core.remat = lambda function: function
+    try:
+        yield
+    finally:
+        core.remat = kept
 
 
 def initializer_of(variable: Any) -> Any:

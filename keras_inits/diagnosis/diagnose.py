@@ -33,7 +33,7 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
 
     The model runs as it does in training, with dropout and the statistics of the batch. Afterwards its weights, its
     optimizer, the states of its random numbers and its moving statistics are what they were, to the bit. Layers inside
-    of a loop that the backend compiles are looked at from outside.
+    of code that the backend compiles as a whole are looked at from outside.
 
     Args:
         model: A built model of any kind.
