@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from keras_inits.backends import differentiation
 from keras_inits.backends.differentiation import Watch
 from keras_inits.diagnosis.computed_once import computed_once
+from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.probes import Call, Probe, Recording
-from keras_inits.diagnosis.reductions import norm_of
 from keras_inits.diagnosis.unseen import Unseen, not_run, unseen_layers
 from keras_inits.diagnosis.watched import Watched, enclosing, watched_layers
 from keras_inits.faults import InternalError, ModelError, ours

@@ -10,17 +10,11 @@ import keras
 
 from keras_inits.backends import swapped
 from keras_inits.backends.differentiation import Watch
+from keras_inits.diagnosis.counts import bad_examples, minus_infinite, nonfinite_count
 from keras_inits.diagnosis.endings import CANCELLED, MOVING, Endings
+from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.numbers import Moments
-from keras_inits.diagnosis.reductions import (
-    Reduced,
-    bad_examples,
-    merged,
-    minus_infinite,
-    nonfinite_count,
-    norm_of,
-    reduced,
-)
+from keras_inits.diagnosis.reductions import Reduced, merged, reduced
 from keras_inits.diagnosis.slopes import slope_of
 from keras_inits.diagnosis.watched import Watched, activation_of, ending_of, output_axis
 from keras_inits.faults import InternalError, ours

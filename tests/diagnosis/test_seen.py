@@ -265,7 +265,7 @@ def test_the_operation_that_makes_the_first_one_is_named_with_its_examples():
     (finding, *_) = diagnose(model, x).findings
     bad = np.flatnonzero((ops.convert_to_numpy(model.layers[1](x)) <= 0).any(axis=1))
     assert "the outputs of log are the first with infinite values" in finding.evidence
-    assert finding.evidence.endswith(", ".join(map(str, bad[:8])))
+    assert finding.evidence.endswith(f", in examples {', '.join(map(str, bad[:8]))}, ...")
     assert not finding.remedy.rules
     outside = keras.Model(inputs, layers.Dense(1, name="out")(ops.log(hidden)))
     assert "between hidden and out" in diagnose(outside, x).findings[0].evidence
