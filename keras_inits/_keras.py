@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+from keras.src.backend import core
 from keras.src.backend.common import global_state
 from keras.src.models import Functional
 
@@ -24,6 +25,17 @@ def variables_without_values() -> Iterator[None]:
             yield
     finally:
         global_state.set_global_attribute(UNINITIALIZED, before)
+
+
+@contextlib.contextmanager
+def without_remat() -> Iterator[None]:
+    """In the block `keras.remat` hands functions back as they are."""
+    kept = core.remat
+    core.remat = lambda function: function
+    try:
+        yield
+    finally:
+        core.remat = kept
 
 
 def initializer_of(variable: Any) -> Any:
@@ -60,3 +72,10 @@ def sublayers(layer: Any) -> list[Any]:
 def graph_layers(layer: Any) -> list[Any]:
     """The layers in the graph of a functional model; none for other layers."""
     return list(layer.layers) if isinstance(layer, Functional) else []
+
+
+def last_of_graph(model: Any) -> Any:
+    """The layer that puts out what a model with a graph does; None for other layers, other ends, several outputs."""
+    outputs = getattr(model, "outputs", None) if isinstance(model, keras.Model) else None
+    last = outputs[0]._keras_history.operation if outputs and len(outputs) == 1 else None
+    return last if isinstance(last, keras.Layer) else None
