@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import keras
+from keras.src.backend import core
 from keras.src.backend.common import KerasVariable, global_state
 from keras.src.layers import layer as layer_module
 from keras.src.models import Functional
@@ -27,6 +28,17 @@ def variables_without_values() -> Iterator[None]:
             yield
     finally:
         global_state.set_global_attribute(UNINITIALIZED, before)
+
+
+@contextlib.contextmanager
+def without_remat() -> Iterator[None]:
+    """In the block `keras.remat` hands functions back as they are."""
+    kept = core.remat
+    core.remat = lambda function: function
+    try:
+        yield
+    finally:
+        core.remat = kept
 
 
 def initializer_of(variable: Any) -> Any:
@@ -196,3 +208,10 @@ def nodes_between(outputs: Sequence[Any], known: Collection[int]) -> list[Any]:
 def loss_function(loss: Any) -> tuple[Any, dict[str, Any]]:
     """The function of a loss, and the arguments that its object keeps for it."""
     return getattr(loss, "fn", loss), dict(getattr(loss, "_fn_kwargs", {}))
+
+
+def last_of_graph(model: Any) -> Any:
+    """The layer that puts out what a model with a graph does; None for other layers, other ends, several outputs."""
+    outputs = getattr(model, "outputs", None) if isinstance(model, keras.Model) else None
+    last = outputs[0]._keras_history.operation if outputs and len(outputs) == 1 else None
+    return last if isinstance(last, keras.Layer) else None

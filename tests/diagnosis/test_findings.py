@@ -332,3 +332,17 @@ def test_a_gradient_that_is_rounding_is_not_the_growth_of_another():
     assert (finding.kind, finding.layers) == ("vanishing_gradient", ("places",))
     assert "adds up to nothing but rounding" in finding.evidence
     assert "take another batch" in str(finding.remedy)
+
+
+def test_zeros_that_an_activation_of_all_units_makes_are_no_weights_fault():
+    """Keras's sparsemax puts out zeros where more than one unit is left, and leaves out most of them by design."""
+    small = 0.05 * np.random.default_rng(0).standard_normal((128, 32)).astype("float32")
+    found = []
+    for inputs, depth in ((small, 1), (20 * small, 8)):
+        stack = [layers.Dense(32, "sparsemax", name=f"sparse_{number}") for number in range(depth)]
+        model = keras.Sequential([keras.Input((32,)), *stack, layers.Dense(1, name="head")])
+        initialize(model, seed=1)
+        found += diagnose(model, inputs, inputs[:, :1], "mse").findings
+    assert {finding.kind for finding in found} <= {"dead_layer", "no_gradient"}
+    assert any(finding.kind == "dead_layer" for finding in found)
+    assert all(finding.remedy.rules == () and "no weight is at fault" in str(finding.remedy) for finding in found)

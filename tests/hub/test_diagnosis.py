@@ -1,7 +1,6 @@
 """`diagnose` on KerasHub's models: it sees each layer with weights, and finds nothing after `initialize`."""
 
 import hub_models
-import keras
 import pytest
 
 from keras_inits import diagnose, initialize
@@ -9,8 +8,6 @@ from keras_inits import diagnose, initialize
 pytestmark = hub_models.WARNINGS
 SIZE = 8
 UNSEEN = {"segment_anything": [("sam_backbone/sam_prompt_encoder/no_mask_embed", "the batch does not reach it")]}
-if keras.backend.backend() == "jax":  # which compiles the choice between a mask and none: it is seen from around it
-    UNSEEN = {}
 QUICK = ("gpt2", "resnet")
 MODELS = [name if name in QUICK else pytest.param(name, marks=pytest.mark.thorough) for name in hub_models.MODELS]
 
