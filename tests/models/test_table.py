@@ -214,7 +214,7 @@ def test_reasons():
     assert rows["1_end/kernel"].reason == "residual branch 2 of 3; padding: 0.84 of the taps inside"
     assert rows["head/kernel"].reason == rows["head/bias"].reason == ""
     assert rows["head/bias"].gain is rows["head/bias"].square_in is rows["head/bias"].gradient is None
-    assert rows["1_end/kernel"].square_out == pytest.approx(1 / 3)
+    assert rows["1_end/kernel"].square_out == pytest.approx(2 / 3)
     rows = initialize(deep("tanh", 20), seed=0).rows
     assert rows[2].reason == "operating point 0.354 for tanh, 20 deep"
     assert rows[2].square_out == pytest.approx(rows[2].gain ** 2 * rows[2].square_in) == pytest.approx(2**-1.5)
