@@ -7,7 +7,7 @@ from typing import Any
 from keras import ops
 
 from keras_inits import backends
-from keras_inits.examples import MOST
+from keras_inits.models.examples import MOST
 
 Tensor = Any
 

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_inits.examples import in_examples
 from keras_inits.faults import ModelError
+from keras_inits.models.examples import in_examples
 
 Tensor = Any
 

@@ -8,7 +8,7 @@ from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large
 from keras_inits.diagnosis.restoring import restoring
-from keras_inits.examples import in_examples
+from keras_inits.models.examples import in_examples
 
 KIND = "nonfinite"
 LARGEST_EXPONENT = {"float16": 11.0}

@@ -8,8 +8,8 @@ import keras
 from keras_inits.diagnosis.counts import bad_examples, nonfinite_count
 from keras_inits.diagnosis.restoring import restoring
 from keras_inits.diagnosis.watched import float_variables
-from keras_inits.examples import in_examples
 from keras_inits.faults import ModelError, ours
+from keras_inits.models.examples import in_examples
 from keras_inits.models.weights import Weight
 
 Tensor = Any

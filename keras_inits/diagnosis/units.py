@@ -54,7 +54,7 @@ def saturated(case: Case) -> Finding | None:
         f"standard deviation is {worst.inputs.stddev:.3g}"
     )
     feeding = [row for number in found for row in case.feeding(number)]
-    remedy = case.for_rows(feeding, "inputs of the variance 1 to the activation")
+    remedy = case.for_rows(feeding, "inputs for which the activation is not flat")
     if not any(too_large(kernel) for row in feeding for kernel in case.kernels_of(row)) and case.size_of_inputs > LARGE:
         remedy = Remedy((), (), f"divide the inputs by {case.size_of_inputs:.3g}, or add keras.layers.Normalization")
     return Finding("saturated", tuple(case.rows[number].name for number in found), evidence, remedy)

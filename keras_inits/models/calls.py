@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_inits._keras import sublayers
-from keras_inits.examples import in_examples
+from keras_inits.models.examples import in_examples
 
 
 def has_call(model: Any) -> bool:

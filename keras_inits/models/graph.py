@@ -1,5 +1,6 @@
 """Which activation a layer's outputs run into, read from the graph of a functional or sequential model."""
 
+import functools
 from collections import defaultdict
 from typing import Any
 
@@ -8,6 +9,10 @@ from keras import layers
 
 from keras_inits.initializers.gains import GAINS, gain
 from keras_inits.layer_tree import walk_layers
+from keras_inits.models.signal.prediction import Prediction, predicted
+from keras_inits.models.signal.recurrent import memory_of
+from keras_inits.models.signal.rules import function_of
+from keras_inits.models.weights import weights_of
 
 NORMALISATIONS = (
     layers.BatchNormalization,
@@ -36,9 +41,12 @@ class Graph:
 
     Args:
         model: Of any kind. One that is subclassed has no graph itself; functional ones inside of it have.
+        residual: Whether the scales of "auto" heed residual branches.
+        memory: Over how many steps recurrent layers are to remember; None: over the length of their sequences.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, residual: bool = True, memory: int | None = None) -> None:
+        self._model, self._residual, self._memory = model, residual, memory
         self._readers: dict[int, list[Any]] = defaultdict(list)
         self._outputs: dict[int, list[Any]] = defaultdict(list)  # of an operation
         self._outer: dict[int, list[Any]] = defaultdict(list)  # of a tensor: what an inner model's output is outside
@@ -55,6 +63,23 @@ class Graph:
             if isinstance(layer, (layers.TimeDistributed, layers.SpectralNormalization))
         }
 
+    @functools.cached_property
+    def prediction(self) -> Prediction:
+        """What is predicted of the signals of the model, with the scales of "auto"."""
+        return predicted(self._model, weights_of(self._model), self._residual, self._memory)
+
+    def memory_of(self, cell: Any) -> int | None:
+        """Over how many steps a recurrent cell with gates is to remember; None if nothing says it."""
+        return memory_of(cell, self.prediction.lengths.get(id(cell)), self._memory)
+
+    def why_unseen(self, path: str) -> str:
+        """Why no call of the layer that owns the weight with this path is seen; nothing if that is not known."""
+        if not self.prediction.program.steps:
+            return "the model's call cannot be followed on symbolic tensors"
+        unseen, parts = self.prediction.unseen, path.split("/")
+        around = (self._layers.get("/".join(parts[:count])) for count in range(1, len(parts)))
+        return next((unseen[id(layer)] for layer in around if id(layer) in unseen), "")
+
     def gain_after(self, layer: Any) -> float:
         """The gain of the activation that this layer's outputs run into, itself or behind it; 1 for none, or several.
 
@@ -66,6 +91,11 @@ class Graph:
             return gain_or_one(own)
         found = self._gains(self._outputs.get(id(self.operation_of(layer)), []))
         return found.pop() if len(found) == 1 else 1.0
+
+    def variance_before(self, layer: Any) -> float:
+        """The variance that "auto" gives the inputs of the activation that a layer ends with, or is."""
+        point = self.prediction.points.get(function_of(layer))
+        return 1.0 if point is None else point.variance
 
     def operation_of(self, layer: Any) -> Any:
         """The layer, or the outermost wrapper that runs it once for all steps, or with a kernel that it normalised."""
