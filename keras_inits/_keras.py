@@ -84,6 +84,12 @@ def functional_of(layer: Any) -> Any:
     return layer if getattr(layer, "_nodes_by_depth", None) else None
 
 
+def nodes_of(functional: Any) -> list[Any]:
+    """The calls of a graph, each after those that it reads from."""
+    by_depth = functional._nodes_by_depth
+    return [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+
+
 @contextlib.contextmanager
 def symbolic_calls(model: Any, is_known: Callable[[Any], bool]) -> Iterator[None]:
     """Layers of the model that are called on symbolic tensors in the block forget these calls afterwards.

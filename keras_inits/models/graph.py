@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from keras_inits._keras import functional_of, nodes_of
 from keras_inits.initializers.gains import GAINS, gain
 from keras_inits.layer_tree import walk_layers
 from keras_inits.models.signal.prediction import Prediction, predicted
@@ -52,11 +53,11 @@ class Graph:
         self._outer: dict[int, list[Any]] = defaultdict(list)  # of a tensor: what an inner model's output is outside
         self._layers = dict(walk_layers(model))
         every = list(self._layers.values())
-        self.functionals = [found for layer in every if (found := _functional(layer)) is not None]
+        self.functionals = [found for layer in every if (found := functional_of(layer)) is not None]
         for functional in self.functionals:
             for node in nodes_of(functional):
                 self._add(node)
-        self.whole = _functional(model)  # None for one that is subclassed
+        self.whole = functional_of(model)  # None for one that is subclassed
         self._wrappers = {
             id(layer.layer): layer
             for layer in every
@@ -125,7 +126,7 @@ class Graph:
             seen.add(id(tensor))
             waiting += self._outer.get(id(tensor), [])
             for node in self._readers.get(id(tensor), []):
-                inner = _functional(node.operation)
+                inner = functional_of(node.operation)
                 if inner is None:
                     found |= {path for path, layer in self._layers.items() if layer is node.operation}
                     waiting += node.output_tensors
@@ -147,7 +148,7 @@ class Graph:
                 found.add(1.0)
             waiting += outer
             for node in readers:
-                inner = _functional(node.operation)
+                inner = functional_of(node.operation)
                 if inner is not None:
                     waiting += [x for x, y in zip(inner.inputs, node.input_tensors, strict=False) if y is tensor]
                 elif _passes(node.operation):
@@ -160,17 +161,10 @@ class Graph:
         for tensor in node.input_tensors:
             self._readers[id(tensor)].append(node)
         self._outputs[id(node.operation)] += node.output_tensors
-        inner = _functional(node.operation)
+        inner = functional_of(node.operation)
         if inner is not None:
             for inside, outside in zip(inner.outputs, node.output_tensors, strict=False):
                 self._outer[id(inside)].append(outside)
-
-
-def nodes_of(functional: Any) -> list[Any]:
-    """The graph's nodes, each after those that it reads from."""
-    return [
-        node for depth in sorted(functional._nodes_by_depth, reverse=True) for node in functional._nodes_by_depth[depth]
-    ]
 
 
 def _constant_of(node: Any) -> float:
@@ -180,13 +174,6 @@ def _constant_of(node: Any) -> float:
     others = [value for value in node.arguments.args if not keras.backend.is_keras_tensor(value)]
     others = [float(keras.ops.convert_to_numpy(value)) for value in others if not tuple(getattr(value, "shape", ()))]
     return abs(others[0]) if len(others) == 1 and 0 < abs(others[0]) < float("inf") else 1.0
-
-
-def _functional(layer: Any) -> Any:
-    """The graph of a functional or sequential model, or None."""
-    if isinstance(layer, keras.Sequential):
-        layer = layer._functional
-    return layer if getattr(layer, "_nodes_by_depth", None) else None
 
 
 def _passes(operation: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_inits._keras import functional_of, nodes_between, symbolic_calls
+from keras_inits._keras import functional_of, nodes_between, nodes_of, symbolic_calls
 
 Shape = tuple[int | None, ...]
 ASSUMED = 8
@@ -119,12 +119,7 @@ class _Reader:
     def functional(self, functional: Any, values: Sequence[Value]) -> list[Value]:
         """Reads the graph of a functional model whose inputs are these values."""
         known = dict(zip(map(id, functional.inputs), values, strict=True))
-        nodes = [
-            node
-            for depth in sorted(functional._nodes_by_depth, reverse=True)
-            for node in functional._nodes_by_depth[depth]
-        ]
-        self._nodes(nodes, known)
+        self._nodes(nodes_of(functional), known)
         return [known[id(tensor)] for tensor in functional.outputs]
 
     def _nodes(self, nodes: Sequence[Any], known: dict[int, Value]) -> None:

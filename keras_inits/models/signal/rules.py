@@ -12,7 +12,7 @@ from keras_inits.layers.kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPO
 from keras_inits.models.signal.attention import attention
 from keras_inits.models.signal.kernels import inside
 from keras_inits.models.signal.prediction import Prediction
-from keras_inits.models.signal.program import Shape, Step, Value, leading_to_weights
+from keras_inits.models.signal.program import Shape, Step, Value, entries, leading_to_weights
 from keras_inits.models.signal.recurrent import recurrent
 from keras_inits.models.signal.signal import Signal, averaged, largest, mixture, product, total
 
@@ -115,16 +115,14 @@ def _normalised(prediction: Prediction, step: Step, given: list[Signal]) -> Sign
 def _kernel(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
     layer = step.operation
     shape = prediction.program.shape(step.inputs[0])
-    sliding = shape[2:] if getattr(layer, "data_format", "") == "channels_first" else shape[1:-1]
-    share = inside(sliding, layer) if isinstance(layer, (*CONVOLUTIONS, *DEPTHWISE)) else 1.0
+    share = inside(_sliding(shape, layer), layer) if isinstance(layer, (*CONVOLUTIONS, *DEPTHWISE)) else 1.0
     found = prediction.kernel(layer, "kernel", given[0], share)
     return _activated(prediction, layer, found)
 
 
 def _separable(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
     layer = step.operation
-    shape = prediction.program.shape(step.inputs[0])
-    sliding = shape[2:] if layer.data_format == "channels_first" else shape[1:-1]
+    sliding = _sliding(prediction.program.shape(step.inputs[0]), layer)
     between = prediction.kernel(layer, "depthwise_kernel", given[0], inside(sliding, layer))
     return _activated(prediction, layer, prediction.kernel(layer, "pointwise_kernel", between))
 
@@ -211,8 +209,7 @@ def _extreme(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
 
 
 def _concatenated(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
-    shapes = [prediction.program.shape(value) for value in step.inputs]
-    sizes = [math.prod(size or 1 for size in shape[1:]) for shape in shapes]
+    sizes = [entries(prediction.program.shape(value)) for value in step.inputs]
     for one in given:
         prediction.read(one)
     return mixture(given, [size / sum(sizes) for size in sizes])
@@ -285,9 +282,13 @@ def _global_average(prediction: Prediction, step: Step, given: list[Signal]) -> 
     return averaged(given[0], _places(prediction.program.shape(step.inputs[0]), step.operation))
 
 
+def _sliding(shape: Shape, layer: Any) -> Shape:
+    """The axes of places, between those of examples and of units."""
+    return shape[2:] if getattr(layer, "data_format", "") == "channels_first" else shape[1:-1]
+
+
 def _places(shape: Shape, layer: Any) -> int:
-    axes = shape[2:] if getattr(layer, "data_format", "") == "channels_first" else shape[1:-1]
-    return math.prod(size or 1 for size in axes)
+    return math.prod(size or 1 for size in _sliding(shape, layer))
 
 
 def _tuple(value: Any) -> Sequence[int]:
@@ -298,8 +299,7 @@ def _reduced(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
     """`keras.ops.mean`: over the entries that are no longer there."""
     prediction.read(given[0])
     before, after = prediction.program.shape(step.inputs[0]), prediction.program.shape(step.outputs[0])
-    count = math.prod(size or 1 for size in before[1:]) / math.prod(size or 1 for size in after[1:])
-    return averaged(given[0], max(1, round(count)))
+    return averaged(given[0], max(1, round(entries(before) / entries(after))))
 
 
 def _wrapped(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
@@ -321,8 +321,7 @@ def _matrices(prediction: Prediction, step: Step, given: list[Signal]) -> Signal
 
 
 def _softmax(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
-    prediction.read(given[0])
-    return Signal(depth=given[0].depth, weighs=True)
+    return elementwise(prediction, activations.softmax, given[0])
 
 
 def _divided(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
