@@ -99,7 +99,7 @@ def parse() -> argparse.Namespace:
     """The command's arguments; those that name nothing end it."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kinds", default=";".join(KINDS), help="names, with semicolons between; or handed")
-    parser.add_argument("--starts", default=",".join(available()), help=f"of {', '.join(COLUMNS)}")
+    parser.add_argument("--starts", default="keras,he,glorot,anyinit,initialize,data", help=f"of {', '.join(COLUMNS)}")
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--steps-scale", type=float, default=1.0, help="so many times the steps of each kind")
     parser.add_argument("--results", type=Path, default=Path("starts.jsonl"), help="lines of what was measured")

@@ -12,6 +12,7 @@ import numpy as np
 import keras_inits
 from study.datasets import Data
 from study.kinds import LOSSES, Kind
+from study.variants import VARIANTS
 
 BATCH = 256  # examples that `lsuv` measures on
 
@@ -51,6 +52,7 @@ COLUMNS = {
     "initialize": Column("glorot_uniform", _initialize, "keras_inits", ours=True),
     "data": Column("glorot_uniform", _data, "keras_inits", ours=True),
     "lsuv": Column("glorot_uniform", _lsuv, "keras_inits", ours=True),
+    **{name: Column("glorot_uniform", apply, "keras_inits", ours=True) for name, apply in VARIANTS.items()},
 }
 
 

@@ -87,6 +87,20 @@ def adding(count: int = 2000, length: int = 50) -> Data:
     return split(np.stack([values, marks], -1), (values * marks).sum(1, keepdims=True).astype("float32"), 400)
 
 
+def text(count: int = 4512, length: int = 32, vocabulary: int = 256) -> Data:
+    """Sequences of tokens, and each token's successor: one of six that it has, or, in 15 of 100, any by frequency."""
+    random = np.random.default_rng(5)
+    successors = random.integers(0, vocabulary, (vocabulary, 6))
+    shares = 1 / np.arange(1, vocabulary + 1)
+    tokens = np.zeros((count, length + 1), "int32")
+    tokens[:, 0] = random.choice(vocabulary, count, p=shares / shares.sum())
+    for place in range(length):
+        likely = successors[tokens[:, place], random.integers(0, 6, count)]
+        any_token = random.choice(vocabulary, count, p=shares / shares.sum())
+        tokens[:, place + 1] = np.where(random.random(count) < 0.15, any_token, likely)
+    return split(tokens[:, :-1], tokens[:, 1:], 512)
+
+
 def counted_tokens(count: int = 2400, length: int = 16, vocabulary: int = 12) -> Data:
     """Sequences of tokens; the target is how often the first one comes again, at most four times."""
     tokens = np.random.default_rng(6).integers(0, vocabulary, (count, length)).astype("int32")

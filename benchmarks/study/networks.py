@@ -61,9 +61,9 @@ def residual(blocks: int, channels: int, normalised: bool = False, kernels: Any 
 class Block(layers.Layer):
     """Attention and two dense layers, normalised before or after: a layer of one's own, as people write it."""
 
-    def __init__(self, width: int, before: bool, kernels: Any) -> None:
+    def __init__(self, width: int, before: bool, kernels: Any, causal: bool = False) -> None:
         super().__init__()
-        self.before = before
+        self.before, self.causal = before, causal
         self.attention = layers.MultiHeadAttention(4, width // 4, kernel_initializer=kernels)
         self.norms = [layers.LayerNormalization(epsilon=1e-5) for _ in range(2)]
         self.wide = layers.Dense(2 * width, "gelu", kernel_initializer=kernels)
@@ -82,9 +82,9 @@ class Block(layers.Layer):
         first, second = self.norms
         if self.before:
             normal = first(x)
-            x = x + self.attention(normal, normal)
+            x = x + self.attention(normal, normal, use_causal_mask=self.causal)
             return x + self.narrow(self.wide(second(x)))
-        x = first(x + self.attention(x, x))
+        x = first(x + self.attention(x, x, use_causal_mask=self.causal))
         return second(x + self.narrow(self.wide(x)))
 
 
@@ -116,6 +116,20 @@ def transformer(
     x = layers.LayerNormalization(epsilon=1e-5)(x) if before else x
     x = layers.GlobalAveragePooling1D()(x)
     return keras.Model(inputs, layers.Dense(outputs, kernel_initializer=kernels)(x))
+
+
+def language_model(
+    vocabulary: int, length: int, tied: bool, blocks: int = 3, width: int = 64, kernels: Any = "glorot_uniform"
+) -> Any:
+    """Scores of the next token at each place; with `tied`, by the table that the tokens are looked up in."""
+    tokens = keras.Input((length,), dtype="int32")
+    table = layers.ReversibleEmbedding(vocabulary, width) if tied else layers.Embedding(vocabulary, width)
+    x = Positions()(table(tokens))
+    for _ in range(blocks):
+        x = Block(width, True, kernels, causal=True)(x)
+    x = layers.LayerNormalization(epsilon=1e-5)(x)
+    scores = table(x, reverse=True) if tied else layers.Dense(vocabulary, kernel_initializer=kernels)(x)
+    return keras.Model(tokens, scores)
 
 
 def recurrent(layer: str, shape: tuple[int, int], outputs: int, kernels: Any = "glorot_uniform") -> Any:

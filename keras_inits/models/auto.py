@@ -13,6 +13,7 @@ from keras_inits.initializers.plain import Normal
 from keras_inits.initializers.scaling import VarianceScaling
 from keras_inits.layers.kinds import CONVOLUTIONS, SEPARABLE, TRANSPOSED, gates_of
 from keras_inits.models.graph import Graph
+from keras_inits.models.signal.tables import is_table
 from keras_inits.models.weights import Weight
 
 DISTRIBUTIONS = ("orthogonal", "untruncated_normal", "truncated_normal", "uniform")
@@ -25,9 +26,8 @@ def auto_law(weight: Weight, graph: Graph, distribution: str = "orthogonal") -> 
     A kernel gets the variance t / (m fan_in), for the mean square m that is predicted to come in and the mean square t
     that its products are to have, from this distribution; where no call of its layer is seen, t / m is
     the square of the gain of the activation that its outputs run into. A recurrent kernel is orthogonal in each gate;
-    the rows of a table have the variance 1, after the constant by which the model multiplies them; biases are zero,
-    but for those of gates. Scales, shifts, and the weights of layers that are not known get what their layer starts
-    them with.
+    the entries of tables have the variance that `row_squares` says; biases are zero, but for those of gates. Scales,
+    shifts, and the weights of layers that are not known get what their layer starts them with.
     """
     layer, role = weight.layer, weight.role
     if role is None or role.part == "start":
@@ -35,8 +35,9 @@ def auto_law(weight: Weight, graph: Graph, distribution: str = "orthogonal") -> 
     if role.part == "recurrent":
         block = Orthogonal() if len(weight.variable.shape) == 2 else DeltaOrthogonal()
         return PerGate(block, gates_of(layer) or 1)
-    if role.part in ("table", "tied"):
-        return Normal(round(1 / graph.factor_behind(layer), 12))  # whose fan_in of 1 would only puzzle in print
+    if is_table(weight):
+        stddev = math.sqrt(graph.prediction.rows[weight.stream])
+        return Normal(round(stddev, 12))  # whose fan_in of 1 would only puzzle in print
     scale = _scale(weight, graph)
     if distribution != "orthogonal" or not _is_matrix(weight):
         return scaled_law(scale, distribution)

@@ -108,12 +108,6 @@ class Graph:
         """The layer of this path in the model; None if there is none."""
         return self._layers.get(path)
 
-    def factor_behind(self, layer: Any) -> float:
-        """The constant by which all that reads this layer's outputs multiplies them; 1 if there is no such constant."""
-        outputs = self._outputs.get(id(self.operation_of(layer)), [])
-        factors = {_constant_of(node) for tensor in outputs for node in self._readers.get(id(tensor), [])}
-        return factors.pop() if len(factors) == 1 else 1.0
-
     def reached_from(self, path: str) -> set[str]:
         """The paths of the layers that what a layer puts out comes to; none for a layer that no graph shows."""
         found: set[str] = set()
@@ -165,15 +159,6 @@ class Graph:
         if inner is not None:
             for inside, outside in zip(inner.outputs, node.output_tensors, strict=False):
                 self._outer[id(inside)].append(outside)
-
-
-def _constant_of(node: Any) -> float:
-    """The number that a node multiplies by; 1 if it does something else."""
-    if type(node.operation).__name__ != "Multiply" or isinstance(node.operation, keras.Layer):
-        return 1.0
-    others = [value for value in node.arguments.args if not keras.backend.is_keras_tensor(value)]
-    others = [float(keras.ops.convert_to_numpy(value)) for value in others if not tuple(getattr(value, "shape", ()))]
-    return abs(others[0]) if len(others) == 1 and 0 < abs(others[0]) < float("inf") else 1.0
 
 
 def _passes(operation: Any) -> bool:

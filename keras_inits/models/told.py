@@ -11,6 +11,7 @@ from keras_inits.models.graph import Graph
 from keras_inits.models.rules import Planned, why_fixed
 from keras_inits.models.signal.gradients import Gradients
 from keras_inits.models.signal.prediction import Prediction, is_scale
+from keras_inits.models.signal.tables import is_table
 from keras_inits.models.table import DrawnWeight, InitializationTable, LeftWeight
 from keras_inits.models.verdict import name_of, verdict
 from keras_inits.models.weights import Weight
@@ -64,15 +65,15 @@ def _squares(
     """What `Prediction` takes for those whose scale does not follow from targets: by a rule, or not drawn."""
     found = {one.stream: _square_of(one, None) for one in rest if _counts(one)}
     for one, row in zip(planned, rows, strict=True):
-        table = one.weight.role is not None and one.weight.role.part in ("table", "tied")
-        if _counts(one.weight) and (table or (one.origin == "rule" and not (fitted and row.stddev is None))):
+        by_rule = one.origin == "rule" and not (fitted and row.stddev is None)
+        if _counts(one.weight) and (is_table(one.weight) or by_rule):
             found[one.weight.stream] = _square_of(one.weight, row.stddev)
     return found
 
 
 def _counts(weight: Weight) -> bool:
     return "float" in weight.variable.dtype and (
-        is_scale(weight) or (weight.role is not None and weight.role.part in ("kernel", "table", "tied"))
+        is_scale(weight) or is_table(weight) or (weight.role is not None and weight.role.part == "kernel")
     )
 
 

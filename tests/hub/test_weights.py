@@ -301,7 +301,7 @@ def test_the_laws_that_are_of_no_kernel():
     assert scale.law == "Zeros"  # 1 + scale
     assert [row.law for row in laws("Llama", "layernorm/scale")] == ["Ones"]
     table, places = laws("GPT2", "token_embedding/embeddings", "position_embedding/embeddings")
-    assert (table.stddev, table.head_variance, places.stddev) == (1, DIM, 1)
+    assert (table.head_variance, places.stddev) == (pytest.approx(1), table.stddev)
     queries, bias = laws("T5", "query_projector/kernel", "self_attention/embeddings")
     assert queries.stddev == pytest.approx((DIM * HEAD) ** -0.5)  # whose scores nothing divides
     assert bias.stddev == pytest.approx((HEADS * HEAD) ** -0.5)

@@ -168,7 +168,7 @@ def test_separable_and_depthwise_and_embeddings():
     assert [row.stddev for row in initialize(model)] == [1]
     tied = layers.ReversibleEmbedding(10, 4)
     tied.build((None, 3))
-    assert [(row.stddev, row.head_variance) for row in initialize(tied)] == [(1, 4)]
+    assert [(row.stddev, row.head_variance) for row in initialize(tied)] == [(0.5, 1)]
 
 
 def test_low_rank_adapters_start_from_nothing_and_the_frozen_kernel_is_left():

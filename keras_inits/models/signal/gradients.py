@@ -161,7 +161,7 @@ def _table(back: Gradients, number: int, step: Step, given: list[Signal], gradie
     weight = next((one for one in back.prediction.tables if one.layer is step.operation), None)
     if weight is None:
         return [math.nan]
-    return [gradient * back.prediction.squares.get(weight.stream, 1.0) * weight.variable.shape[0]]
+    return [gradient * back.prediction.row_square(weight) * weight.variable.shape[0]]
 
 
 def _sum(back: Gradients, number: int, step: Step, given: list[Signal], gradient: float) -> list[float]:

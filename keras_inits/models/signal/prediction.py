@@ -12,6 +12,7 @@ from keras_inits.models.signal.points import Point, operating_point
 from keras_inits.models.signal.program import Program, Step, Value, program_of
 from keras_inits.models.signal.residual import branch_ends
 from keras_inits.models.signal.signal import Signal
+from keras_inits.models.signal.tables import is_table, row_squares
 from keras_inits.models.weights import Weight
 
 ATTENTION = (layers.MultiHeadAttention, layers.GroupQueryAttention)
@@ -47,6 +48,7 @@ class Prediction:
         squares: By the stream of a kernel whose scale does not follow from its target, its variance times fan_in; by
             that of a normalisation's scale or of a table, its mean square.
         memory: Over how many steps recurrent layers are to remember; None: over the length of their sequences.
+        rows: By a table's stream, the mean square of its entries; 1 for others.
     """
 
     branches: Sequence[str] = ()
@@ -61,12 +63,16 @@ class Prediction:
         targets: Mapping[str, float],
         squares: Mapping[str, float] | None = None,
         memory: int | None = None,
+        rows: Mapping[str, float] | None = None,
     ) -> None:
         self.program, self.targets, self.squares, self.memory = program, targets, squares or {}, memory
+        self.rows = rows or {}
         self._weights = {(id(one.layer), one.variable.name): one for one in weights}
         self.by_variable = {id(one.variable): one for one in weights}
         self.signals: dict[int, Signal] = {value.number: Signal() for value in program.inputs}
         self.entered: dict[str, Entered] = {}
+        self.heads: dict[str, float] = {}
+        """By a tied table's stream, the mean square of what comes into it as the last kernel, at its first call."""
         self.readers: dict[str, set[Any]] = {}
         """By a kernel's stream, the activations that its products run into, or `SEVERAL`."""
         self.depths: dict[Any, int] = {}
@@ -107,6 +113,22 @@ class Prediction:
         self.links[-1].append(Link(gain * share * fans[1] / max(1.0, fans[0]), weight))
         return Signal(0.0, products, signal.depth, frozenset([weight.stream]))
 
+    def table(self, layer: Any, signal: Signal | None) -> Signal:
+        """The rows of a table; a tied one, as the last kernel, multiplies a signal."""
+        weight = next((one for (owner, _), one in self._weights.items() if owner == id(layer) and is_table(one)), None)
+        if weight is None:
+            return Signal()
+        square = self.row_square(weight)
+        if signal is None:
+            return Signal(square=square)
+        self.read(signal)
+        self.heads.setdefault(weight.stream, signal.square)
+        return Signal(square=square * signal.square * weight.variable.shape[-1], depth=signal.depth)
+
+    def row_square(self, weight: Weight) -> float:
+        """The mean square of the entries of a table."""
+        return self.squares.get(weight.stream, self.rows.get(weight.stream, 1.0))
+
     def scale(self, layer: Any, name: str) -> float:
         """The mean square that the scale of a normalisation leaves."""
         weight = self._weights.get((id(layer), name))
@@ -138,15 +160,14 @@ class Prediction:
 
         if targets == self.targets and not squares:
             return self
-        other = Prediction(self.program, list(self._weights.values()), targets, squares, self.memory)
+        other = Prediction(self.program, list(self._weights.values()), targets, squares, self.memory, self.rows)
         other.branches, other.points, other._maps = self.branches, self.points, self._maps
         return run(other)
 
     @property
     def tables(self) -> list[Weight]:
         """The tables of embeddings, tied ones among them."""
-        parts = ("table", "tied")
-        return [one for one in self._weights.values() if one.role is not None and one.role.part in parts]
+        return [one for one in self._weights.values() if is_table(one)]
 
     def read(self, signal: Signal, function: Any = SEVERAL) -> None:
         """Notes that an activation, or something else, reads what these kernels make."""
@@ -166,7 +187,8 @@ def predicted(model: Any, weights: Sequence[Weight], residual: bool = True, memo
     from keras_inits.models.signal.rules import is_known, normalises, run, weighs  # the rules call back
 
     program = program_of(model, is_known)
-    first = run(Prediction(program, weights, {}, memory=memory))
+    first = run(Prediction(program, weights, {}, memory=memory, rows=row_squares(program, weights, {})))
+    rows = row_squares(program, weights, first.heads)
     points = {function: operating_point(function, depth) for function, depth in first.depths.items()}
     targets, ends = {}, dict[str, float]()
     for stream, readers in first.readers.items():
@@ -176,7 +198,7 @@ def predicted(model: Any, weights: Sequence[Weight], residual: bool = True, memo
     if residual:
         ends = branch_ends(program, _streams(weights), normalises, weighs)
         targets.update({stream: targets.get(stream, 1.0) * share for stream, share in ends.items()})
-    found = run(Prediction(program, weights, targets, memory=memory))
+    found = run(Prediction(program, weights, targets, memory=memory, rows=rows))
     found.branches, found.points = tuple(ends), points
     return found
 

@@ -15,6 +15,7 @@ from keras_inits.models.signal.prediction import Prediction
 from keras_inits.models.signal.program import Shape, Step, Value, entries, leading_to_weights
 from keras_inits.models.signal.recurrent import recurrent
 from keras_inits.models.signal.signal import Signal, averaged, largest, mixture, product, total
+from keras_inits.models.signal.tables import is_table
 
 Rule = Callable[[Prediction, Step, list[Signal]], Signal]
 
@@ -181,9 +182,8 @@ def _elu(alpha: float) -> Callable[[Any], Any]:
 
 def _table(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
     """Rows of a table, or a tied table as the last kernel."""
-    if given and "int" not in prediction.program.dtypes[step.inputs[0].number]:
-        prediction.read(given[0])
-    return Signal()
+    is_head = given and "int" not in prediction.program.dtypes[step.inputs[0].number]
+    return prediction.table(step.operation, given[0] if is_head else None)
 
 
 def _sum(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
@@ -237,7 +237,9 @@ def _operands(step: Step) -> list[Any]:
 def constant(prediction: Prediction, leaf: Any) -> Signal:
     """A number, an array, or a weight of the model, as the law of its start makes it."""
     weight = prediction.by_variable.get(id(leaf))
-    if weight is not None and weight.role is not None and weight.role.part in ("table", "tied", "kernel"):
+    if weight is not None and is_table(weight):
+        return Signal(square=prediction.row_square(weight), depth=1 << 30)
+    if weight is not None and weight.role is not None and weight.role.part == "kernel":
         return Signal(depth=1 << 30)
     if weight is not None and weight.start is not None:
         value = _start_value(weight.start)
