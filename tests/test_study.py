@@ -90,6 +90,7 @@ def test_steps_are_those_of_keras(part, name):
     np.testing.assert_allclose(np.asarray(variable), weight, rtol=2e-5, atol=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.backend("jax")
 def test_a_start_that_changes_more_than_weights_is_refused(part, monkeypatch):
     def curved(model, seed, data, loss):

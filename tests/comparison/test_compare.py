@@ -73,6 +73,7 @@ def dataset(kind):
     return small.Batches()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_data_set_gives_what_its_arrays_give(kind):
     starts = {"he": keras_inits.HeNormal()}
@@ -100,6 +101,7 @@ def test_layers_have_the_same_names_in_every_run_and_names_go_on_as_before():
     assert keras.layers.Dense(1).name == f"dense_{number + 1}"
 
 
+@pytest.mark.thorough
 def test_one_large_model_at_a_time_is_in_memory(monkeypatch):
     monkeypatch.setattr(session, "LARGE", 0)
     models = []

@@ -49,6 +49,7 @@ def batches(x, y, count, weights=None):
         yield (x[part], y[part]) if weights is None else (x[part], y[part], weights[part])
 
 
+@pytest.mark.thorough
 def test_weights_of_examples_are_those_of_fit():
     """Examples that weigh nothing are as if they were others."""
     x, y = numbers()
@@ -80,6 +81,7 @@ def test_pandas():
     np.testing.assert_allclose(norms(one_unit, frames), norms(one_unit, (x, y)), rtol=1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("weights", [None, np.linspace(0, 2, 48)], ids=["plain", "weighted"])
 def test_every_run_reads_a_generator_from_its_first_batch(weights):
     x, y = numbers()
@@ -128,6 +130,7 @@ def ignoring(_):
     return one_unit("glorot_uniform")
 
 
+@pytest.mark.thorough
 def test_starts_that_are_equal_are_named(tmp_path):
     comparison = compare(ignoring, numbers(), ["he_normal", "zeros", "lecun_normal"], epochs=1, seeds=2)
     (note,) = comparison.notes
@@ -141,6 +144,7 @@ def test_starts_that_are_equal_are_named(tmp_path):
     assert "start from equal weights" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.thorough
 def test_starts_that_differ_are_not():
     starts = {"he": "he_normal", "kaiming": "kaiming_normal", "lecun": "lecun_normal"}
     (note,) = compare(one_unit, numbers(), starts, epochs=1).notes

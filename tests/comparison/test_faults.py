@@ -1,6 +1,7 @@
 """A fault of ours in the diagnosis of one start ends neither its run nor the comparison, and is said everywhere."""
 
 import keras
+import pytest
 import small
 from typer.testing import CliRunner
 
@@ -27,6 +28,7 @@ def failing(monkeypatch, times=1):
     monkeypatch.setattr(run, "diagnose", broken)
 
 
+@pytest.mark.thorough
 def test_the_other_runs_are_kept_and_the_fault_is_named(monkeypatch, tmp_path):
     failing(monkeypatch)
     comparison = compare(small.build, small.data(), ["he_normal", "zeros"], epochs=1, output=tmp_path)
@@ -51,6 +53,7 @@ def test_the_other_runs_are_kept_and_the_fault_is_named(monkeypatch, tmp_path):
     assert len(again.runs[0].layers) == len(good.layers)
 
 
+@pytest.mark.thorough
 def test_the_command_shows_all_runs_and_ends_with_the_status_of_our_fault(monkeypatch, tmp_path):
     failing(monkeypatch)
     options = ["--depth", "3", "--epochs", "1", "--initializer", "zeros", "--initializer", "he", "--activation", "tanh"]

@@ -19,6 +19,7 @@ def test_the_digits_are_split_and_scaled():
     assert (digits.test_labels != load_digits(seed=4).test_labels).any()
 
 
+@pytest.mark.thorough
 def test_a_run_repeats_and_another_seed_differs():
     digits = load_digits(seed=0)
 

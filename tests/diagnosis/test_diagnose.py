@@ -99,6 +99,7 @@ class Mine(keras.Model):
         return self.late(self.attention(x[:, None], x[:, None])[:, 0])
 
 
+@pytest.mark.thorough
 def test_subclassed_models_have_the_layers_in_the_order_in_which_they_run():
     model = Mine()
     model(batch(4, 16))
@@ -120,6 +121,7 @@ def two_by_two():
     return keras.Model({"numbers": one, "words": words}, outputs)
 
 
+@pytest.mark.thorough
 def test_several_inputs_and_outputs():
     model = two_by_two()
     x = {"numbers": batch(32, 16), "words": np.random.default_rng(0).integers(0, 9, (32, 5))}
@@ -150,6 +152,7 @@ SHAPED = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", SHAPED)
 def test_layers_of_many_kinds(kind):
     make, shape = SHAPED[kind]
@@ -180,6 +183,7 @@ def test_dtype_policies(policy):
         assert row.gradient == pytest.approx(exact.gradient, rel=16 * 2**-9)
 
 
+@pytest.mark.thorough
 def test_a_gradient_of_more_orders_than_float16_has_is_seen_as_far_as_it_goes():
     keras.config.set_dtype_policy("mixed_float16")
     model = sequential(*(layers.Dense(64, "hard_tanh") for _ in range(60)), shape=(64,))

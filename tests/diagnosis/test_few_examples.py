@@ -69,6 +69,7 @@ HEALTHY = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("examples", [1, 2, 3])
 @pytest.mark.parametrize("kind", HEALTHY)
 def test_healthy_models_have_no_findings(kind, examples):
@@ -82,6 +83,7 @@ def test_healthy_models_have_no_findings(kind, examples):
     assert diagnose(model, x).unseen == ()
 
 
+@pytest.mark.thorough
 def test_what_is_not_judged_is_said_with_the_reason():
     model, x = normalised(blocks=1)
     initialize(model, seed=1)
@@ -104,6 +106,7 @@ def shrinking():
     return keras.Sequential([keras.Input((16, 16, 3)), *parts]), batch(32, 16, 16, 3)
 
 
+@pytest.mark.thorough
 def test_behind_the_normalisation_of_one_value_no_weight_is_blamed():
     model, x = shrinking()
     initialize(model, seed=1)
@@ -117,6 +120,7 @@ def test_behind_the_normalisation_of_one_value_no_weight_is_blamed():
     assert diagnose(model, x[:16]).unseen == ()
 
 
+@pytest.mark.thorough
 def test_before_the_normalisation_of_one_value_they_are_judged():
     model, x = shrinking()
     initialize(model, seed=1)
@@ -135,6 +139,7 @@ def test_an_offset_behind_the_normalisation_of_one_example_is_no_lost_gradient()
     assert diagnose(model, x[:1]).findings == ()
 
 
+@pytest.mark.thorough
 def test_few_zeros_are_no_dead_layer_and_many_are():
     def dead(units):
         model, x = dense(width=units)

@@ -99,6 +99,7 @@ def test_each_kind_has_a_disease():
     assert set(DISEASES) == set(KINDS)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", DISEASES)
 def test_a_disease_is_found_and_repaired(kind):
     plant, expected = DISEASES[kind]
@@ -282,6 +283,7 @@ def test_what_is_missing_is_named(call, module, monkeypatch):
         getattr(diagnosis, call)(*(["x.png"] if call == "plot" else []))
 
 
+@pytest.mark.thorough
 def test_the_text_fits_100_columns():
     for plant, _ in DISEASES.values():
         model, x = plant()
@@ -304,6 +306,7 @@ def words_before_attention(seed):
     return model, np.random.default_rng(seed).integers(0, 50, (128, 8))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(3))
 def test_of_embeddings_that_are_too_small_table_remedy_and_repair_say_one_law(seed):
     model, x = words_before_attention(seed)
@@ -321,6 +324,7 @@ def test_of_embeddings_that_are_too_small_table_remedy_and_repair_say_one_law(se
     assert initialize(model, seed=1).rows[0].law == row.law
 
 
+@pytest.mark.thorough
 def test_a_gradient_that_is_rounding_is_not_the_growth_of_another():
     inputs = keras.Input((4,))
     hidden = layers.Dense(5, "tanh")(inputs)
@@ -334,6 +338,7 @@ def test_a_gradient_that_is_rounding_is_not_the_growth_of_another():
     assert "take another batch" in str(finding.remedy)
 
 
+@pytest.mark.thorough
 def test_zeros_that_an_activation_of_all_units_makes_are_no_weights_fault():
     """Keras's sparsemax puts out zeros where more than one unit is left, and leaves out most of them by design."""
     small = 0.05 * np.random.default_rng(0).standard_normal((128, 32)).astype("float32")

@@ -55,6 +55,7 @@ MODELS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", MODELS)
 def test_it_is_the_spectrum_of_the_full_matrix(kind):
     model = MODELS[kind]()
@@ -78,6 +79,7 @@ def test_some_products_are_enough_for_the_ends_and_the_mean():
     assert some.mean_square == pytest.approx(every.mean_square, rel=5 * every.spread * (2 / 96 / 8) ** 0.5)
 
 
+@pytest.mark.thorough
 def test_orthogonal_linear_networks_keep_all_values_at_one_and_gaussian_ones_do_not():
     orthogonal, gaussian = (
         jacobian_spectrum(stack([32] * 31, None, law), batch(1, 32)) for law in (Orthogonal(), Normal(32**-0.5))
@@ -109,6 +111,7 @@ def by_hand(model, x):
     return np.swapaxes(matrices, 1, 2)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("policy", DTYPES)
 @pytest.mark.parametrize("scale", [1.0, 1e-4])
 @pytest.mark.parametrize("sizes", [(12, 10, 7), (7, 10, 12)])

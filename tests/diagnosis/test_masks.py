@@ -34,6 +34,7 @@ def attention(mask, softmax):
     return model
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("value", [-1e4, -1e9, -3.4e38, -np.inf])
 @pytest.mark.parametrize("adds", [True, False])
 @pytest.mark.parametrize("in_layer", [True, False])

@@ -37,6 +37,7 @@ LOST = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("operation", LOST)
 def test_an_operation_without_a_derivative_is_placed(operation):
     (finding,) = diagnose(network(LOST[operation]), x, y, "mse")
@@ -147,6 +148,7 @@ def test_a_branch_that_is_closed_at_the_start_by_design_is_none(block):
     assert "no_gradient" not in kinds(diagnose(model, x, y, "mse"))
 
 
+@pytest.mark.thorough
 def test_where_no_graph_shows_who_reads_a_layer_no_other_is_blamed():
     inputs = keras.Input((1, 8))  # attention over one position: a softmax of one unit
     attended = layers.MultiHeadAttention(2, 4, kernel_initializer=keras_inits.LecunNormal(), name="attention")

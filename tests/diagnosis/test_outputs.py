@@ -32,6 +32,7 @@ def two(loss=None):
     return model
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")  # which Keras says in fit of what has no loss
 @pytest.mark.parametrize(
     ("make", "loss", "y"),
@@ -194,6 +195,7 @@ def test_a_sigmoid_within_time_distributed_counts_as_one_alone(wrapped):
     assert row.output_gradient == pytest.approx(np.linalg.norm((outputs - y) / y.size), rel=1e-3)
 
 
+@pytest.mark.thorough
 def test_a_softmax_within_time_distributed_counts_as_one_alone():
     head = layers.TimeDistributed(layers.Dense(5, "softmax"), name="head")
     model = keras.Sequential([keras.Input((4, 16)), layers.Dense(16, "relu"), head])

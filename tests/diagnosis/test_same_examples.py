@@ -36,6 +36,7 @@ BATCHES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("as_tensor", [True, False])
 @pytest.mark.parametrize("kind", BATCHES)
 def test_the_data_is_named_and_no_weight(kind, as_tensor):

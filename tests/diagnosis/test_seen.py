@@ -19,6 +19,7 @@ def kinds(diagnosis):
     return [finding.kind for finding in diagnosis]
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:Layer InputLayer does not have a `quantize` method")
 def test_quantized_layers_are_seen():
     model = keras.Sequential([keras.Input((8,)), layers.Dense(16, "relu"), layers.Dense(2)])
@@ -91,6 +92,7 @@ class Loop(layers.Layer):
         return ops.fori_loop(0, 3, lambda _, hidden: hidden + self.inner(hidden), inputs)
 
 
+@pytest.mark.thorough
 def test_each_step_of_a_loop_is_seen():
     model = keras.Sequential([keras.Input((8,)), Loop()])
     diagnosis = diagnose(model, x)
@@ -154,6 +156,7 @@ class Mapped(Loop):
         return ops.vectorized_map(lambda row: self.inner(row[None])[0], inputs)
 
 
+@pytest.mark.thorough
 def test_layers_that_are_mapped_over_examples_are_seen_from_outside():
     model = keras.Sequential([keras.Input((8,)), Mapped(), layers.Dense(1, name="head")])
     diagnosis = diagnose(model, x)
@@ -323,6 +326,7 @@ def test_an_infinite_derivative_is_traced_on_the_way_back():
 DTYPES = ["float64", "float32", "bfloat16", "float16", "mixed_bfloat16", "mixed_float16"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("policy", "inputs"), [*itertools.product(DTYPES, ["float", "int", "bool"])])
 def test_each_dtype(policy, inputs):
     with all_dtypes():
@@ -392,6 +396,7 @@ def test_whole_numbers_and_truth_values_are_taken_as_the_model_takes_them(make):
     assert row.gradient == pytest.approx(np.hypot(np.linalg.norm(entering.T @ back), np.linalg.norm(back.sum(0))), 1e-4)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backwards", [False, True])
 def test_no_array_larger_than_the_units_of_a_layer_crosses_to_the_host(backwards, monkeypatch):
     model = keras.Sequential(

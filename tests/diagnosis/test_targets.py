@@ -32,6 +32,7 @@ def test_the_last_axis_may_be_left_out_where_there_is_one_unit(loss):
         assert gradients(the_model(1, loss), x, same) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_the_axis_of_outputs_and_that_of_targets_may_differ():
     """As Keras does: of sequences the longer one loses its last axis."""
     x = np.random.default_rng(0).standard_normal((8, 5, 3)).astype("float32")
@@ -41,12 +42,14 @@ def test_the_axis_of_outputs_and_that_of_targets_may_differ():
     assert gradients(model, x, x[..., 0]) == pytest.approx(gradients(model, x, x[..., :1]), rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_classes_stay_as_they_are():
     x, y = np.random.default_rng(0).standard_normal((32, 6)).astype("float32"), np.arange(32) % 4
     model = the_model(4, "sparse_categorical_crossentropy")
     assert gradients(model, x, y) == pytest.approx(gradients(model, x, y[:, None]), rel=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("loss", ["mse", keras.losses.mean_squared_error, keras.losses.MeanSquaredError(), ["mse"]])
 def test_what_a_mask_hides_counts_as_little_as_in_fit(loss):
     words = np.array([[1, 2, 3, 0, 0], [4, 0, 0, 0, 0]], "int32")

@@ -33,6 +33,7 @@ def network():
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("step", STEPS)
 def test_a_failure_of_ours_is_called_ours(step, monkeypatch):
     def broken(*_, **__):

@@ -12,6 +12,7 @@ pytestmark = [*hub_models.WARNINGS, pytest.mark.filterwarnings("ignore:`compile.
 NOT_AGAIN = {"llama3": "llama3_backbone/token_embedding", "efficientnet": "efficient_net_backbone/top_conv"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [name for name in hub_models.FIT if name not in NOT_AGAIN])
 def test_a_copy_predicts_the_same(name):
     model = hub_models.build(name)
@@ -26,6 +27,7 @@ def test_a_copy_predicts_the_same(name):
             assert np.allclose(expected, received, rtol=1e-5, atol=1e-5 * np.max(np.abs(expected)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NOT_AGAIN)
 def test_the_layer_that_cannot_be_made_again_is_named(name):
     with pytest.raises(ValueError, match="came out different") as error:

@@ -25,6 +25,7 @@ def count_of_weights(model):
     return len(found)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", MODELS)
 def test_all_is_seen_and_nothing_is_wrong_after_initialize(name):
     model, x = hub_models.build(name), hub_models.MODELS[name].batch(SIZE)

@@ -17,6 +17,7 @@ from keras_inits import initialize
 pytestmark = hub_models.WARNINGS
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", hub_models.MODELS)
 def test_a_seed_gives_the_weights(name):
     start, first, again, other = (hub_models.build(name) for _ in range(4))
@@ -51,6 +52,7 @@ print("digest", digest.hexdigest())
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.any_backend
 @pytest.mark.parametrize("name", ["gpt2", "t5", "resnet", "swin", "segment_anything"])
 def test_the_backends_start_from_the_same_bits(name):

@@ -30,6 +30,7 @@ def before_activation(layer, given, options, outputs):
         layer.activation = activation
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", MODELS)
 def test_each_scaled_kernel_gives_the_mean_square_one(name):
     model, x = hub_models.build(name), hub_models.MODELS[name].batch(SIZE)
@@ -57,6 +58,7 @@ def test_each_scaled_kernel_gives_the_mean_square_one(name):
     assert scaled >= 6
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", MODELS)
 def test_the_model_is_what_it_was_after_an_error(name):
     model, x = hub_models.build(name), hub_models.MODELS[name].batch(SIZE)

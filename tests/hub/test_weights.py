@@ -273,6 +273,7 @@ def backbone(name):
     return getattr(hub, f"{name}Backbone")(**BACKBONES[name][1])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", BACKBONES)
 def test_each_weight_has_its_part_and_its_fans(name):
     expected = BACKBONES[name][0]()
@@ -288,6 +289,7 @@ def without_numbers(path):
     return re.sub(r"(t5_layer_norm|transformer_block|sparse_moe_block)(_\d+)?/", r"\1/", path)
 
 
+@pytest.mark.thorough
 def test_the_laws_that_are_of_no_kernel():
     def laws(name, *endings):
         rows = {row.path: row for row in initialize(backbone(name), seed=1)}
@@ -312,6 +314,7 @@ def test_the_laws_that_are_of_no_kernel():
 WIDE = {"num_layers": 4, "hidden_dim": 48, "intermediate_dim": 96}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["Bert", "GPT2", "Llama", "Gemma", "Mixtral", "T5"])
 def test_the_signal_stays_in_size_through_the_blocks(name):
     config = {**BACKBONES[name][1], **WIDE}

@@ -139,6 +139,7 @@ for shard in value.addressable_shards:
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.backend("jax")
 def test_replicas_that_begin_in_one_memory_are_trained_each_on_its_own():
     """Their devices are handed one array; steps that write their results over it must not meet there."""

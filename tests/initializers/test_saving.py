@@ -90,6 +90,7 @@ print(json.dumps(outcomes))
 """
 
 
+@pytest.mark.thorough
 def test_without_the_import_a_file_gives_the_same_law_or_fails(tmp_path):
     paths, laws = {}, {}
     for family in families.FAMILIES:

@@ -119,6 +119,7 @@ def test_the_same_seed_and_data_give_the_same_weights_whatever_was_before():
     assert not equal(first, model.get_weights())
 
 
+@pytest.mark.thorough
 def test_no_layer_runs_more_than_three_times():
     counted = []
 

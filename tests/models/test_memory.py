@@ -79,6 +79,7 @@ def test_without_a_length_or_a_past_forget_gates_have_ones(length):
     assert [set(gate.tolist()) for gate in gates(model, 4)] == [{0.0}, {1.0}, {0.0}, {0.0}]
 
 
+@pytest.mark.thorough
 def test_each_direction_and_each_cell():
     inner = layers.RNN([layers.LSTMCell(8), layers.GRUCell(8)], return_sequences=True)
     model = keras.Sequential([keras.Input((20, 5)), layers.Bidirectional(inner), layers.Dense(3)])
@@ -106,6 +107,7 @@ def test_it_is_a_law_of_its_own():
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("layer", [layers.LSTM, layers.GRU])
 @pytest.mark.parametrize("length", [8, 50])
 def test_states_are_what_is_predicted(layer, length):

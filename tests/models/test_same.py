@@ -235,6 +235,7 @@ def test_frozen_layers_stay_frozen():
     assert len(new.trainable_weights) == len(model.trainable_weights) == 4
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:Layer InputLayer does not have a `quantize`")
 @pytest.mark.parametrize("mode", ["int8", "int4", "float8"])  # float8's weights come first in the copy, and last here
 def test_a_quantized_model(mode, tmp_path):
