@@ -68,11 +68,6 @@ def _rows(build: Any, *arguments: Any, steps: int = 150) -> Kind:
     return _kind(functools.partial(build, *arguments), data, "classes", steps, 32, short=True)
 
 
-def _language_model(tied: bool) -> Kind:
-    build = functools.partial(networks.language_model, 256, 32, tied)
-    return Kind(build, datasets.text, "classes", 250, 32, {"sgd": (0.03, 0.1, 0.3), "adam": (1e-3, 3e-3, 1e-2)})
-
-
 KINDS: dict[str, Kind] = {
     "relu, 10 deep": _deep("relu", 10),
     "relu, 30 deep": _deep("relu", 30),
@@ -96,8 +91,14 @@ KINDS: dict[str, Kind] = {
     "transformer, tokens": _kind(
         functools.partial(networks.transformer, 4, True, 12, 5), datasets.counted_tokens, "classes", 200, 32, True
     ),
-    "language model": _language_model(tied=False),
-    "language model, tied": _language_model(tied=True),
+    "language model, tied": Kind(
+        functools.partial(networks.language_model, 256, 32),
+        datasets.text,
+        "classes",
+        250,
+        32,
+        {"sgd": (0.03, 0.1, 0.3), "adam": (1e-3, 3e-3, 1e-2)},
+    ),
     "LSTM": _rows(networks.recurrent, "LSTM", (8, 8), 10, steps=300),
     "GRU": _rows(networks.recurrent, "GRU", (8, 8), 10, steps=300),
     "LSTM, adding": _kind(

@@ -119,17 +119,16 @@ def transformer(
 
 
 def language_model(
-    vocabulary: int, length: int, tied: bool, blocks: int = 3, width: int = 64, kernels: Any = "glorot_uniform"
+    vocabulary: int, length: int, blocks: int = 3, width: int = 64, kernels: Any = "glorot_uniform"
 ) -> Any:
-    """Scores of the next token at each place; with `tied`, by the table that the tokens are looked up in."""
+    """Scores of the next token at each place, by the table that the tokens are looked up in."""
     tokens = keras.Input((length,), dtype="int32")
-    table = layers.ReversibleEmbedding(vocabulary, width) if tied else layers.Embedding(vocabulary, width)
+    table = layers.ReversibleEmbedding(vocabulary, width)
     x = Positions()(table(tokens))
     for _ in range(blocks):
         x = Block(width, True, kernels, causal=True)(x)
     x = layers.LayerNormalization(epsilon=1e-5)(x)
-    scores = table(x, reverse=True) if tied else layers.Dense(vocabulary, kernel_initializer=kernels)(x)
-    return keras.Model(tokens, scores)
+    return keras.Model(tokens, table(x, reverse=True))
 
 
 def recurrent(layer: str, shape: tuple[int, int], outputs: int, kernels: Any = "glorot_uniform") -> Any:
