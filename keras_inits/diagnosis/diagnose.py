@@ -22,6 +22,7 @@ from keras_inits.faults import ours
 from keras_inits.models.calls import check_batch, check_call
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import Weight, weights_of
+from keras_inits.names import stand_in
 
 FLOAT16_SCALES = tuple(2.0**exponent for exponent in range(15, -46, -10))
 """What the loss is multiplied by where a layer computes in float16: as Keras's LossScaleOptimizer begins, and, as that
@@ -124,7 +125,7 @@ def _row(call: Call, before: Call | None, graph: Graph, gradients: Gradients, sc
         name=watched.name if call.number == 1 else f"{watched.name} (call {call.number})",
         layer=watched.name,
         call=call.number,
-        kind=type(watched.layer).__name__,
+        kind=stand_in(type(watched.layer).__name__),
         shape=call.shape[1:],
         entries=math.prod(call.shape),
         normalised=normalised_over(watched.layer, call.shape),

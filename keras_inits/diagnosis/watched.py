@@ -11,6 +11,7 @@ from keras_inits._keras import own_variables
 from keras_inits.layer_tree import unique, walk_layers
 from keras_inits.layers.kinds import DEPTHWISE, SEPARABLE, TRANSPOSED
 from keras_inits.models.weights import Weight
+from keras_inits.names import stand_in
 
 WHOLE = (layers.RNN, layers.TimeDistributed, layers.SpectralNormalization)
 """What is looked at from outside: JAX compiles the loop in it as a whole, or runs its layer in another way."""
@@ -64,7 +65,7 @@ def float_variables(model: Any, weights: Sequence[Weight]) -> Iterator[tuple[Any
     for path, layer in walk_layers(model):
         for one in own_variables(layer):
             if "float" in one.dtype:
-                yield layer, paths.get(id(one), f"{path}/{one.name}"), one
+                yield layer, paths.get(id(one), f"{path}/{stand_in(one.name)}"), one
 
 
 def enclosing(model: Any, layer: Any) -> Any:
@@ -85,7 +86,7 @@ def activation_of(layer: Any) -> Any:
 
 def name_of(activation: Any) -> str | None:
     """What to call it: `relu`, `LeakyReLU`."""
-    return None if activation is None else getattr(activation, "__name__", type(activation).__name__)
+    return None if activation is None else stand_in(getattr(activation, "__name__", type(activation).__name__))
 
 
 def output_axis(layer: Any) -> int:

@@ -19,6 +19,7 @@ from keras_inits.initializers.base import Config, RandomInitializer
 from keras_inits.initializers.orthogonal import Identity, orthogonal_matrix
 from keras_inits.initializers.plain import Normal, Uniform
 from keras_inits.initializers.seeds import Seed
+from keras_inits.names import shown
 
 __all__ = ["Keras1Orthogonal", "Keras1Scaling", "get"]
 
@@ -166,5 +167,5 @@ def get(init: str, dim_ordering: str = "tf", seed: Seed = None) -> Any:
 
 
 def _choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(str(value), choices, n=1) or choices[:1]
+    close = difflib.get_close_matches(shown(value), choices, n=1) or choices[:1]
     return check_choice(name, value, choices, f"Pass one such as {close[0]!r}, one that Keras 1 had.")

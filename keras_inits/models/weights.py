@@ -15,6 +15,7 @@ from keras_inits.layers.catalogue import role_of
 from keras_inits.layers.hub import scales_inside
 from keras_inits.layers.roles import Role
 from keras_inits.models.declared import Declared
+from keras_inits.names import stand_in
 
 Origin = Literal["known", "declared", "left"]
 
@@ -60,7 +61,7 @@ def weights_of(model: Any) -> list[Weight]:
             if id(variable) in seen or id(variable) in inside:
                 continue
             seen.add(id(variable))
-            own = unique(f"{path}/{variable.name}", paths)
+            own = unique(f"{path}/{stand_in(variable.name)}", paths)
             stream = unique(f"{stable}/{unnumbered(variable.name)}", streams)
             paths.add(own)
             streams.add(stream)
