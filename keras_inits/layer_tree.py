@@ -8,7 +8,7 @@ from typing import Any
 from keras.src.backend.common import global_state
 
 from keras_inits._keras import graph_layers, sublayers
-from keras_inits.names import stand_in
+from keras_inits._names import stand_in
 
 Namer = Callable[[Sequence[Any]], list[str]]
 

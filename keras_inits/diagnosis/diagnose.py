@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from keras_inits._names import stand_in
 from keras_inits.diagnosis.batch import batch_numbers
 from keras_inits.diagnosis.diagnosis import Diagnosis
 from keras_inits.diagnosis.findings import findings_of
@@ -22,7 +23,6 @@ from keras_inits.faults import ours
 from keras_inits.models.calls import check_batch, check_call
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import Weight, weights_of
-from keras_inits.names import stand_in
 
 FLOAT16_SCALES = tuple(2.0**exponent for exponent in range(15, -46, -10))
 """What the loss is multiplied by where a layer computes in float16: as Keras's LossScaleOptimizer begins, and, as that

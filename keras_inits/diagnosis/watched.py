@@ -8,10 +8,10 @@ import keras
 from keras import layers
 
 from keras_inits._keras import own_variables
+from keras_inits._names import stand_in
 from keras_inits.layer_tree import unique, walk_layers
 from keras_inits.layers.kinds import DEPTHWISE, SEPARABLE, TRANSPOSED
 from keras_inits.models.weights import Weight
-from keras_inits.names import stand_in
 
 WHOLE = (layers.RNN, layers.TimeDistributed, layers.SpectralNormalization)
 """What is looked at from outside: JAX compiles the loop in it as a whole, or runs its layer in another way."""

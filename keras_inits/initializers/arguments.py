@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_inits.names import shown
+from keras_inits._names import shown
 
 LARGEST_SIZE = 2**63 - 1
 

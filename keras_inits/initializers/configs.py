@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from keras_inits.names import shown
+from keras_inits._names import shown
 
 PACKAGE = "keras_inits"
 

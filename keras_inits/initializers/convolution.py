@@ -5,13 +5,13 @@ import math
 import keras
 import numpy as np
 
+from keras_inits._names import shown
 from keras_inits.initializers.arguments import check_number, check_range, check_whole
 from keras_inits.initializers.base import Config, HostInitializer, RandomInitializer
 from keras_inits.initializers.buffers import aligned
 from keras_inits.initializers.fans import Fans
 from keras_inits.initializers.orthogonal import orthogonal_matrix
 from keras_inits.initializers.seeds import Seed
-from keras_inits.names import shown
 
 
 def _check_kernel(name: str, shape: tuple[int, ...]) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 from keras import activations
 
 from keras_inits import backends
+from keras_inits._names import printable, shown
 from keras_inits.initializers.arguments import check_number
 from keras_inits.initializers.quadrature import normal_mean
-from keras_inits.names import printable, shown
 
 LARGEST = 1e150
 """Of a gain, and of a slope: the square of a larger one is no number."""

@@ -3,13 +3,13 @@
 import keras
 import numpy as np
 
+from keras_inits._names import shown
 from keras_inits.initializers.arguments import check_whole
 from keras_inits.initializers.base import Config, HostInitializer, RandomInitializer
 from keras_inits.initializers.buffers import aligned
 from keras_inits.initializers.configs import restored
 from keras_inits.initializers.fans import Fans
 from keras_inits.initializers.seeds import derive_entropy, draw_entropy
-from keras_inits.names import shown
 
 
 @keras.saving.register_keras_serializable(package="keras_inits")

@@ -13,13 +13,13 @@ import keras
 import numpy as np
 from keras.initializers import Ones, Zeros
 
+from keras_inits._names import shown
 from keras_inits.initializers import sampling
 from keras_inits.initializers.arguments import check_choice, check_number, check_two_sizes
 from keras_inits.initializers.base import Config, RandomInitializer
 from keras_inits.initializers.orthogonal import Identity, orthogonal_matrix
 from keras_inits.initializers.plain import Normal, Uniform
 from keras_inits.initializers.seeds import Seed
-from keras_inits.names import shown
 
 __all__ = ["Keras1Orthogonal", "Keras1Scaling", "get"]
 

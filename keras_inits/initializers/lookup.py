@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras.initializers import Constant, Ones, Zeros
 
+from keras_inits._names import shown
 from keras_inits.initializers.base import HostInitializer
 from keras_inits.initializers.configs import check_config
 from keras_inits.initializers.convolution import DeltaOrthogonal, Dirac
@@ -25,7 +26,6 @@ from keras_inits.initializers.rules import (
 )
 from keras_inits.initializers.scaling import VarianceScaling
 from keras_inits.initializers.sparse import Sparse
-from keras_inits.names import shown
 
 # The public list: what stands here is found by `get`, exported under both of its names, and tested.
 CLASSES: tuple[Any, ...] = (

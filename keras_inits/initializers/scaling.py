@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_inits._names import shown
 from keras_inits.initializers import sampling
 from keras_inits.initializers.arguments import check_axes, check_choice, check_number
 from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, PointwiseInitializer
@@ -15,7 +16,6 @@ from keras_inits.initializers.fans import Fans, compute_fans
 from keras_inits.initializers.gains import Activation, gain
 from keras_inits.initializers.sampling import Sample
 from keras_inits.initializers.seeds import Seed
-from keras_inits.names import shown
 
 MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
 DISTRIBUTIONS = ("uniform", "untruncated_normal", "truncated_normal")

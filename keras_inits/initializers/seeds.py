@@ -13,8 +13,8 @@ import keras
 import numpy as np
 
 from keras_inits import backends
+from keras_inits._names import shown
 from keras_inits.initializers.configs import restored
-from keras_inits.names import shown
 
 Seed: TypeAlias = int | keras.random.SeedGenerator | None
 

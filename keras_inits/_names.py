@@ -2,6 +2,7 @@
 
 shown       a value in an error          -> its repr, cut
 printable   a text in a terminal, a page -> without control characters
+one_line    a message                    -> in one line
 stand_in    a name in tables and rules   -> printable, and of a length that a table bears
 no_formula  a name in a spreadsheet      -> as it is read, and not computed
 """
@@ -11,6 +12,7 @@ import re
 MOST_SHOWN = 400
 LONGEST = 200
 NAMELESS = "(no name)"
+_STYLE = re.compile(r"\x1b\[[\d;]*m")
 _FORMULA = re.compile(r"[=+\-@]")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", re.IGNORECASE)
 
@@ -47,6 +49,16 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def one_line(text: str) -> str:
+    r"""A message, such as Keras's with their bold beginnings, as one line of printable characters.
+
+    Example:
+        >>> one_line("\x1b[1mno model\x1b[0m\n\n  of ours")
+        'no model of ours'
+    """
+    return printable(" ".join(_STYLE.sub("", text).split()))
 
 
 def stand_in(name: str, longest: int = LONGEST) -> str:
