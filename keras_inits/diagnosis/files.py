@@ -15,6 +15,8 @@ from keras_inits._names import one_line, shown
 
 DEFLATED = 1032
 """How many bytes the compression of `.npz` files can make of one."""
+COUNT_FROM_END = 12
+"""Where, before the comment, an archive says how many members it has."""
 SMALL = 64 * 2**20
 """Bytes that a model may have, whatever its file has: one that is not trained yet may be saved without all of them."""
 LONGEST_HEADER = 10_000
@@ -51,7 +53,7 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
     """
     try:
         with zipfile.ZipFile(path) as file:
-            _check_members(file, path.stat().st_size)
+            _check_members(file, path)
             return {name.removesuffix(".npy"): _array(file, name) for name in file.namelist()}
     except Exception as error:  # each reader of a damaged archive has its own
         raise FileError(
@@ -65,8 +67,14 @@ def _line(error: Exception) -> str:
     return shown(one_line(str(error)) or type(error).__name__)[1:-1]
 
 
-def _check_members(file: zipfile.ZipFile, size: int) -> None:
-    """Raises an error if the members are larger than they can be in a file of this size."""
+def _check_members(file: zipfile.ZipFile, path: Path) -> None:
+    """Raises an error if a member is missing, or they are larger than they can be in a file of this size."""
+    size = path.stat().st_size
+    with path.open("rb") as raw:
+        raw.seek(size - COUNT_FROM_END - len(file.comment))
+        count = int.from_bytes(raw.read(2), "little")
+    if count not in (len(file.infolist()), 0xFFFF):  # the latter if there are more than it can say
+        raise ValueError(f"it declares {count} members, and {len(file.infolist())} are there")
     for one in file.infolist():
         most = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATED}.get(one.compress_type, 0) * one.compress_size
         if one.file_size > most:
@@ -98,7 +106,7 @@ def _check_weights(path: Path) -> None:
     if path.suffix != ".keras":
         return
     with zipfile.ZipFile(path) as file:
-        _check_members(file, path.stat().st_size)
+        _check_members(file, path)
         config, there = file.read("config.json").decode(), sum(one.file_size for one in file.infolist())
     declared = 0
     # What cannot be made in this way is left to Keras, which says why if it cannot make it either.
