@@ -12,6 +12,9 @@ from families import FAMILIES
 from hypothesis import strategies as st
 
 import keras_inits
+from keras_inits.initializers.base import HostInitializer
+
+OURS = [family for family in FAMILIES if issubclass(family.cls, HostInitializer)]
 
 
 class Word(enum.StrEnum):
@@ -101,3 +104,18 @@ def mutated(draw, families=FAMILIES, values=ANYTHING):
         else:
             config[name] = draw(values)
     return family, config, changed
+
+
+def asked(given, got):
+    """Whether an argument that was kept is the one that was given."""
+    if isinstance(given, dict):
+        return True  # another object's config, which that object checks
+    if isinstance(given, str):
+        return (isinstance(got, str) and str.__str__(got) == str.lower(given)) or got == given or callable(got)
+    if isinstance(given, (list, tuple, range, np.ndarray)):
+        return isinstance(got, tuple) and list(got) == list(given)
+    if isinstance(got, bool) or got is None:
+        return got is given
+    if isinstance(got, (int, float)):
+        return not isinstance(given, bool) and got == float(given) if isinstance(got, float) else got == given
+    return got is given

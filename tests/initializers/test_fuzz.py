@@ -4,10 +4,8 @@ import json
 import time
 
 import keras
-import numpy as np
 import pytest
-from anything import ANYTHING, PLAIN, mutated
-from families import FAMILIES
+from anything import ANYTHING, OURS, PLAIN, asked, mutated
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,24 +14,8 @@ from keras_inits.initializers.base import HostInitializer
 
 pytestmark = pytest.mark.fuzz
 
-OURS = [family for family in FAMILIES if issubclass(family.cls, HostInitializer)]
 LONGEST = 5.0
 """Seconds, on a busy machine; what was `1 << 10**7` took half a minute."""
-
-
-def asked(given, got):
-    """Whether an argument that was kept is the one that was given."""
-    if isinstance(given, dict):
-        return True  # another object's config, which that object checks
-    if isinstance(given, str):
-        return (isinstance(got, str) and str.__str__(got) == str.lower(given)) or got == given or callable(got)
-    if isinstance(given, (list, tuple, range, np.ndarray)):
-        return isinstance(got, tuple) and list(got) == list(given)
-    if isinstance(got, bool) or got is None:
-        return got is given
-    if isinstance(got, (int, float)):
-        return not isinstance(given, bool) and got == float(given) if isinstance(got, float) else got == given
-    return got is given
 
 
 def check(make, config, names):
