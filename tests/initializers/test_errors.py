@@ -92,7 +92,7 @@ AT_CONSTRUCTION = [
     (lambda: ki.Dirac(groups=2**63), ValueError, ["`groups`", "no larger than a size", "groups=9223372036854775808"]),
     (lambda: ki.PerGate({"class_name": "X"}, 4), TypeError, ["`initializer`", "{'class_name': 'X'}"]),
     (lambda: ki.VarianceScaling(activation=iter), TypeError, ["`activation`", "fails with TypeError", "to see why"]),
-    (lambda: ki.VarianceScaling(activation=lambda x: x / None), TypeError, ["`activation`", "fails with TypeError"]),
+    (lambda: ki.VarianceScaling(activation=lambda x: 1 / 0), ValueError, ["`activation`", "with ZeroDivisionError"]),
     (
         lambda: ki.gain("leaky_relu", negative_slope="1"),
         TypeError,
