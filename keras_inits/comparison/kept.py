@@ -1,4 +1,4 @@
-"""Finished runs on disk: a `.csv` of gradient norms, and a `.json` of all else, which is written last."""
+"""Finished runs on disk: a `.npz` of gradient norms, and a `.json` of all else, which is written last."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def keep(run: Run, settings: Mapping[str, str], directory: Path) -> None:
         "findings": run.findings,
         "unseen": run.unseen,
     }
-    run.trace.save(_file(directory, run.cell, "csv"))
+    run.trace.save(_file(directory, run.cell, "npz"))
     whole.replace(_file(directory, run.cell, "json"), json.dumps(rest).encode())
 
 
@@ -40,7 +40,7 @@ def load(cell: Cell, settings: Mapping[str, str], directory: Path) -> Run | None
             tuple(_layer(values) for values in rest["layers"]),
             tuple(FindingText(*texts) for texts in rest["findings"]),
             tuple(Unseen(*texts) for texts in rest["unseen"]),
-            GradientTrace.load(_file(directory, cell, "csv")),
+            GradientTrace.load(_file(directory, cell, "npz")),
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError):  # not there, or not what was written
         return None

@@ -1,13 +1,14 @@
 """What happens when gradients go bad in mid-training."""
 
+import sys
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from keras_inits import thresholds
+from keras_inits.recording.book import Book
 from keras_inits.recording.health import EXPLODING, NON_FINITE, VANISHING, ZERO, health
 from keras_inits.recording.quantities import SKIP
 from keras_inits.recording.trace import GradientTrace
@@ -78,7 +79,7 @@ class Alerts:
 
 
 class Watch:
-    """Looks at each row once, and acts on the first that is bad in each way.
+    """Looks at each block once, and acts on the first step that is bad in each way.
 
     Args:
         alerts: What to do; None for nothing.
@@ -87,36 +88,57 @@ class Watch:
     def __init__(self, alerts: Alerts | None) -> None:
         self._alerts = alerts
         self._told: set[str] = set()
+        self._since: dict[str, tuple[int, str]] = {}
+        self._looked = 0
+
+    @property
+    def seen(self) -> int:
+        """How many blocks it has seen, or needs not."""
+        return sys.maxsize if self._alerts is None else self._looked
 
     def begin_fit(self) -> None:
         """Tells of everything anew."""
-        self._told = set()
+        self._told, self._since = set(), {}
 
-    def look(self, blocks: Sequence[GradientTrace], model: Any) -> None:
-        """Acts on what is new in these rows.
+    def look(self, book: Book, steps: int, model: Any) -> None:
+        """Acts on what is new in a book.
+
+        Args:
+            book: Whose blocks.
+            steps: How many steps were trained by now.
+            model: The one that is trained.
 
         Raises:
             GradientError: If that is the action.
         """
         if self._alerts is None:
             return
-        for block in blocks:
+        for number, block in book.blocks_from(self._looked):
+            self._looked = number + 1
             for row in np.flatnonzero(block.outcomes != SKIP):
-                kind = KINDS.get(health(block.norms[row]), "")
-                if kind and kind not in self._told:
-                    self._told.add(kind)
-                    text = message(kind, int(block.steps[row]), block.layers, block.norms[row])
-                    _act(getattr(self._alerts, kind), text, model)
+                self._look_at(block, int(row), steps, model)
+
+    def _look_at(self, block: GradientTrace, row: int, steps: int, model: Any) -> None:
+        word = health(block.norms[row])
+        kind = KINDS.get(word, "")
+        if kind and kind not in self._told:
+            self._told.add(kind)
+            text = message(kind, int(block.steps[row]), block.layers, block.norms[row])
+            _act(getattr(self._alerts, kind), text, steps - int(block.steps[row]) - 1, model)
 
 
-def _act(action: str, text: str, model: Any) -> None:
+def _act(action: str, text: str, ran_on: int, model: Any) -> None:
     if action == "raise":
-        raise GradientError(text)
+        raise GradientError(f"{text} {_ran_on(ran_on)}")
     if action == "stop":
         model.stop_training = True
-        text += " Training stops here."
+        text += f" {_ran_on(ran_on)} Training stops here."
     if action != "ignore":
         warnings.warn(text, stacklevel=2)
+
+
+def _ran_on(steps: int) -> str:
+    return f"{steps} steps were trained after it before this was seen."
 
 
 def message(kind: str, step: int, layers: tuple[str, ...], norms: np.ma.MaskedArray) -> str:

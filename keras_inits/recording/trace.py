@@ -1,14 +1,14 @@
 """The table of gradient norms that a training left."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from keras_inits.recording.quantities import OUTCOMES, QUANTITIES, UPDATE
+from keras_inits.recording.quantities import GRADIENT, OUTCOMES, RESERVED, UPDATE, in_order
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped,unused-ignore]
@@ -33,13 +33,13 @@ class GradientTrace:
         layers: The layers' names in depth order; variables' paths if the logger recorded `per="variable"`.
         norms: steps x layers; masked where a layer had no gradient.
         tracked: What else was recorded, by its name: `"weight"`, `"update"`, `"largest"`, `"zeros"`, `"nonfinite"`,
-            `"accumulated"`; each steps x layers, masked where there was nothing.
+            `"accumulated"`, or that of a `Quantity`; each steps x layers, masked where there was nothing.
         outcomes: For each step what the optimizer did with its gradient: `"update"`, `"accumulate"` (a micro-step whose
             gradient waits for others) or `"skip"` (it overflowed under a dynamic loss scale).
         clipped: For each step whether the gradient that the update used was clipped; masked where nothing is known.
 
     Raises:
-        ValueError: If the shapes do not fit together, or a name is none of these.
+        ValueError: If the shapes do not fit together, steps do not rise, or a quantity has the name of something else.
 
     Example:
         >>> import numpy as np
@@ -65,14 +65,57 @@ class GradientTrace:
                 f"different names, and norms of shape {np.shape(self.norms)}. It expects n steps, m different names, "
                 "and n x m norms. Pass one row of norms for each step and one column for each layer."
             )
+        if (np.diff(steps) < 0).any():
+            place = int(np.flatnonzero(np.diff(steps) < 0)[0])
+            raise ValueError(
+                f"GradientTrace received the step {steps[place + 1]} after the step {steps[place]}. It expects steps in "
+                "rising order. Sort the rows by their steps."
+            )
         outcomes = np.array([UPDATE] * len(steps) if self.outcomes is None else self.outcomes, _OUTCOME_TYPE)
         clipped = np.ma.MaskedArray(np.zeros(len(steps), bool), mask=True) if self.clipped is None else self.clipped
         _check_tracked(self.tracked, outcomes, clipped, shape)
-        tracked = {name: _frozen(self.tracked[name]) for name in QUANTITIES if name in self.tracked}
+        tracked = {name: _frozen(self.tracked[name]) for name in in_order(self.tracked)}
         steps.flags.writeable = outcomes.flags.writeable = False
-        values = (steps, layers, _frozen(self.norms), tracked, outcomes, _frozen(clipped, bool))
-        for one, value in zip(fields(self), values, strict=True):
-            object.__setattr__(self, one.name, value)
+        self._set(steps, layers, _frozen(self.norms), tracked, outcomes, _frozen(clipped, bool))
+
+    def _set(
+        self,
+        steps: np.ndarray,
+        layers: tuple[str, ...],
+        norms: np.ma.MaskedArray,
+        tracked: Mapping[str, np.ma.MaskedArray],
+        outcomes: np.ndarray,
+        clipped: np.ma.MaskedArray,
+    ) -> None:
+        values = {"steps": steps, "layers": layers, "norms": norms, "tracked": tracked}
+        for name, value in {**values, "outcomes": outcomes, "clipped": clipped}.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def of_frozen(
+        cls,
+        steps: np.ndarray,
+        layers: tuple[str, ...],
+        tables: Mapping[str, np.ma.MaskedArray],
+        outcomes: np.ndarray,
+        clipped: np.ma.MaskedArray,
+    ) -> Self:
+        """A trace of arrays that fit together and that nobody writes to: they are taken as they are."""
+        trace = cls.__new__(cls)
+        tracked = {name: tables[name] for name in in_order(tables) if name != GRADIENT}
+        trace._set(steps, layers, tables[GRADIENT], tracked, outcomes, clipped)
+        return trace
+
+    @property
+    def tables(self) -> dict[str, np.ma.MaskedArray]:
+        """All quantities that were recorded, `"gradient"` first."""
+        return {GRADIENT: self.norms, **self.tracked}
+
+    def __getitem__(self, rows: Any) -> "GradientTrace":
+        """Some of the rows: a slice, their numbers, or a mask."""
+        tracked = {name: table[rows] for name, table in self.tracked.items()}
+        parts = (self.norms[rows], tracked, self.outcomes[rows], self.clipped[rows])
+        return GradientTrace(self.steps[rows], self.layers, *parts)
 
     @cached_property
     def global_norm(self) -> np.ndarray:
@@ -134,30 +177,31 @@ class GradientTrace:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a file that `load` gives back exactly, and that is whole or not there at all.
 
+        For other formats hand the trace to pandas: `trace.to_dataframe("long").to_parquet("norms.parquet")`.
+
         Args:
-            path: Where to; `.csv` (no gradient is an empty cell), `.jsonl` (a line of JSON for each step) or `.parquet`
-                (small, with types).
+            path: Where to; it ends in `.npz`.
 
         Raises:
-            ValueError: If the suffix is another.
+            ValueError: If it ends in something else.
             FileNotFoundError: If the folder does not exist.
-            ImportError: If it is `.parquet`, and pyarrow is not installed.
         """
         from keras_inits.recording import files
 
         files.save(path, self)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Reads what `save` or the logger's `filename=` wrote, also while the logger is still writing.
+    def load(cls, path: str | os.PathLike[str]) -> "GradientTrace":
+        """Reads what `save` wrote (`.npz`), or the logger (`.csv`), also while the logger is still writing.
+
+        Of a `.csv` that was cut off or damaged the rows before the damage are read, with a warning.
 
         Raises:
-            ValueError: If the suffix is none of these, or the file is not of this kind.
-            ImportError: If it is `.parquet`, and pyarrow is not installed.
+            ValueError: If the suffix is none of these, or the file is damaged or not of this kind.
         """
         from keras_inits.recording import files
 
-        return cls(**files.load(path))
+        return files.load(path)
 
     def plot(self, path: str | os.PathLike[str], kind: str = "lines") -> None:
         """Draws a picture of the trace, on a log scale, of as many steps and layers as there are.
@@ -193,13 +237,13 @@ def _frozen(table: np.ma.MaskedArray, kind: type = np.float64) -> np.ma.MaskedAr
 def _check_tracked(
     tracked: Mapping[str, np.ma.MaskedArray], outcomes: np.ndarray, clipped: np.ma.MaskedArray, shape: tuple[int, ...]
 ) -> None:
-    names = [name for name in QUANTITIES if name != "gradient"]
-    wrong = [name for name, table in tracked.items() if name not in names or np.shape(table) != shape]
+    reserved = (GRADIENT, *RESERVED)
+    wrong = [name for name, table in tracked.items() if name in reserved or np.shape(table) != shape]
     if wrong:
         raise ValueError(
             f"GradientTrace received tracked={{{wrong[0]!r}: ...}} of shape {np.shape(tracked[wrong[0]])}. It expects "
-            f"tables of shape {shape} with names among {', '.join(map(repr, names))}. Pass one row for each step and "
-            "one column for each layer."
+            f"tables of shape {shape}, and none of the names {', '.join(map(repr, reserved))}. Pass one row for each "
+            "step and one column for each layer."
         )
     if (
         outcomes.shape != shape[:1]
@@ -211,6 +255,17 @@ def _check_tracked(
             f"clipped of shape {np.shape(clipped)}. It expects one of {', '.join(map(repr, OUTCOMES))}, and True or "
             f"False, for each of {shape[0]} steps. Pass one of each for each step, or leave both out."
         )
+
+
+class Block(GradientTrace):
+    """Rows on their way from the recorder to a subscriber, with a word for the state that each of their steps began in."""
+
+    states: Sequence[str]
+
+    def __init__(self, *fields: Any) -> None:
+        *parts, states = fields
+        super().__init__(*parts)
+        object.__setattr__(self, "states", states)
 
 
 def global_norms(norms: np.ma.MaskedArray) -> np.ndarray:

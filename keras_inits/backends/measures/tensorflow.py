@@ -119,7 +119,7 @@ def width_of(measures: Sequence[str]) -> int:
     return sum(2 if name in NORMS else 1 for name in measures)
 
 
-def parted(table: np.ndarray, measures: Sequence[str]) -> dict[str, np.ndarray]:
+def parted_measures(table: np.ndarray, measures: Sequence[str]) -> dict[str, np.ndarray]:
     """Splits rows of such numbers, now of the host and float64, into the measures."""
     parts = iter(np.split(table, width_of(measures), axis=1))
     return {name: _norms_of(next(parts), next(parts)) if name in NORMS else next(parts) for name in measures}
