@@ -1,8 +1,10 @@
 """A text file that rows are appended to, of one training alone."""
 
+import itertools
 import os
 import warnings
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +16,9 @@ from keras_inits.recording.trace import Block, GradientTrace
 
 _written: set[Path] = set()
 """The files that this process has written, which another logger does not replace."""
+
+_writers: "weakref.WeakValueDictionary[Path, CsvFile]" = weakref.WeakValueDictionary()
+"""Who writes which file in this process."""
 
 
 class Done(NamedTuple):
@@ -38,7 +43,6 @@ class CsvFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).absolute()
-        self._lock = Lock(self.path)
         self._done: Done | None = None
         self._planned: Done | None = None  # what takes the place of the file now
         self._marks: dict[int, Mark] = {}  # for the row of a step, the state after it
@@ -52,8 +56,8 @@ class CsvFile:
         if self._done is not None:
             return 0
         for candidate in self._candidates():
-            self.path, self._lock = candidate, Lock(candidate)
-            if not self._lock.take():
+            self.path = candidate
+            if not self._take():
                 reason = "another logger or process is writing it"
             elif not self.path.exists():
                 return 0
@@ -65,10 +69,10 @@ class CsvFile:
                     return first
                 if found is not None and not start.steps and not start.resume and self.path not in _written:
                     return 0  # the first rows replace it
-                self._lock.give_back()
+                self.close()
                 reason = "it holds no gradient norms" if found is None else "it holds the rows of another training"
             self._warn_of(candidate, reason)
-        raise FileExistsError(f"no name is free beside {self.path}")
+        raise AssertionError  # there is always another name
 
     def append(self, rows: GradientTrace) -> None:
         """Writes rows, whole ones only; those that are written already once."""
@@ -91,11 +95,23 @@ class CsvFile:
 
     def close(self) -> None:
         """Lets others write the file."""
-        self._lock.give_back()
+        if _writers.get(self.path) is self:
+            del _writers[self.path]
+            Lock(self.path).give_back()
 
     def mark(self, last_step: int, mark: Mark) -> None:
         """Notes the state after a step; it is written with the row of that step, or the last one before it."""
         self._marks = {last_step: mark}
+
+    def _take(self) -> bool:
+        """Whether nobody else writes the file, in this process or another."""
+        other = _writers.get(self.path, self)
+        if other is not self and (other._done is None or self.path.exists()):
+            return False
+        if not Lock(self.path).take():
+            return False
+        _writers[self.path] = self
+        return True
 
     def _marks_of(self, rows: GradientTrace) -> list[list[Mark]]:
         words: Sequence[str] = rows.states if isinstance(rows, Block) else [""] * len(rows)
@@ -140,25 +156,24 @@ class CsvFile:
 
     def _begin_anew(self, rows: GradientTrace) -> None:
         gone = not self.path.exists()
-        what = "was deleted" if gone else "was replaced by another file"
+        named, what = str(self.path), "was deleted" if gone else "was replaced by another file"
         if not gone:
-            self._lock.give_back()
-            self.path = next(one for one in self._candidates() if not one.exists())
-            self._lock = Lock(self.path)
-            self._lock.take()
+            self.close()
+            for self.path in self._candidates():  # noqa: B020
+                if not self.path.exists() and self._take():
+                    break
         warnings.warn(
-            f"GradientNormLogger found that {self._names()} {what} while it was writing it. It expects to be alone in "
+            f"GradientNormLogger found that {named!r} {what} while it was writing it. It expects to be alone in "
             f"its file. The rows from step {rows.steps[0]} on go to {str(self.path)!r}; the trace has all of them.",
             stacklevel=2,
         )
         self._rewrite(rows, None)
 
-    def _names(self) -> str:
-        return repr(str(self.path))
-
-    def _candidates(self) -> list[Path]:
-        stem, suffix = self.path.stem, self.path.suffix
-        return [self.path, *(self.path.with_name(f"{stem}-{number}{suffix}") for number in range(2, 10_000))]
+    def _candidates(self) -> Iterator[Path]:
+        path = self.path
+        yield path
+        for number in itertools.count(2):
+            yield path.with_name(f"{path.stem}-{number}{path.suffix}")
 
     def _content(self) -> Content | None:
         try:
