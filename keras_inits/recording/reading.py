@@ -80,7 +80,9 @@ class Reader(NamedTuple):
         for one in own:
             if one.name not in lost:
                 tracked[one.name] = np.ma.MaskedArray(rows.own[one], mask=np.ma.getmaskarray(norms).copy())
-        return Block(rows.steps, layout.names, norms, tracked, outcomes, clipped, states_of(rows))
+        judged = norms if per == "layer" else RECORDED[GRADIENT].read(measures, self.layouts["layer"])
+        trace = (rows.steps, layout.names, norms, tracked, outcomes, clipped)
+        return Block(trace, states_of(rows), self.layouts["layer"].names, judged)
 
     def _outcomes_and_clipping(self, rows: FetchedRows) -> tuple[np.ndarray, np.ma.MaskedArray]:
         outcomes = np.full(len(rows), UPDATE, object)

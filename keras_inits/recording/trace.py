@@ -258,14 +258,26 @@ def _check_tracked(
 
 
 class Block(GradientTrace):
-    """Rows on their way from the recorder to a subscriber, with a word for the state that each of their steps began in."""
+    """Rows on their way from the recorder to a subscriber.
+
+    Args:
+        trace: What is in a trace.
+        states: For each row a word for the state that its step began in; empty where it is not wanted.
+        judged_layers: The names of the layers, whatever the rows are per.
+        judged_norms: The norms of their gradients.
+    """
 
     states: Sequence[str]
+    judged_layers: tuple[str, ...]
+    judged_norms: np.ma.MaskedArray
 
-    def __init__(self, *fields: Any) -> None:
-        *parts, states = fields
-        super().__init__(*parts)
-        object.__setattr__(self, "states", states)
+    def __init__(
+        self, trace: Sequence[Any], states: Sequence[str], judged_layers: tuple[str, ...], judged_norms: Any
+    ) -> None:
+        super().__init__(*trace)
+        values = {"states": states, "judged_layers": judged_layers, "judged_norms": judged_norms}
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
 
 def global_norms(norms: np.ma.MaskedArray) -> np.ndarray:
