@@ -64,8 +64,10 @@ class Columns:
 
     def arrange(self, values: Sequence[Any], variables: Sequence[Any]) -> list[Any]:
         """Returns, for each column, the value of its variable, or None where it has none."""
-        if not self._columns:
+        if not self._places:  # before that, only the layers were asked for their columns
             self._build(variables)
+        if not variables:
+            return [None] * len(self._columns)
         key = tuple(map(id, variables))
         if key not in self._places:  # optimizers are handed the same variables at every step
             self._places[key] = list(variables), [self._place(variable) for variable in variables]

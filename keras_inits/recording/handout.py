@@ -83,9 +83,8 @@ class Handout:
         return self._collected.source
 
     def change_source(self, rows: Rows) -> None:
-        """Takes rows from elsewhere; those that are there already were fetched before."""
-        if rows is not self._collected.source:
-            self._collected = self._collected._replace(source=rows, from_row=rows.count)
+        """Takes rows from here, and only those that are not there already."""
+        self._collected = self._collected._replace(source=rows, from_row=rows.count)
 
     def fetch(self, reader: Reader, wait: bool) -> Fetched:
         """Fetches all rows, or those that are computed already."""

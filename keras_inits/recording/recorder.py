@@ -118,7 +118,7 @@ class Recorder:
             wait = wait or not self._pace.knows_calls  # which the first rows tell
             fetched = self._handout.fetch(self._reader, wait)
             self._note(rows, fetched.steps, wait)
-            if fetched.lost > 0:
+            if fetched.lost > 0 and self._members:
                 self.failure.tell_lost_rows(fetched.lost)
             self.failure.tell_lost_quantities(rows.lost)
             steps = rows.steps

@@ -1,8 +1,9 @@
 """TensorFlow's recording step: in the trace of the step, each call of an optimizer also writes a row into a ring."""
 
-import contextlib
 import functools
+import inspect
 import threading
+import types
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ class RecordingStep:
 
     def __call__(self, *arguments: Any) -> Any:
         """Runs the step or steps that Keras's own training function would run."""
-        if not self.rows.is_made:
+        if not self.rows.columns:
             self._prepare()
         ahead = self._model.steps_per_execution
         records = not self._alternates or self._is_due(ahead)
@@ -131,11 +132,7 @@ class RecordingStep:
                 self._functions[records] = made
 
     def _made(self, model: Any, records: bool) -> Callable[..., Any]:
-        train_step = model.train_step
-
-        def device_of(operation: Any) -> str:
-            """Where it would be anyway: has TensorFlow trace the user's own functions anew in the block."""
-            return operation.device  # type: ignore[no-any-return]
+        train_step = _retraced(model)
 
         @functools.wraps(train_step)
         def step(*arguments: Any) -> Any:
@@ -143,8 +140,7 @@ class RecordingStep:
             trace, eager = self._trace, tf.executing_eagerly()
             trace.records, trace.eager, trace.called = records, eager, False
             try:
-                with contextlib.nullcontext() if eager else _graph().device(device_of):
-                    logs = train_step(*arguments)
+                logs = train_step(*arguments)
                 trace.called = True
                 return logs
             finally:
@@ -225,7 +221,7 @@ class RecordingStep:
                 return
             gradients, variables = zip(*self._trace.reduced, strict=True)
         arranged = self._plan.columns.arrange(gradients, variables)
-        if not self.rows.is_made:
+        if self.rows.columns != len(arranged):  # none yet, or too few for a variable that belongs to no layer
             self._make_ring(len(arranged), variables)
         step, every = self.rows.step, self._plan.every
         due = tf.equal((step + self.rows.shift) % every, 0) if every > 1 else tf.constant(True)
@@ -271,6 +267,19 @@ class RecordingStep:
             None if gradient is None else _mean(gradient, wait, call.scale, number)
             for gradient, wait in zip(arranged, waiting, strict=True)
         ]
+
+
+def _retraced(model: Any) -> Callable[..., Any]:
+    """A model's `train_step`; one that the user made a `tf.function` as another one.
+
+    The first knows of no rows if it was traced without them, and leaves some where it should not if with them.
+    """
+    if not hasattr(model.train_step, "python_function"):
+        return model.train_step  # type: ignore[no-any-return]
+    given = inspect.getattr_static(model, "train_step")
+    of_instance = "train_step" in vars(model)
+    function = given.python_function if of_instance else types.MethodType(given.python_function, model)
+    return tf.function(function, jit_compile=getattr(given, "_jit_compile", None))  # type: ignore[no-any-return]
 
 
 def _graph() -> Any:

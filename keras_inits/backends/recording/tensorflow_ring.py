@@ -30,18 +30,15 @@ class Ring:
         self._strategy, self._capacity = strategy, capacity
         self._measures, self._own = plan.measures, plan.own
         self._counts = self._variable(np.zeros(4, np.int64))
+        self.columns = 0  # for how many there is room; the first trace may be the first to know how many there are
         self._widths: tuple[int, ...] = ()
         self._rows: tf.Variable | None = None
         self._seen_nonfinite = 0
         self._on_host = "CPU" in self._counts.device
 
-    @property
-    def is_made(self) -> bool:
-        """Whether there is room for rows; the first trace may be the first to know how wide one is."""
-        return self._rows is not None
-
     def make(self, columns: int, own: Sequence[int], state: int) -> None:
         """Makes room for rows of so many numbers, in float64, which holds the number of any step."""
+        self.columns = columns
         self._widths = (width_of(self._measures) * columns, *own, state, 1, 1, 1, 1)
         self._rows = self._variable(np.zeros((self._capacity, sum(self._widths)), np.float64))
 
@@ -105,12 +102,18 @@ class Ring:
         return int(counts[STEPS] + counts[SHIFT])
 
     def fetch(self, since: int, wait: bool) -> tuple[int, FetchedRows | None]:
-        """How many rows were written so far, and those from row `since` on that are still held; always waits."""
-        count = int(_numbers(self._counts)[ROWS])
+        """The number of the row after these: from row `since` on those that are still held; always waits.
+
+        A row whose step was not counted is left: its step still runs, or it is of a fit that was not recorded, with a
+        function of the user's own that keeps what it was traced with.
+        """
+        steps, count = _numbers(self._counts)[[STEPS, ROWS]].tolist()
         held = np.arange(max(since, count - self._capacity), count)
         if self._rows is None or not len(held):
             return count, None
-        return count, self._read(_numbers(self._rows)[held % self._capacity])
+        rows = self._read(_numbers(self._rows)[held % self._capacity])
+        counted = rows.steps < steps
+        return int(held[0] + counted.sum()), rows.where(counted) if counted.any() else None
 
     def nonfinite(self) -> bool:
         """Whether a gradient that was not finite is known of since this was asked last; on another device, never."""
