@@ -51,8 +51,8 @@ PERSISTENT_STEPS = 10
 """For how many recorded steps in a row one layer's norm must be lost beside another's before training is alarmed.
 
 A head of zeros passes nothing back at the first step, nor does a branch with a gate of zero. The first healthy step
-moves it by `HEALTHY_UPDATE`, which is sixteen times `VANISHING_RATIO`; after ten steps that is so of one that moves by a
-hundredth of that too. Units that are off for one batch flicker.
+moves it by `HEALTHY_UPDATE`, which is sixteen times `VANISHING_RATIO`; after ten steps it is beyond that if it moves by
+a hundredth of it, too. Units that are off for one batch flicker.
 """
 
 EXPLODING_NORM = math.sqrt(FLOAT32_LARGEST)

@@ -46,10 +46,10 @@ class Alerts:
     """What `GradientNormLogger` does at the first step whose gradients went bad, by the kind of it.
 
     Rows come from the device in bulk, so an action follows its step after at most 512 steps, or 5 seconds and a step,
-    or when the epoch ends. For `nonfinite="stop"` and `"raise"` the device is asked at each step, but not more often than
-    every 5 milliseconds, and never waited for. Layers are judged, also where `per="variable"` records their weights one by
-    one, and one layer beside another only when several recorded steps in a row show the same. The thresholds are those of
-    `keras_inits.thresholds`.
+    or when the epoch ends. For `nonfinite="stop"` and `"raise"` the device is asked at each step, but at most every 5
+    milliseconds, and never waited for. Layers are judged, also where `per="variable"` records their weights one by
+    one, and one layer beside another only when ten recorded steps in a row show the same. The thresholds are those
+    of `keras_inits.thresholds`.
 
     Args:
         nonfinite: A norm is infinite or not a number. Steps that a dynamic loss scale skips are none of these.
@@ -88,7 +88,7 @@ class First(NamedTuple):
     step: int
     layers: tuple[str, ...]
     norms: np.ma.MaskedArray
-    count: int
+    times: int
 
 
 class Watch:
@@ -141,8 +141,8 @@ class Watch:
         if not kind:
             return
         first = self._since.get(kind, First(int(block.steps[row]), block.judged_layers, norms, 0))
-        self._since[kind] = first = first._replace(count=first.count + 1)
-        if kind == "nonfinite" or _beyond_range(norms) or first.count >= PERSISTENT_STEPS:
+        self._since[kind] = first = first._replace(times=first.times + 1)
+        if kind == "nonfinite" or _beyond_range(norms) or first.times >= PERSISTENT_STEPS:
             self._tell(kind, first, steps, model)
 
     def _tell(self, kind: str, first: First, steps: int, model: Any) -> None:
@@ -155,7 +155,7 @@ class Watch:
 def _beyond_range(norms: np.ma.MaskedArray) -> bool:
     """Whether the largest norm is one that float32 cannot square: no other layer is needed to tell."""
     largest = np.max(norms.compressed(), initial=0.0)
-    return largest > thresholds.EXPLODING_NORM or 0.0 < largest < thresholds.VANISHING_NORM
+    return bool(largest > thresholds.EXPLODING_NORM or 0.0 < largest < thresholds.VANISHING_NORM)
 
 
 def _act(action: str, text: str, ran_on: int, model: Any) -> None:

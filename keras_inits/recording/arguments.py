@@ -49,7 +49,8 @@ def tracked(value: Any) -> tuple[tuple[str, ...], tuple[Quantity, ...]]:
     remedy = 'Pass one, such as track="update", or a tuple of them.'
     if not isinstance(given, Sequence) or not all(isinstance(one, (str, Quantity)) for one in given):
         raise TypeError(
-            f"GradientNormLogger received track={value!r}, of type {type(value).__name__}. It expects {expected}. {remedy}"
+            f"GradientNormLogger received track={value!r}, of type {type(value).__name__}. It expects {expected}. "
+            f"{remedy}"
         )
     own = tuple(one for one in given if isinstance(one, Quantity))
     names = [one for one in given if isinstance(one, str)]
@@ -61,8 +62,8 @@ def tracked(value: Any) -> tuple[tuple[str, ...], tuple[Quantity, ...]]:
         )
     if len({one.name for one in own}) < len(own):
         raise ValueError(
-            f"GradientNormLogger received track={value!r}, with two quantities of one name. It expects a name for each. "
-            "Rename one of them."
+            f"GradientNormLogger received track={value!r}, with two quantities of one name. It expects a name for "
+            "each. Rename one of them."
         )
     return tuple(dict.fromkeys(("gradient", *names))), own
 

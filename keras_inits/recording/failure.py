@@ -72,8 +72,9 @@ class Failure:
         """Says that a metric has the name that a mean is to have."""
         self._tell(
             f"key {name}",
-            f"GradientNormLogger found the key {name!r} in the logs already, of a metric or a train_step. It expects to "
-            f"be the only one that has it. The gradient's is 'keras_inits/{name}'. Rename the metric to have {name!r}.",
+            f"GradientNormLogger found the key {name!r} in the logs already, of a metric or a train_step. It expects "
+            f"to be the only one that has it. The gradient's is 'keras_inits/{name}'. Rename the metric to have "
+            f"{name!r}.",
         )
 
     def _tell(self, what: str, text: str) -> None:

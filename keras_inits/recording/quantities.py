@@ -60,8 +60,8 @@ class Quantity:
             )
         if self.name in RECORDED or self.name in RESERVED or not re.fullmatch(r"[\w .:-]+", self.name):
             raise ValueError(
-                f"Quantity received name={self.name!r}. It expects letters, digits, spaces and any of _.:-, and none of "
-                f"the names {', '.join(map(repr, (*RECORDED, *RESERVED)))}. Choose another name."
+                f"Quantity received name={self.name!r}. It expects letters, digits, spaces and any of _.:-, and none "
+                f"of the names {', '.join(map(repr, (*RECORDED, *RESERVED)))}. Choose another name."
             )
 
 

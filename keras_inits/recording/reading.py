@@ -122,10 +122,10 @@ def _is_clipped(rows: FetchedRows, treatment: Treatment) -> np.ndarray:
     norms = rows.measures["accumulated" if treatment.accumulates > 1 else "gradient"]
     norms = np.where(norms == ABSENT, 0.0, norms)
     if treatment.clipnorm:
-        return (norms > treatment.clipnorm).any(axis=1)  # type: ignore[no-any-return]
+        return np.asarray((norms > treatment.clipnorm).any(axis=1))
     if treatment.global_clipnorm:
         return np.sqrt((norms**2).sum(axis=1)) > treatment.global_clipnorm  # type: ignore[no-any-return]
-    return (rows.measures["peak"] > treatment.clipvalue).any(axis=1)  # type: ignore[no-any-return]
+    return np.asarray((rows.measures["peak"] > treatment.clipvalue).any(axis=1))
 
 
 def _groups(rows: FetchedRows) -> list[list[int]]:

@@ -30,7 +30,7 @@ def recorder_of(model: Any) -> "Recorder":
 class Recorder:
     """Records the union of what its subscribers want, and hands each of them its own.
 
-    It holds the rows that wait, and neither the model nor its optimizers: those that still wait when a model is gone are
+    It holds the rows that wait, and neither the model nor its optimizers: what still waits when a model is gone is
     handed out all the same. `lock` guards all of it: subscribers may be read in any thread.
     """
 

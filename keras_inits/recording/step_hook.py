@@ -33,7 +33,7 @@ class StepHook:
 
     def __call__(self, *arguments: Any) -> Any:
         """Runs the announced step, recording; anything else as Keras would."""
-        model = self._model()
+        model: Any = self._model()  # which is what calls this
         if model.train_function is self:
             _set_train_function(model, self.own)
         # A step that was announced, but interrupted before it began, leaves this here for whoever trains next.

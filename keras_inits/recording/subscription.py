@@ -161,5 +161,7 @@ def _state_of(model: Any, wants: Wants) -> str:
     variables = _keras.optimized(optimizer)
     if not variables:
         return ""
-    values = [float(keras.ops.convert_to_numpy(one)) for one in some_entries([variable.value for variable in variables])]
+    values = [
+        float(keras.ops.convert_to_numpy(one)) for one in some_entries([variable.value for variable in variables])
+    ]
     return state_word(int(_keras.calls_counter(optimizer)), np.array(values))

@@ -68,8 +68,8 @@ class GradientTrace:
         if (np.diff(steps) < 0).any():
             place = int(np.flatnonzero(np.diff(steps) < 0)[0])
             raise ValueError(
-                f"GradientTrace received the step {steps[place + 1]} after the step {steps[place]}. It expects steps in "
-                "rising order. Sort the rows by their steps."
+                f"GradientTrace received the step {steps[place + 1]} after the step {steps[place]}. It expects steps "
+                "in rising order. Sort the rows by their steps."
             )
         outcomes = np.array([UPDATE] * len(steps) if self.outcomes is None else self.outcomes, _OUTCOME_TYPE)
         clipped = np.ma.MaskedArray(np.zeros(len(steps), bool), mask=True) if self.clipped is None else self.clipped

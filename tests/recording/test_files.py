@@ -67,7 +67,15 @@ def test_pandas_reads_the_same_numbers(tmp_path):
     trace = traces.full_trace(layers=('a, "b"', "[x]", "step"))
     (tmp_path / "t.csv").write_bytes(as_text(trace))
     frame = pandas.read_csv(tmp_path / "t.csv")
-    assert list(frame)[:7] == ["step", "global_norm", "outcome", "clipped", 'gradient/a, "b"', "gradient/[x]", "gradient/step"]
+    assert list(frame)[:7] == [
+        "step",
+        "global_norm",
+        "outcome",
+        "clipped",
+        'gradient/a, "b"',
+        "gradient/[x]",
+        "gradient/step",
+    ]
     np.testing.assert_allclose(frame['gradient/a, "b"'], trace.norms[:, 0].filled(np.nan), rtol=1e-15)
     np.testing.assert_allclose(frame["weight/[x]"], trace.tracked["weight"][:, 1].filled(np.nan), rtol=1e-15)
     np.testing.assert_array_equal(frame["outcome"], trace.outcomes)
@@ -79,6 +87,16 @@ def test_other_formats_go_through_pandas(tmp_path):
     trace.to_dataframe("long").to_parquet(tmp_path / "t.parquet")
     frame = pandas.read_parquet(tmp_path / "t.parquet")
     np.testing.assert_array_equal(frame["gradient"].isna(), np.ma.getmaskarray(trace.norms).ravel())
+
+
+def loaded(path):
+    """The trace, or None if there is an error that names the file."""
+    try:
+        return GradientTrace.load(path)
+    except ValueError as error:
+        if path.name in str(error):
+            return None
+        raise
 
 
 @pytest.mark.thorough
@@ -94,12 +112,10 @@ def test_no_flipped_bit_is_read_as_another_number(tmp_path, form):
         path.write_bytes(data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :])
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            try:
-                read = GradientTrace.load(path)
-            except ValueError as error:
-                assert path.name in str(error)
-                outcomes["error"] += 1
-                continue
+            read = loaded(path)
+        if read is None:
+            outcomes["error"] += 1
+            continue
         kept = np.isin(trace.steps, read.steps)
         assert kept.all() or caught
         traces.assert_equal(read, trace[kept])
@@ -115,13 +131,10 @@ def test_of_a_cut_file_nothing_else_is_read(tmp_path, form):
     data = path.read_bytes()
     for _ in range(150):
         path.write_bytes(data[: draw.randrange(len(data))])
-        try:
-            with warnings.catch_warnings(record=True):
-                warnings.simplefilter("always")
-                read = GradientTrace.load(path)
-        except ValueError as error:
-            assert path.name in str(error)
-        else:
+        with warnings.catch_warnings(record=True):
+            warnings.simplefilter("always")
+            read = loaded(path)
+        if read is not None:
             assert form == ".csv"
             traces.assert_equal(read, trace[: len(read)])
 
@@ -174,8 +187,16 @@ def test_what_is_wrong_with_a_file_is_named(tmp_path, name):
 @pytest.mark.parametrize(
     ("path", "error", "message"),
     [
-        ("a.parquet", ValueError, "GradientTrace.save received 'a.parquet'. It expects a path that ends in .npz. Rename"),
-        (3, TypeError, "GradientTrace.save received 3, of type int. It expects a path that ends in .npz. Pass a string"),
+        (
+            "a.parquet",
+            ValueError,
+            "GradientTrace.save received 'a.parquet'. It expects a path that ends in .npz. Rename",
+        ),
+        (
+            3,
+            TypeError,
+            "GradientTrace.save received 3, of type int. It expects a path that ends in .npz. Pass a string",
+        ),
         ("no/a.npz", FileNotFoundError, "GradientTrace.save received 'no/a.npz', and there is no folder 'no'. It"),
     ],
 )

@@ -64,7 +64,7 @@ WHOLE = "Pass every=1 to record each step, or every=20 to record one step in twe
             {"sinks": 3},
             TypeError,
             "GradientNormLogger(sinks=...) received 3, of type int. It expects paths that end in .csv, and sinks: "
-            "objects with the methods check, begin, append and close. Pass a path, such as \"norms.csv\", a sink, or a "
+            'objects with the methods check, begin, append and close. Pass a path, such as "norms.csv", a sink, or a '
             "list of them.",
         ),
     ],

@@ -139,7 +139,10 @@ def test_tensorflow_is_not_needed_and_not_imported(tmp_path, backend, blocked):
 @pytest.mark.parametrize("below", ["", "/run/1"])
 def test_a_file_in_the_place_of_the_folder_is_named_before_training(below, tmp_path):
     (tmp_path / "runs").write_text("mine")
-    model, logger = models.compiled(models.sequential()), GradientNormLogger(sinks=TensorBoardSink(f"{tmp_path}/runs{below}"))
+    model, logger = (
+        models.compiled(models.sequential()),
+        GradientNormLogger(sinks=TensorBoardSink(f"{tmp_path}/runs{below}")),
+    )
     before = model.get_weights()
     with pytest.raises(FileExistsError, match=r"found the file .*runs'\. It expects a folder.*Pass another path"):
         models.fit(model, *models.data(), [logger])

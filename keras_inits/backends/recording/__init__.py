@@ -88,8 +88,8 @@ class FetchedRows:
         if kept.all():
             return self
         parts = (self.steps[kept], self.optimizers[kept], self.calls[kept], self.state[kept])
-        tables = ({name: values[kept] for name, values in table.items()} for table in (self.measures, self.own))
-        return FetchedRows(*parts, *tables)
+        measures = {name: values[kept] for name, values in self.measures.items()}
+        return FetchedRows(*parts, measures, {one: values[kept] for one, values in self.own.items()})
 
 
 class Rows(Protocol):

@@ -140,8 +140,8 @@ class Names:
         *values, state, scales, optimizers, calls = parts
         measures = dict(zip(self._measures, values, strict=False))
         own = dict(zip(self._own, values[len(self._measures) :], strict=True))
-        integers = [part[:, 0].astype(np.int64) for part in (optimizers, calls)]
-        return FetchedRows(steps, *integers, state, unscaled(measures, scales[:, 0]), own)
+        indices, counts = (part[:, 0].astype(np.int64) for part in (optimizers, calls))
+        return FetchedRows(steps, indices, counts, state, unscaled(measures, scales[:, 0]), own)
 
     def nonfinite(self, table: np.ndarray) -> bool:
         """Whether one of the gradients is not finite."""

@@ -150,7 +150,7 @@ class RecordingStep:
                 if self._alternates and not eager and _has_random_state(_graph()):
                     self._alternates = False
 
-        return _keras.train_function_of(model, step)
+        return _keras.train_function_of(model, step)  # type: ignore[no-any-return]
 
     def _prepare(self) -> None:
         # A variable that is made in a trace has TensorFlow trace again, so the ring is made here if its width is known.

@@ -126,9 +126,9 @@ class Ring:
     def _read(self, table: np.ndarray) -> FetchedRows:
         measured, *values = parted(table, self._widths)
         *own, state, scales, steps, optimizers, calls = values
-        integers = [part[:, 0].astype(np.int64) for part in (steps, optimizers, calls)]
+        heads = tuple(part[:, 0].astype(np.int64) for part in (steps, optimizers, calls))
         measures = unscaled(parted_measures(measured, self._measures), scales[:, 0])
-        return FetchedRows(*integers, state, measures, dict(zip(self._own, own, strict=True)))
+        return FetchedRows(heads[0], heads[1], heads[2], state, measures, dict(zip(self._own, own, strict=True)))
 
     def _counted(self, finite: Tensor) -> Tensor:
         return tf.stack([tf.constant(0, tf.int64), 1, 0, tf.cast(~finite, tf.int64)])

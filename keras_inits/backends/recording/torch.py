@@ -97,11 +97,11 @@ class Rows:
         *values, state, scales, calls = parted(table, rows[0].widths)
         measures = dict(zip(self._measures, values, strict=False))
         own = dict(zip(self._own, values[len(self._measures) :], strict=True))
-        steps, optimizers = (np.array(one, np.int64) for one in zip(*[(row.step, row.optimizer) for row in rows]))
-        measures = unscaled(measures, scales[:, 0])
-        return rows[-1].number + 1, FetchedRows(
-            steps, optimizers, calls[:, 0].astype(np.int64), state, measures, own
+        steps, optimizers = (
+            np.array(one, np.int64) for one in ([row.step for row in rows], [row.optimizer for row in rows])
         )
+        measures = unscaled(measures, scales[:, 0])
+        return rows[-1].number + 1, FetchedRows(steps, optimizers, calls[:, 0].astype(np.int64), state, measures, own)
 
     def nonfinite(self) -> bool:
         """Whether a gradient that was not finite is known of since this was asked last."""

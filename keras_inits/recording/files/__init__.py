@@ -1,8 +1,8 @@
 """Traces in files: numbers that read back to the same bits, gaps apart from zero, NaN and infinity, damage noticed.
 
-    trace -> exact  `.npz`: written at once, whole or not at all
-          -> csv    `.csv`: grows as training goes, a line for each step, each with its checksum
-    whole           bytes that reach a file whole or not at all
+trace -> exact  `.npz`: written at once, whole or not at all
+-> csv    `.csv`: grows as training goes, a line for each step, each with its checksum
+whole           bytes that reach a file whole or not at all
 """
 
 import os

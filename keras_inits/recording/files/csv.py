@@ -5,8 +5,8 @@ r"""The text format: comma-separated values, a line for each step, with plain na
     state                                  words for states of the training, by which one that goes on is known again
     check                                  a checksum of the line's other cells and of the first line
 
-No gradient is an empty cell; NaN and infinity are `nan` and `inf`. A control character, a backslash or half of a surrogate
-pair in a layer's name is written as `\u001b`.
+No gradient is an empty cell; NaN and infinity are `nan` and `inf`. A control character, a backslash or half of a
+surrogate pair in a layer's name is written as `\u001b`.
 """
 
 import csv
@@ -14,7 +14,7 @@ import io
 import re
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -94,8 +94,15 @@ def read(data: bytes) -> Content:
     if damaged and not good and len(rest) > 1:
         raise ValueError("its first line or all others are damaged")
     cells = dict(zip(columns, zip(*good, strict=True) if good else [()] * len(columns), strict=False))
-    marks = [[Mark(int(step), word) for step, word in (one.split(":") for one in cell.split())] for cell in cells[STATE]]
+    marks = [
+        [Mark(int(step), word) for step, word in (one.split(":") for one in cell.split())] for cell in cells[STATE]
+    ]
     return Content(_trace(columns, cells), columns, marks, damaged)
+
+
+def _mark(text: str) -> Mark:
+    step, word = text.split(":")
+    return Mark(int(step), word)
 
 
 def decode(data: bytes) -> GradientTrace:
@@ -121,7 +128,7 @@ def _columns(line: str) -> list[str]:
     return columns
 
 
-def _trace(columns: list[str], cells: dict[str, Sequence[str]]) -> GradientTrace:
+def _trace(columns: list[str], cells: Mapping[str, Sequence[str]]) -> GradientTrace:
     places = [name.partition("/")[::2] for name in columns[4:-2]]
     layers = tuple(dict.fromkeys(layer for _, layer in places))
     tables = {
@@ -134,7 +141,7 @@ def _trace(columns: list[str], cells: dict[str, Sequence[str]]) -> GradientTrace
         [_BOOLEANS[cell] for cell in cells["clipped"]], mask=[not cell for cell in cells["clipped"]], dtype=bool
     )
     steps = np.array([int(cell) for cell in cells["step"]], np.int64)
-    return GradientTrace(steps, layers, tables.pop(GRADIENT), tables, list(cells["outcome"]), clipped)
+    return GradientTrace(steps, layers, tables.pop(GRADIENT), tables, np.array(cells["outcome"], str), clipped)
 
 
 def _table(columns: list[Sequence[str]], shape: tuple[int, int]) -> np.ma.MaskedArray:

@@ -44,8 +44,7 @@ class Sink(Protocol):
         """Raises an error if nothing can be written; called before each `fit`."""
 
     def begin(self, start: Start) -> int:
-        """Gets ready for the first rows, and returns the number of the step that they begin with: 0, or where a
-        training stopped that goes on now."""
+        """Gets ready, and returns the number of the first step: 0, or where a training stopped that goes on now."""
 
     def append(self, rows: GradientTrace) -> None:
         """Takes the latest rows. If an earlier call with the same object failed, some of them may have been written."""

@@ -192,7 +192,9 @@ class CsvFile:
                 "where training goes on. Nothing can bring them back; the rows that come are right.",
                 stacklevel=2,
             )
-        marks = [[mark for mark in row if mark.step <= first] for row, keeps in zip(found.marks, kept, strict=True) if keeps]
+        marks = [
+            [mark for mark in row if mark.step <= first] for row, keeps in zip(found.marks, kept, strict=True) if keeps
+        ]
         self._rewrite(None, Content(found.trace[kept], found.columns, marks, []))
 
     def _warn_of(self, candidate: Path, reason: str) -> None:

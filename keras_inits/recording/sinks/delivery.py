@@ -80,9 +80,9 @@ class Delivery:
         if not self._told:
             self._told = True
             warnings.warn(
-                f"GradientNormLogger could not write to {self._name}: {type(error).__name__}: {error}. It expects to be "
-                "able to. Training goes on, and the rows are kept and written with the next ones. Make room, or give "
-                "leave to write there.",
+                f"GradientNormLogger could not write to {self._name}: {type(error).__name__}: {error}. It expects to "
+                "be able to. Training goes on, and the rows are kept and written with the next ones. Make room, or "
+                "give leave to write there.",
                 stacklevel=2,
             )
 

@@ -4,6 +4,7 @@ import os
 import socket
 from pathlib import Path
 
+
 class Lock:
     """Keeps other processes from a file.
 

@@ -37,8 +37,8 @@ class MLflowSink:
         self._run_id = self._given or (active.info.run_id if active is not None else None)
         if self._run_id is None:
             raise ValueError(
-                "MLflowSink found no active run. It expects one. Call fit in a block `with mlflow.start_run():`, or pass "
-                "MLflowSink(run_id)."
+                "MLflowSink found no active run. It expects one. Call fit in a block `with mlflow.start_run():`, or "
+                "pass MLflowSink(run_id)."
             )
 
     def begin(self, start: Start) -> int:

@@ -18,8 +18,8 @@ class TensorBoardSink:
     """A folder that TensorBoard shows: `global_norm`, `gradient/<layer>`, and `<quantity>/<layer>` of what is tracked.
 
     Rows are whole records, and TensorBoard sees them at once. From the first step on, TensorBoard hides what an earlier
-    training left in the folder; so one that goes on shows no step twice. Where there is no gradient there is no point. A
-    point takes about ten microseconds, most of them for tensorboard's checksum, which is in Python.
+    training left in the folder; so one that goes on shows no step twice. Where there is no gradient there is no point.
+    A point takes about ten microseconds, most of them for tensorboard's checksum, which is in Python.
 
     Args:
         path: The folder, which is made if it is not there.

@@ -12,8 +12,8 @@ STEP = "gradients/step"
 class WandbSink:
     """Logs a row for each recorded step to a run of Weights & Biases, with a step count of its own as the x-axis.
 
-    So it goes along with whatever else logs to the run. The keys are `gradients/global_norm`, `gradients/gradient/<layer>`
-    and `gradients/<quantity>/<layer>`.
+    So it goes along with whatever else logs to the run. The keys are `gradients/global_norm`,
+    `gradients/gradient/<layer>` and `gradients/<quantity>/<layer>`.
 
     Args:
         run: A run; None for the one that `wandb.init` made last.
@@ -38,14 +38,14 @@ class WandbSink:
 
     def begin(self, start: Start) -> int:
         """Declares the x-axis; begins at step 0, unless the user says that a training goes on."""
-        self._run.define_metric(STEP)  # type: ignore[attr-defined]
-        self._run.define_metric("gradients/*", step_metric=STEP)  # type: ignore[attr-defined]
+        self._run.define_metric(STEP)
+        self._run.define_metric("gradients/*", step_metric=STEP)
         return start.steps if start.resume else 0
 
     def append(self, rows: GradientTrace) -> None:
         """Logs each row."""
         for step, values in scalars_of(rows):
-            self._run.log({STEP: step, **{f"gradients/{name}": value for name, value in values.items()}})  # type: ignore[attr-defined]
+            self._run.log({STEP: step, **{f"gradients/{name}": value for name, value in values.items()}})
 
     def close(self) -> None:
         """Leaves the run to whoever made it."""
