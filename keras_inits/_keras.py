@@ -10,7 +10,7 @@ import keras
 from keras.src.backend.common import global_state
 from keras.src.models import Functional
 
-from keras_inits.swaps import Swap, call_with
+from keras_inits._swaps import Swap, call_with
 
 UNINITIALIZED = "uninitialized_variables"
 

@@ -24,7 +24,7 @@ from keras_inits.backends.recording import (
     some_entries,
 )
 from keras_inits.backends.recording.tensorflow_ring import Ring
-from keras_inits.swaps import Swap, call_with
+from keras_inits._swaps import Swap, call_with
 
 Tensor = Any
 

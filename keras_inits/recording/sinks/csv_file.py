@@ -57,18 +57,18 @@ class CsvFile:
             return 0
         for candidate in self._candidates():
             self.path = candidate
-            if not self._take():
+            found = self._content() if candidate.exists() else None
+            first = None if found is None else _resumed_at(found, start)
+            if not self._take(resumes=first is not None):
                 reason = "another logger or process is writing it"
-            elif not self.path.exists():
+            elif not candidate.exists():
                 return 0
+            elif found is not None and first is not None:
+                self._keep_before(found, first, start)
+                return first
+            elif found is not None and not start.steps and not start.resume and candidate not in _written:
+                return 0  # the first rows replace it
             else:
-                found = self._content()
-                first = None if found is None else _resumed_at(found, start)
-                if found is not None and first is not None:
-                    self._keep_before(found, first, start)
-                    return first
-                if found is not None and not start.steps and not start.resume and self.path not in _written:
-                    return 0  # the first rows replace it
                 self.close()
                 reason = "it holds no gradient norms" if found is None else "it holds the rows of another training"
             self._warn_of(candidate, reason)
@@ -103,10 +103,10 @@ class CsvFile:
         """Notes the state after a step; it is written with the row of that step, or the last one before it."""
         self._marks = {last_step: mark}
 
-    def _take(self) -> bool:
-        """Whether nobody else writes the file, in this process or another."""
+    def _take(self, resumes: bool = False) -> bool:
+        """Whether nobody else writes the file, in another process or this one, where the same training may go on."""
         other = _writers.get(self.path, self)
-        if other is not self and (other._done is None or self.path.exists()):
+        if other is not self and not resumes and (other._done is None or self.path.exists()):
             return False
         if not Lock(self.path).take():
             return False
