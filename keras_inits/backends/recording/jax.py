@@ -13,6 +13,7 @@ import numpy as np
 from jax.extend.core import get_opaque_trace_state
 
 from keras_inits import _keras
+from keras_inits._swaps import Swap, call_with
 from keras_inits.backends.measures import MEASURED
 from keras_inits.backends.measures.jax import MEASURES
 from keras_inits.backends.recording import (
@@ -24,7 +25,6 @@ from keras_inits.backends.recording import (
     some_entries,
     unscaled,
 )
-from keras_inits._swaps import Swap, call_with
 
 Tensor = Any
 

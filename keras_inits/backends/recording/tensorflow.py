@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_inits import _keras
+from keras_inits._swaps import Swap, call_with
 from keras_inits.backends.measures import MEASURED
 from keras_inits.backends.measures.tensorflow import MEASURES, dense
 from keras_inits.backends.recording import (
@@ -24,7 +25,6 @@ from keras_inits.backends.recording import (
     some_entries,
 )
 from keras_inits.backends.recording.tensorflow_ring import Ring
-from keras_inits._swaps import Swap, call_with
 
 Tensor = Any
 

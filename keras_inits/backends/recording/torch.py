@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from keras_inits import _keras
+from keras_inits._swaps import Swap, call_with
 from keras_inits.backends.measures import MEASURED
 from keras_inits.backends.measures.torch import MEASURES
 from keras_inits.backends.recording import (
@@ -25,7 +26,6 @@ from keras_inits.backends.recording import (
     some_entries,
     unscaled,
 )
-from keras_inits._swaps import Swap, call_with
 
 Tensor = Any
 
