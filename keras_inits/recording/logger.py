@@ -37,7 +37,7 @@ class GradientNormLogger(keras.callbacks.Callback):
     Args:
         every: Record the steps 0, `every`, 2 * `every`, ...
         per: `"layer"`, or `"variable"` for each weight on its own.
-        log: What goes to the logs: `"global"`, `"layers"` (`grad_norm`, and `grad_norm/<layer>` for each), or None.
+        log: What goes to the logs: `"global"`, `"layers"` (`grad_norm`, and `grad_norms/<layer>` for each), or None.
         sinks: Where rows go as training goes: paths that end in `.csv` (whole lines only), `TensorBoardSink`,
             `WandbSink`, `MLflowSink`, or objects with the methods of `Sink`; one, or several. A file belongs to one
             training: another one gets another name, with a warning.

@@ -122,8 +122,10 @@ class Subscription:
             self._book.forget(min([self._watch.seen, *(sink.sent for sink in self._sinks)]))
 
     def _first_step(self, model: Any) -> int:
+        if not self._sinks:
+            return 0
         wants = self._book.wants
-        steps = max(int(_keras.calls_counter(one)) for one in optimizers_of(model, wants.optimizers))
+        steps = max(_calls_of(one) for one in optimizers_of(model, wants.optimizers))
         start = Start(steps, _state_of(model, wants), self._resume, wants.every)
         return max((sink.begin(start) for sink in self._sinks), default=0)
 
@@ -138,7 +140,7 @@ class Subscription:
         if log == "layers":
             names = dict.fromkeys([*epoch.layers, *self._book.last_layers])
             means = {name: epoch.layers[name].value if name in epoch.layers else float("nan") for name in names}
-            found |= {f"grad_norm/{name}": mean for name, mean in means.items()}
+            found |= {f"grad_norms/{name}": mean for name, mean in means.items()}
         logs.update({self._recorder.key_for(name, logs): value for name, value in found.items()})
 
     @contextlib.contextmanager
@@ -164,4 +166,9 @@ def _state_of(model: Any, wants: Wants) -> str:
     values = [
         float(keras.ops.convert_to_numpy(one)) for one in some_entries([variable.value for variable in variables])
     ]
-    return state_word(int(_keras.calls_counter(optimizer)), np.array(values))
+    return state_word(_calls_of(optimizer), np.array(values))
+
+
+def _calls_of(optimizer: Any) -> int:
+    # A variable with a value for each replica of a strategy is no number.
+    return int(keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(_keras.calls_counter(optimizer))))

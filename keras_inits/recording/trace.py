@@ -144,10 +144,11 @@ class GradientTrace:
             return "GradientTrace: no step was recorded"
         shown = range(len(self.layers))
         lines = [f"GradientTrace: {len(self)} steps ({self.steps[0]} to {self.steps[-1]}) x {len(self.layers)} layers"]
-        width = max(len("all layers"), *(len(name) for name in self.layers), 0) if self.layers else len("all layers")
+        names = [_printable(name) for name in self.layers]
+        width = max(map(len, ["all layers", *names]))
         lines.append(f"{'':{width}}  {'first':>9}  {'last':>9}  {'least':>9}  {'largest':>9}")
         lines.append(_line("all layers", np.ma.MaskedArray(self.global_norm), width))
-        body = [_line(self.layers[index], self.norms[:, index], width) for index in shown]
+        body = [_line(names[index], self.norms[:, index], width) for index in shown]
         if len(body) > MOST_LINES:
             half = MOST_LINES // 2
             body[half:-half] = [f"... {len(body) - 2 * half} more layers ..."]
@@ -283,6 +284,11 @@ class Block(GradientTrace):
 def global_norms(norms: np.ma.MaskedArray) -> np.ndarray:
     """The norm of each row."""
     return np.asarray(np.sqrt(np.sum(norms.filled(0.0) ** 2, axis=1)))
+
+
+def _printable(name: str) -> str:
+    """A name whose control characters a terminal shows and does not obey."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in name)
 
 
 def _line(name: str, norms: np.ma.MaskedArray, width: int) -> str:

@@ -138,9 +138,7 @@ def test_a_gradient_that_is_not_finite_is_acted_on_within_three_steps(action):
         with pytest.raises(GradientError, match=r"at step 20: .* [0-2] steps were trained after it before this was s"):
             models.fit(model, x, y, [logger, Slow()], 1)
     else:
-        with pytest.warns(
-            UserWarning, match=r"at step 20: .* [0-2] steps were trained .* Training stops"
-        ):
+        with pytest.warns(UserWarning, match=r"at step 20: .* [0-2] steps were trained .* Training stops"):
             models.fit(model, x, y, [logger, Slow()], 1)
     assert 21 <= len(logger.trace) <= 24
 

@@ -90,9 +90,9 @@ def test_logs_have_the_epochs_mean():
 def test_logs_of_every_layer_or_none():
     logger = GradientNormLogger(log="layers", every=5)
     history = fitted(logger).history
-    assert set(history) == {"loss", "grad_norm", "grad_norm/first", "grad_norm/second", "grad_norm/last"}
+    assert set(history) == {"loss", "grad_norm", "grad_norms/first", "grad_norms/second", "grad_norms/last"}
     first = logger.trace.norms[:, 0]  # the steps 0 and 5, 10, 15 and 20
-    np.testing.assert_allclose(history["grad_norm/first"], [first[:2].mean(), first[2], first[3:].mean()], rtol=1e-12)
+    np.testing.assert_allclose(history["grad_norms/first"], [first[:2].mean(), first[2], first[3:].mean()], rtol=1e-12)
     assert set(fitted(GradientNormLogger(log=None)).history) == {"loss"}
 
 
@@ -101,7 +101,7 @@ def test_an_epoch_without_a_recorded_step_says_nan():
     assert np.isnan(history["grad_norm"]).tolist() == [False, False, False]
     history = fitted(GradientNormLogger(every=14, log="layers")).history
     assert np.isnan(history["grad_norm"]).tolist() == [False, True, False]
-    assert np.isnan(history["grad_norm/last"]).tolist() == [False, True, False]
+    assert np.isnan(history["grad_norms/last"]).tolist() == [False, True, False]
 
 
 def test_a_gradient_that_is_not_a_number_makes_the_mean_so():

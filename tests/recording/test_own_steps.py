@@ -96,7 +96,7 @@ def test_skipped_steps_are_counted_beside_the_mean():
     updated = logger.trace.outcomes == "update"
     assert 0 < updated.sum() < 7
     np.testing.assert_allclose(history["grad_norm"], [logger.trace.global_norm[updated].mean()])
-    np.testing.assert_allclose(history["grad_norm/last"], [logger.trace.norms[updated, 1].mean()])
+    np.testing.assert_allclose(history["grad_norms/last"], [logger.trace.norms[updated, 1].mean()])
     assert history["grad_norm_skipped"] == [7 - updated.sum()]
     assert "grad_norm_skipped" not in fit(own.built(keras.Sequential), GradientNormLogger()).history
 

@@ -155,7 +155,7 @@ def test_the_callback_of_keras_sees_the_logs(tmp_path):
     callbacks = [GradientNormLogger(log="layers"), keras.callbacks.TensorBoard(tmp_path, write_graph=False)]
     history = models.fit(model, *models.data(), callbacks).history
     found = shown(tmp_path / "train")
-    for name in ("grad_norm", "grad_norm/first"):
+    for name in ("grad_norm", "grad_norms/first"):
         steps, values = zip(*found[f"epoch_{name}"], strict=True)
         assert steps == (0, 1)
         np.testing.assert_allclose(values, history[name], rtol=1e-6)

@@ -65,6 +65,12 @@ def test_broken_files_get_the_error_of_broken_files(tmp_path, name):
         GradientTrace.load(tmp_path / name)
 
 
+def test_control_characters_of_names_are_shown_and_not_obeyed():
+    text = str(GradientTrace([0], ("\x1b[2J\na\ud800ü",), [[1.0]]))
+    assert text.splitlines()[3].startswith(r"\x1b[2J\na\ud800ü")
+    assert text.isprintable() or all(one.isprintable() or one == "\n" for one in text)
+
+
 def test_global_norm_keeps_its_range():
     trace = GradientTrace([0, 1, 2], ("a", "b"), [[3e40, 4e40], [3e-40, 4e-40], [INF, NAN]])
     np.testing.assert_allclose(trace.global_norm, [5e40, 5e-40, NAN], rtol=1e-12)

@@ -15,8 +15,8 @@ MOST_METRICS = 1000
 class MLflowSink:
     """Logs every number of every recorded step to a run of MLflow, in batches.
 
-    The keys are `global_norm`, `gradient/<layer>` and `<quantity>/<layer>`; what MLflow does not allow in a key becomes
-    an underscore.
+    The keys are `global_norm`, `gradient/<layer>` and `<quantity>/<layer>`, with a dot for each slash in a layer's
+    name, since MLflow keeps a folder for what is before a slash. What it does not allow in a key becomes an underscore.
 
     Args:
         run_id: The id of a run; None for the active one.
@@ -50,7 +50,7 @@ class MLflowSink:
         mlflow, now = _mlflow(), int(time.time() * 1000)
         client = mlflow.MlflowClient()
         metrics = [
-            mlflow.entities.Metric(re.sub(r"[^\w./ :-]", "_", name), value, now, step)
+            mlflow.entities.Metric(_key(name), value, now, step)
             for step, values in scalars_of(rows)
             for name, value in values.items()
         ]
@@ -61,6 +61,11 @@ class MLflowSink:
 
     def close(self) -> None:
         """Leaves the run to whoever made it."""
+
+
+def _key(name: str) -> str:
+    quantity, slash, layer = name.partition("/")
+    return re.sub(r"[^\w./ :-]", "_", f"{quantity}{slash}{layer.replace('/', '.')}")
 
 
 def _mlflow() -> Any:
