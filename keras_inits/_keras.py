@@ -1,14 +1,18 @@
 """Private names of Keras, each behind a function that says what it is for."""
 
 import contextlib
+import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import keras
-from keras.src.backend.common import global_state
+from keras.src.backend import core
+from keras.src.backend.common import KerasVariable, global_state
+from keras.src.layers import layer as layer_module
 from keras.src.models import Functional
+from keras.src.ops.node import Node
 
 from keras_inits._swaps import Swap, call_with
 
@@ -27,6 +31,17 @@ def variables_without_values() -> Iterator[None]:
             yield
     finally:
         global_state.set_global_attribute(UNINITIALIZED, before)
+
+
+@contextlib.contextmanager
+def without_remat() -> Iterator[None]:
+    """In the block `keras.remat` hands functions back as they are."""
+    kept = core.remat
+    core.remat = lambda function: function
+    try:
+        yield
+    finally:
+        core.remat = kept
 
 
 def initializer_of(variable: Any) -> Any:
@@ -172,3 +187,149 @@ def bring_state_back(model: Any) -> None:
     """Has the variables of a model that JAX trains hold its values, between two epochs."""
     if keras.backend.backend() == "jax":
         model.jax_state_sync()
+
+
+def functional_of(layer: Any) -> Any:
+    """The graph of a functional or sequential model, or None."""
+    if isinstance(layer, keras.Sequential):
+        layer = layer._functional
+    return layer if getattr(layer, "_nodes_by_depth", None) else None
+
+
+def nodes_of(functional: Any) -> list[Any]:
+    """The calls of a graph, each after those that it reads from."""
+    by_depth = functional._nodes_by_depth
+    return [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+
+
+@contextlib.contextmanager
+def symbolic_calls(model: Any, is_known: Callable[[Any], bool]) -> Iterator[None]:
+    """Layers of the model that are called on symbolic tensors in the block forget these calls afterwards.
+
+    Those that are not known leave the calls of the layers and operations inside of them.
+
+    Keras keeps every such call with the layer, which then has no `input` and `output` of its own any more.
+    """
+    layers = [model, *model._flatten_layers(include_self=False)]
+    before = [(layer, len(layer._inbound_nodes), len(layer._outbound_nodes)) for layer in layers]
+    try:
+        with keras.StatelessScope(), _values_left_of_symbols(), _open_layers(is_known):
+            yield
+    finally:
+        for layer, inbound, outbound in before:
+            del layer._inbound_nodes[inbound:], layer._outbound_nodes[outbound:]
+
+
+@contextlib.contextmanager
+def _open_layers(is_known: Callable[[Any], bool]) -> Iterator[None]:
+    """Within the block calls of layers that are not known leave the calls inside of them, and none of their own.
+
+    One that cannot be called on symbols leaves its own, as known ones and functional models do. Those may put out None
+    beside symbols: subclasses of Keras's attention return None for a cache, and take arguments that its
+    `compute_output_spec` does not.
+    """
+    closed: set[int] = set()
+
+    def is_step(layer: Any) -> bool:
+        return is_known(layer) or functional_of(layer) is not None
+
+    def symbolic_call(self: Any, *arguments: Any, **options: Any) -> Any:
+        spec = functools.partial(_spec, self)
+        first, second = (spec, self.call) if is_step(self) else (self.call, spec)
+        try:
+            return first(*arguments, **options)
+        except Exception:  # of anybody's code
+            closed.add(id(self))
+            return second(*arguments, **options)
+
+    def node(operation: Any, call_args: Any, call_kwargs: Any, outputs: Any) -> None:
+        if is_step(operation) or id(operation) in closed:
+            found = [one for one in keras.tree.flatten(outputs) if one is not None]
+            Node(operation=operation, call_args=call_args, call_kwargs=call_kwargs, outputs=found)
+
+    before = keras.Layer.symbolic_call
+    keras.Layer.symbolic_call, layer_module.Node = symbolic_call, node
+    try:
+        yield
+    finally:
+        keras.Layer.symbolic_call, layer_module.Node = before, Node
+
+
+def _spec(layer: Any, *arguments: Any, **options: Any) -> Any:
+    """Symbols for a layer's outputs; `EinsumDense` leaves axes open that its inputs do not, and its call tells them."""
+    found = layer.compute_output_spec(*arguments, **options)
+    if _has_open_axes(found) and not _has_open_axes((arguments, options)):
+        return keras.Operation.compute_output_spec(layer, *arguments, **options)
+    return found
+
+
+def _has_open_axes(structure: Any) -> bool:
+    return any(None in one.shape for one in keras.tree.flatten(structure) if keras.backend.is_keras_tensor(one))
+
+
+@contextlib.contextmanager
+def _values_left_of_symbols() -> Iterator[None]:
+    """Within the block `value * symbol` is what `symbol * value` is: the value is asked, a variable or an array.
+
+    Keras itself sees no symbols here: it puts tensors of the backend in their place.
+    """
+    as_array = keras.KerasTensor.__jax_array__  # by which JAX asks a symbol for values, and gets an error
+    names = [f"__{name}__" for name in ("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow")]
+    before = {name: getattr(KerasVariable, name) for name in names}
+    for name, method in before.items():
+        setattr(KerasVariable, name, _leaving_symbols(method))
+    del keras.KerasTensor.__jax_array__
+    try:
+        yield
+    finally:
+        keras.KerasTensor.__jax_array__ = as_array
+        for name, method in before.items():
+            setattr(KerasVariable, name, method)
+
+
+def _leaving_symbols(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    @functools.wraps(method)
+    def leaving_symbols(self: Any, other: Any) -> Any:
+        return NotImplemented if keras.backend.is_keras_tensor(other) else method(self, other)
+
+    return leaving_symbols
+
+
+def nodes_between(outputs: Sequence[Any], known: Collection[int]) -> list[Any]:
+    """The calls from which symbolic tensors come, each after those that it reads from.
+
+    Args:
+        outputs: The tensors.
+        known: The ids of tensors behind which nothing is looked for.
+    """
+    found: list[Any] = []
+    state: dict[int, bool] = {}  # by node: False while what it reads from is looked for, True once it is listed
+    waiting = list(reversed(outputs))
+    while waiting:
+        tensor = waiting[-1]
+        history = getattr(tensor, "_keras_history", None)
+        node = None
+        if history is not None and history.operation is not None and id(tensor) not in known:
+            node = history.operation._inbound_nodes[history.node_index]
+        if node is None or node.is_input or state.get(id(node)):
+            waiting.pop()
+        elif id(node) in state:
+            state[id(node)] = True
+            found.append(node)
+            waiting.pop()
+        else:
+            state[id(node)] = False
+            waiting += reversed(node.input_tensors)
+    return found
+
+
+def loss_function(loss: Any) -> tuple[Any, dict[str, Any]]:
+    """The function of a loss, and the arguments that its object keeps for it."""
+    return getattr(loss, "fn", loss), dict(getattr(loss, "_fn_kwargs", {}))
+
+
+def last_of_graph(model: Any) -> Any:
+    """The layer that puts out what a model with a graph does; None for other layers, other ends, several outputs."""
+    outputs = getattr(model, "outputs", None) if isinstance(model, keras.Model) else None
+    last = outputs[0]._keras_history.operation if outputs and len(outputs) == 1 else None
+    return last if isinstance(last, keras.Layer) else None

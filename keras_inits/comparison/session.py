@@ -68,7 +68,7 @@ class Session:
         if run is None:
             run = train(model, self.plan, cell, after_epoch)
         self.runs.append(run)
-        if self.directory is not None and not before:
+        if self.directory is not None and not before and not run.fault:  # a run with a fault is trained again
             try:
                 kept.keep(run, settings, self.directory)
             except KeyboardInterrupt:  # a run that is finished is kept

@@ -42,6 +42,11 @@ class Row:
         return ", ".join(words) if len(words) == 1 else ", ".join(f"{many} {word}" for word, many in words.items())
 
     @property
+    def note(self) -> str:
+        """What stands behind the verdict if the start of a run was not looked at through our fault."""
+        return ", not diagnosed" if any(run.fault for run in self.runs) else ""
+
+    @property
     def findings(self) -> list[str]:
         """The kinds of findings that any of the runs has."""
         return list(dict.fromkeys(finding.kind for run in self.runs for finding in run.findings))
@@ -128,7 +133,7 @@ def build_table(runs: Sequence[Run]) -> Table:
             table.add_row(f"[bold]{escape(network)}[/]")
         for row in group:
             metrics = [spread(name, row.metric(name)) for name in shown]
-            word = f"[{STYLES.get(row.verdict, 'default')}]{row.verdict}[/]"
+            word = f"[{STYLES.get(row.verdict, 'default')}]{row.verdict}[/]{row.note}"
             table.add_row(escape(row.initializer), *metrics, *map(number, row.norms()), word)
     return table
 
@@ -148,6 +153,7 @@ def flat(run: Run) -> dict[str, Any]:
     cells |= {"initializer": run.cell.initializer, "seed": run.cell.seed, "verdict": run.verdict}
     cells["findings"] = ", ".join(finding.kind for finding in run.findings)
     cells["unseen"] = ", ".join(one.name for one in run.unseen)
+    cells |= {"fault": run.fault} if run.fault else {}
     cells |= run.last
     norms = (None if norm is np.ma.masked else float(norm) for norm in ends(run))
     return cells | dict(zip(NORMS, norms, strict=True))

@@ -9,7 +9,7 @@ import numpy as np
 from keras_inits import backends
 from keras_inits.diagnosis.labels import check_labels
 from keras_inits.diagnosis.matching import Part, leaves_of, parts_of
-from keras_inits.diagnosis.reductions import SEED
+from keras_inits.diagnosis.unit_sums import SEED
 from keras_inits.faults import ModelError, ours
 
 Tensor = Any
