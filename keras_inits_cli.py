@@ -35,7 +35,8 @@ def main() -> None:
     """Runs the command with the arguments of the process.
 
     Raises:
-        SystemExit: Always: status 0, 2 (a bad option), 130 (Ctrl-C), or 1 with the line that installs what is missing.
+        SystemExit: Always: status 0, 2 (a bad option), 70 (our fault), 130 (Ctrl-C), or 1 with the line that installs
+            what is missing.
     """
     missing = [module for module in REPORT_MODULES if importlib.util.find_spec(module) is None]
     if missing:
@@ -159,7 +160,7 @@ def _compare(starts: Sequence[str], activations: Sequence[str], numbers: tuple[i
         if command is not None and command.runs:
             command.show()
     if not interruption.came:
-        return 0
+        return OUR_FAULT if command is not None and any(run.fault for run in command.runs) else 0
     if command is not None and command.runs:
         kept = f"the {len(command.runs)} finished of {command.planned} runs are kept"
         print(f"Interrupted: {kept}; the same command goes on from there.", file=sys.stderr)

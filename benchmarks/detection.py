@@ -29,7 +29,7 @@ from keras import layers
 import keras_inits
 from keras_inits import diagnose, initialize, thresholds
 from keras_inits.diagnosis.findings import KINDS
-from keras_inits.diagnosis.reductions import SEED
+from keras_inits.diagnosis.unit_sums import SEED
 
 PARTS = {  # architectures and seeds, of which the two have none in common
     "choosing": {

@@ -16,6 +16,8 @@ COMMANDS = {
     "import_time.py": ["--processes", "2"],
     "diagnosis.py": [*HERE, "--rounds", "1", "--tiny", "--measure", "time, transformer", "--measure", "memory, dense"],
     "detection.py": ["--each", "1"],
+    "starts.py": ["--kinds", "wine, raw;LSTM", "--seeds", "1", "--steps-scale", "0.02"],
+    "signals.py": ["--models", "gated;transformer, pre-norm"],
     "recording.py": [*HERE, "--epochs", "2", "--steps", "2", "--peers", "--append", "t.md"],
 }
 MARKS = {
@@ -23,9 +25,14 @@ MARKS = {
     "initializers.py": pytest.mark.backend("torch"),
     "import_time.py": pytest.mark.any_backend,
     "detection.py": pytest.mark.backend("torch"),
+    "starts.py": pytest.mark.backend("jax"),
 }
-
-SAYS = {"detection.py": "false alarms", "diagnosis.py": "| memory, dense | "}
+SAID = {
+    "detection.py": "false alarms",
+    "diagnosis.py": "| memory, dense | ",
+    "starts.py": "better",
+    "signals.py": "decades",
+}
 
 
 def test_none_is_left_out():
@@ -39,4 +46,4 @@ def test_it_runs(name, tmp_path):
     command = [sys.executable, BENCHMARKS / name, *COMMANDS[name]]
     result = subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert SAYS.get(name, "quartiles") in result.stdout
+    assert SAID.get(name, "quartiles") in result.stdout

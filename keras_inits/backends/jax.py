@@ -1,6 +1,7 @@
 """JAX's side of the room."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -34,6 +35,13 @@ def to_sharded(shape: tuple[int, ...], part_of: Callable[[Any], np.ndarray], lay
 def widest_float() -> str:
     """The most precise dtype that JAX computes in as it is set up."""
     return jnp.zeros((), float).dtype.name
+
+
+@contextlib.contextmanager
+def in_float64() -> Iterator[None]:
+    """Has JAX compute in float64 within the block, however it is set up."""
+    with jax.enable_x64(True):
+        yield
 
 
 def untraced(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,5 +1,6 @@
 """TensorFlow's side of the room."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,11 @@ def to_sharded(shape: tuple[int, ...], part_of: Callable[[Any], np.ndarray], lay
 def widest_float() -> str:
     """The most precise dtype that TensorFlow computes in."""
     return "float64"
+
+
+def in_float64() -> contextlib.AbstractContextManager[None]:
+    """Does nothing: TensorFlow always can."""
+    return contextlib.nullcontext()
 
 
 def untraced(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,5 +1,6 @@
 """Torch's side of the room."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,11 @@ def to_sharded(shape: tuple[int, ...], part_of: Callable[[Any], np.ndarray], lay
 def widest_float() -> str:
     """The most precise dtype that Keras's current device computes in; that of Apple has no float64."""
     return "float32" if torch.device(get_device()).type == "mps" else "float64"
+
+
+def in_float64() -> contextlib.AbstractContextManager[None]:
+    """Does nothing: torch always can, but on Apple's device."""
+    return contextlib.nullcontext()
 
 
 def untraced(function: Callable[..., Any]) -> Callable[..., Any]:

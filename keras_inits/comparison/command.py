@@ -89,6 +89,8 @@ class Command:
 
         comparison = Comparison(tuple(self.runs), self.planned, self._about(), self._repeat())
         self.console.print(build_table(comparison.runs))
+        for fault in comparison.faults:
+            self.console.print(fault, markup=False)
         (self.output / PLOT_NAME).write_bytes(plot_bytes(comparison.runs))
         comparison.report(self.output / REPORT_NAME)
         self._print(f"Report: {self.output / REPORT_NAME}")

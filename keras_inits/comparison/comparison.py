@@ -31,6 +31,18 @@ class Comparison:
     notes: tuple[str, ...] = ()
     """What is to be known before the runs are compared: which of them start from equal weights."""
 
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Which runs' starts were not looked at because keras_inits failed, and with what; training is as without it.
+
+        Such runs are not kept: the next call trains them again.
+        """
+        return tuple(
+            f"{run.cell.title}, seed {run.cell.seed}: {run.fault} To see the traceback, call diagnose on that model."
+            for run in self.runs
+            if run.fault
+        )
+
     def __repr__(self) -> str:
         """One line; `print` shows more."""
         return f"<Comparison of {len(self.runs)} runs>"
@@ -39,7 +51,7 @@ class Comparison:
         """A line for each initializer, as text of at most 100 columns; over several seeds the median and the range."""
         from keras_inits.comparison.table import text_of
 
-        notes = [textwrap.fill(f"Note: {note}", 100) for note in self.notes]
+        notes = [textwrap.fill(note, 100) for note in (*(f"Note: {note}" for note in self.notes), *self.faults)]
         return "\n\n".join([text_of(self.runs), *notes])
 
     def to_dataframe(self) -> "pandas.DataFrame":

@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_inits.models.sample import is_dataset
+
 NAMES = ("x", "y", "sample_weight")
 MOST_EXAMPLES = 256
 """Of the batch that a start is diagnosed on."""
@@ -89,9 +91,3 @@ def _examples(leaf: Any) -> Any:
     if keras.ops.is_tensor(leaf):
         return leaf
     return leaf.to_numpy() if hasattr(leaf, "to_numpy") else np.asarray(leaf)  # also a tensor of another backend
-
-
-def is_dataset(x: Any) -> bool:
-    """Whether this yields batches, as `tf.data.Dataset`, `PyDataset` and `DataLoader` do, and is no array."""
-    leaf = keras.tree.flatten(x)[:1]
-    return bool(leaf) and leaf[0] is x and not hasattr(x, "dtype") and not hasattr(x, "to_numpy")

@@ -1,6 +1,6 @@
-"""Finished runs on disk: a `.csv` of gradient norms, and a `.json` of all else, which is written last.
+"""Finished runs on disk: a `.npz` of gradient norms, and a `.json` of all else, which is written last.
 
-The last entry of the `.json` is the SHA-256 of what stands before it, where in turn that of the `.csv` stands. So both
+The last entry of the `.json` is the SHA-256 of what stands before it, where in turn that of the `.npz` stands. So both
 belong together by their content, and neither is read with a byte of it changed.
 """
 
@@ -44,7 +44,7 @@ def keep(run: Run, settings: Mapping[str, str], directory: Path) -> None:
     Raises:
         OSError: If one of them cannot be written.
     """
-    table, rest = _file(directory, run.cell, "csv"), _file(directory, run.cell, "json")
+    table, rest = _file(directory, run.cell, "npz"), _file(directory, run.cell, "json")
     file = table
     try:
         run.trace.save(table)
@@ -88,7 +88,7 @@ def read(cell: Cell, settings: Mapping[str, str], directory: Path) -> Run | None
         ValueError: If a file is not what was written.
         OSError: If a file cannot be read.
     """
-    rest, table = _file(directory, cell, "json"), _file(directory, cell, "csv")
+    rest, table = _file(directory, cell, "json"), _file(directory, cell, "npz")
     try:
         data = rest.read_bytes()
     except FileNotFoundError:

@@ -12,7 +12,8 @@ from keras_inits.comparison.plan import Cell, Plan
 from keras_inits.comparison.verdict import verdict
 from keras_inits.diagnosis import diagnose
 from keras_inits.diagnosis.numbers import LayerNumbers
-from keras_inits.diagnosis.unseen import Unseen, all_unseen
+from keras_inits.diagnosis.unseen import FAILED, Unseen, all_unseen
+from keras_inits.faults import InternalError
 from keras_inits.layer_tree import unique
 from keras_inits.models.calls import has_call
 from keras_inits.recording import GradientNormLogger, GradientTrace
@@ -45,6 +46,8 @@ class Run:
     """The layers with weights that were not looked at: no finding is about them."""
     trace: GradientTrace
     """The gradient norms of training."""
+    fault: str = ""
+    """With what keras_inits failed as it looked at the start, if it did: nothing is known of that then."""
 
     @cached_property
     def last(self) -> dict[str, float]:
@@ -56,6 +59,15 @@ class Run:
     def verdict(self) -> str:
         """One word for the recorded gradient norms."""
         return verdict(self.trace) if len(self.trace) else "not recorded"
+
+
+class Looked(NamedTuple):
+    """What a diagnosis showed of a start."""
+
+    layers: tuple[LayerNumbers, ...] = ()
+    findings: tuple[FindingText, ...] = ()
+    unseen: tuple[Unseen, ...] = ()
+    fault: str = ""
 
 
 def train(model: keras.Model, plan: Plan, cell: Cell, on_epoch_end: Callable[[], None] = lambda: None) -> Run:
@@ -92,8 +104,11 @@ def train(model: keras.Model, plan: Plan, cell: Cell, on_epoch_end: Callable[[],
         cell,
         law_of(plan.initializers[cell.initializer]),
         {shown: tuple(logs.get(name) for logs in epochs) for shown, name in names.items()},
-        *looked,
+        looked.layers,
+        looked.findings,
+        looked.unseen,
         logger.trace,
+        looked.fault,
     )
 
 
@@ -108,14 +123,18 @@ def law_of(initializer: object) -> str:
     return f"{getattr(initializer, '__name__', type(initializer).__name__)}()"  # Keras's own print an address
 
 
-def looked_at(
-    model: keras.Model, plan: Plan
-) -> tuple[tuple[LayerNumbers, ...], tuple[FindingText, ...], tuple[Unseen, ...]]:
-    """What a diagnosis shows: of a model that its train_step trains part by part, and that has no `call`, nothing."""
+def looked_at(model: keras.Model, plan: Plan) -> Looked:
+    """What a diagnosis shows: of a model that its train_step trains part by part, and that has no `call`, nothing.
+
+    A fault of keras_inits leaves the model as it was, and so ends neither the run nor the comparison.
+    """
     if not has_call(model):
-        return (), (), all_unseen(model)
+        return Looked(unseen=all_unseen(model))
     x, y = plan.batch
-    diagnosis = diagnose(model, x, y if model.loss is not None else None)
+    try:
+        diagnosis = diagnose(model, x, y if model.loss is not None else None)
+    except InternalError as error:
+        return Looked(unseen=all_unseen(model, FAILED), fault=str(error))
     rows = tuple(row._replace(kernels=(), weights=()) for row in diagnosis.layers)
     texts = (FindingText(finding.kind, finding.evidence, str(finding.remedy)) for finding in diagnosis.findings)
-    return rows, tuple(texts), diagnosis.unseen
+    return Looked(rows, tuple(texts), diagnosis.unseen)

@@ -75,7 +75,7 @@ class Session:
         if run is None:
             run = train(model, self.plan, cell, after_epoch)
         self.runs.append(run)
-        if not before:
+        if not before and not run.fault:  # a run with a fault is trained again
             self.unkept.append((run, settings))
         try:
             self._keep_all()

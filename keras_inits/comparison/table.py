@@ -44,6 +44,11 @@ class Row:
         return ", ".join(words) if len(words) == 1 else ", ".join(f"{many} {word}" for word, many in words.items())
 
     @property
+    def note(self) -> str:
+        """What stands behind the verdict if the start of a run was not looked at through our fault."""
+        return ", not diagnosed" if any(run.fault for run in self.runs) else ""
+
+    @property
     def findings(self) -> list[str]:
         """The kinds of findings that any of the runs has."""
         return list(dict.fromkeys(finding.kind for run in self.runs for finding in run.findings))
@@ -131,7 +136,7 @@ def build_table(runs: Sequence[Run]) -> Table:
             table.add_row(Text(stand_in(network, NAME_WIDTH), "bold"))
         for row in group:
             metrics = [spread(name, row.metric(name)) for name in shown]
-            word = Text(row.verdict, STYLES.get(row.verdict, ""))
+            word = Text.assemble((row.verdict, STYLES.get(row.verdict, "")), row.note)
             table.add_row(Text(stand_in(row.initializer, NAME_WIDTH)), *metrics, *map(number, row.norms()), word)
     return table
 
@@ -151,6 +156,7 @@ def flat(run: Run) -> dict[str, Any]:
     cells |= {"initializer": no_formula(run.cell.initializer), "seed": run.cell.seed, "verdict": run.verdict}
     cells["findings"] = ", ".join(finding.kind for finding in run.findings)
     cells["unseen"] = no_formula(", ".join(one.name for one in run.unseen))
+    cells |= {"fault": no_formula(run.fault)} if run.fault else {}
     cells |= {no_formula(name): value for name, value in run.last.items()}
     norms = (None if norm is np.ma.masked else float(norm) for norm in ends(run))
     return cells | dict(zip(NORMS, norms, strict=True))

@@ -6,7 +6,9 @@ watched           model -> the layers that are looked at, with their weights
 forward_backward  model, batch -> the calls of its layers, the gradients of its weights; whose fault a failure is
 probes            a layer while the batch goes through -> the numbers of each call
 unseen            layers that showed nothing -> the reason
-reductions        tensors -> numbers, on the device
+endings           what calls put out, what the model does -> the calls it ends with
+computed_once     a model that computes layers again on the way back -> one whose layers show their values
+reductions        tensors -> numbers, on the device: with norms, counts, masks, unit_sums
 slopes            activation -> where it is flat
 losses            outputs, targets -> what is differentiated
 matching          outputs, targets, losses -> which belong together

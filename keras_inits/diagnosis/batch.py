@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from keras_inits.diagnosis.counts import bad_examples, nonfinite_count
 from keras_inits.diagnosis.numbers import Moments
-from keras_inits.diagnosis.reductions import bad_examples, merged, nonfinite_count, reduced
+from keras_inits.diagnosis.reductions import merged, reduced
 
 
 class Nonfinite(NamedTuple):

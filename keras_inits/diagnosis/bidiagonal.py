@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_inits.diagnosis.reductions import SEED
+from keras_inits.diagnosis.unit_sums import SEED
 from keras_inits.faults import ours
 
 Product = Callable[[np.ndarray], np.ndarray]  # from examples x entries to the same

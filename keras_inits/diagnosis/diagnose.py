@@ -7,15 +7,17 @@ from typing import Any
 
 from keras_inits._names import stand_in
 from keras_inits.diagnosis.batch import batch_numbers
+from keras_inits.diagnosis.counts import nonfinite_count
 from keras_inits.diagnosis.diagnosis import Diagnosis
 from keras_inits.diagnosis.findings import findings_of
 from keras_inits.diagnosis.forward_backward import Gradients, Pass, passed
 from keras_inits.diagnosis.kernels import kernel_numbers
 from keras_inits.diagnosis.losses import Target, target_of
+from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.numbers import LayerNumbers, is_silent
-from keras_inits.diagnosis.probes import Call
-from keras_inits.diagnosis.reductions import equal_share, nonfinite_count, norm_of
+from keras_inits.diagnosis.probes import Call, Probe
 from keras_inits.diagnosis.remedies import Case
+from keras_inits.diagnosis.unit_sums import equal_share
 from keras_inits.diagnosis.unread import is_read
 from keras_inits.diagnosis.unseen import too_few, without_loss
 from keras_inits.diagnosis.watched import name_of, normalised_over
@@ -34,7 +36,7 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
 
     The model runs as it does in training, with dropout and the statistics of the batch. Afterwards its weights, its
     optimizer, the states of its random numbers and its moving statistics are what they were, to the bit. Layers inside
-    of a loop that the backend compiles are looked at from outside.
+    of code that the backend compiles as a whole are looked at from outside.
 
     Args:
         model: A built model of any kind.
@@ -135,7 +137,7 @@ def _row(call: Call, before: Call | None, graph: Graph, gradients: Gradients, sc
         outputs=outputs,
         ratio=outputs.stddev / earlier if earlier else None,
         saturated=call.flat / call.entered if probe.slope is not None and call.entered else None,
-        saturated_limit=probe.slope.saturated_limit(units.number) if probe.slope is not None else None,
+        saturated_limit=_saturated_limit(probe, units.number, graph),
         dead=units.dead,
         units=units.number,
         identical=max([equal_share(units, alive=True), *(kernel.identical for kernel in kernels)]),
@@ -150,6 +152,12 @@ def _row(call: Call, before: Call | None, graph: Graph, gradients: Gradients, sc
         weights=tuple(weight.path for weight in weights),
         minus_infinite=call.minus_infinite,
     )
+
+
+def _saturated_limit(probe: Probe, units: int, graph: Graph) -> float | None:
+    if probe.slope is None:
+        return None
+    return probe.slope.saturated_limit(units, graph.variance_before(probe.watched.layer))
 
 
 def _nonfinite_entries(tensor: Any) -> int:

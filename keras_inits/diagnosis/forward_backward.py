@@ -4,20 +4,22 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from keras_inits.backends import differentiation, swapped
+from keras_inits.backends import differentiation
 from keras_inits.backends.differentiation import Watch
+from keras_inits.diagnosis.computed_once import computed_once
+from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.probes import Call, Probe, Recording
-from keras_inits.diagnosis.reductions import norm_of
 from keras_inits.diagnosis.unseen import Unseen, not_run, unseen_layers
 from keras_inits.diagnosis.watched import Watched, enclosing, watched_layers
 from keras_inits.faults import InternalError, ModelError, ours
-from keras_inits.layer_tree import walk_layers
 from keras_inits.models.calls import shapes_of
 from keras_inits.models.weights import Weight
 
 Tensor = Any
 Target = Callable[[Any], Tensor]
 Gradients = dict[int, Tensor]  # by the id of the variable
+Mode = Callable[[], contextlib.AbstractContextManager[Any]]
+"""A block in which the pass is made."""
 
 
 class Pass(NamedTuple):
@@ -30,34 +32,60 @@ class Pass(NamedTuple):
     loss_is_finite: bool
 
 
+class Probed(NamedTuple):
+    """What one pass showed to its probes."""
+
+    probes: list[Probe]
+    recording: Recording
+    gradients: Gradients
+    loss_is_finite: bool
+
+
+class _ModeError(Exception):
+    """The model, the loss or what is ours does not run in the mode in which it was tried."""
+
+
 def passed(model: Any, x: Any, weights: list[Weight], target: Target) -> Pass:
     """Sends the batch through.
 
-    A layer that runs only in code that the backend compiles shows no values: the pass is made again, with the layer
-    around it looked at in its stead, until that one shows values.
+    Where a layer shows no values, the pass is made again with loops and branches as the backend runs them one step
+    after another, if it has such a mode. A layer that still runs only in code that is compiled as a whole is looked at
+    from outside: once more, with the layer around it looked at in its stead, until that one shows values.
 
     Raises:
         ValueError: If the model or the target fails on the batch by itself.
         InternalError: If it fails with the probes in place alone.
     """
     whole: list[Any] = []
+    mode: Mode = contextlib.nullcontext
+    found = _probed(model, x, watched_layers(model, weights), target)
+    stepwise = differentiation.current().stepwise
+    if stepwise is not None and _silent(found.probes):
+        try:
+            found = _probed(model, x, watched_layers(model, weights), target, stepwise)
+            mode = stepwise
+        except _ModeError:  # as a loop of no steps
+            pass
     while True:
-        watched = watched_layers(model, weights, whole)
-        probes, recording, gradients, finite = _probed(model, x, watched, target)
-        silent = [probe for probe in probes if not probe.count and probe.watched.weights]
         with ours("while it looked for layers that showed no values"):
-            compiled = [probe for probe in silent if probe.traced or _moves(probe, gradients)]
+            silent = _silent(found.probes)
+            compiled = [probe for probe in silent if probe.traced or _moves(probe, found.gradients)]
             around = {id(one): one for probe in compiled if (one := enclosing(model, probe.watched.layer)) is not None}
-        if not around:
-            with ours("while it looked for layers that showed no values"):
-                still = _without_gradient(probes, whole, gradients)
-            return Pass(recording.calls, gradients, (*unseen_layers(silent), *not_run(still)), finite)
+            if not around:
+                still = _without_gradient(found, whole)
+                unseen = (*unseen_layers(silent), *not_run(still))
+                return Pass(found.recording.calls, found.gradients, unseen, found.loss_is_finite)
         whole += around.values()
+        found = _probed(model, x, watched_layers(model, weights, whole), target, mode)
+
+
+def _silent(probes: Sequence[Probe]) -> list[Probe]:
+    return [probe for probe in probes if not probe.count and probe.watched.weights]
 
 
 def _probed(
-    model: Any, x: Any, watched: Sequence[Watched], target: Target
-) -> tuple[list[Probe], Recording, Gradients, bool]:
+    model: Any, x: Any, watched: Sequence[Watched], target: Target, mode: Mode = contextlib.nullcontext
+) -> Probed:
     recording = Recording()
     with ours("while it looked at the activations of the layers"):
         probes = [Probe(one, recording) for one in watched]
@@ -66,13 +94,12 @@ def _probed(
 
     def total(watch: Watch) -> Tensor:
         with contextlib.ExitStack() as stack:
-            for _, layer in walk_layers(model):  # what is computed again on the way back is compiled on JAX
-                stack.enter_context(swapped(layer, "_remat_mode", None))
+            stack.enter_context(computed_once(model))
             for probe in probes:
                 stack.enter_context(probe.open(watch))
             outputs = model(x, training=True)
             with ours("while it looked for the layers that the model ends with"):
-                recording.end(outputs)
+                recording.endings.find(outputs, watch)
             loss = target(outputs)
         recording.forward = False
         watch(loss, lambda value: losses.append(not norm_of(value)[1]), lambda _: None)
@@ -81,14 +108,17 @@ def _probed(
     backend = differentiation.current()
     with backend.preserved(model):
         try:
-            found = backend.gradients(total, trained)
+            with mode():
+                found = backend.gradients(total, trained)
         except Exception as error:
             if recording.fault is not None:
                 raise recording.fault from recording.fault.__cause__
+            if mode is not contextlib.nullcontext:
+                raise _ModeError from error
             _blame(model, x, target, trained, error)
     if recording.fault is not None:  # and the code around the probe went on all the same
         raise recording.fault from recording.fault.__cause__
-    return probes, recording, {id(one): g for one, g in zip(trained, found, strict=True)}, losses != [False]
+    return Probed(probes, recording, {id(one): g for one, g in zip(trained, found, strict=True)}, losses != [False])
 
 
 def _blame(model: Any, x: Any, target: Target, trained: Sequence[Any], error: Exception) -> None:
@@ -130,23 +160,24 @@ def is_trained(weight: Weight) -> bool:
     return weight.variable.trainable and "float" in weight.variable.dtype
 
 
-def _without_gradient(probes: Sequence[Probe], whole: Sequence[Any], gradients: Gradients) -> list[tuple[str, Any]]:
+def _without_gradient(seen: Probed, whole: Sequence[Any]) -> list[tuple[str, Any]]:
     """The layers with trained weights inside of others that were looked at as a whole, none of which has a gradient.
 
-    Where the gradient is zero at every layer within, and at the one around, it is lost behind them: a finding's matter.
+    Where none comes to the outputs of the one around, it is lost behind them: a finding's matter.
     """
+    heard = {id(call.probe) for call in seen.recording.calls if call.gradient}
     found = []
-    for probe in probes:
+    for probe in seen.probes:
         layer = probe.watched.layer
-        if probe.count and any(layer is one for one in whole) and _moves(probe, gradients):
+        if id(probe) in heard and any(layer is one for one in whole):
             own: dict[int, list[Weight]] = {}
             for weight in probe.watched.weights:
-                if id(weight.variable) in gradients and weight.layer is not layer:
+                if id(weight.variable) in seen.gradients and weight.layer is not layer:
                     own.setdefault(id(weight.layer), []).append(weight)
             found += [
                 (weights[0].path.rpartition("/")[0], weights[0].layer)
                 for weights in own.values()
-                if all(norm_of(gradients[id(one.variable)])[0] == 0 for one in weights)
+                if all(norm_of(seen.gradients[id(one.variable)])[0] == 0 for one in weights)
             ]
     return found
 

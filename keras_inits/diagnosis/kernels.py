@@ -4,7 +4,8 @@ import contextlib
 from typing import Any
 
 from keras_inits.diagnosis.numbers import KernelNumbers
-from keras_inits.diagnosis.reductions import equal_share, reduced
+from keras_inits.diagnosis.reductions import reduced
+from keras_inits.diagnosis.unit_sums import equal_share
 from keras_inits.diagnosis.watched import kernel_axes
 from keras_inits.models.auto import auto_law
 from keras_inits.models.graph import Graph

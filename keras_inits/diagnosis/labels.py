@@ -6,9 +6,9 @@ import keras
 import numpy as np
 
 from keras_inits.faults import ModelError
+from keras_inits.models.examples import in_examples
 
 Tensor = Any
-MOST_EXAMPLES = 8
 
 
 def check_labels(loss: Any, name: str, target: Tensor, output: Tensor) -> None:
@@ -27,10 +27,10 @@ def check_labels(loss: Any, name: str, target: Tensor, output: Tensor) -> None:
         off &= labels != ignored
     if not off.any():
         return
-    examples = np.unique(np.nonzero(np.atleast_1d(off))[0])[:MOST_EXAMPLES]
+    examples = [int(number) for number in np.unique(np.nonzero(np.atleast_1d(off))[0])]
     raise ModelError(
         f"The loss of the output {name!r} takes the numbers of classes. Received: labels from {labels[off].min():g} to "
-        f"{labels[off].max():g}, in example{'s' if len(examples) != 1 else ''} {', '.join(map(str, examples))}, for "
+        f"{labels[off].max():g}{in_examples(examples)}, for "
         f"{classes} classes. Expected labels from 0 to {classes - 1}. Number the classes from 0, give the last layer "
         "one unit for each, or tell the loss by ignore_class which label stands for none."
     )

@@ -10,7 +10,7 @@ from keras_inits import backends
 from keras_inits._names import printable
 from keras_inits.diagnosis.labels import check_labels
 from keras_inits.diagnosis.matching import Part, leaves_of, parts_of
-from keras_inits.diagnosis.reductions import SEED
+from keras_inits.diagnosis.unit_sums import SEED
 from keras_inits.faults import ModelError, ours
 
 Tensor = Any

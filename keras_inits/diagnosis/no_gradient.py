@@ -4,8 +4,8 @@ import itertools
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.numbers import LayerNumbers, few_normalised, is_silent
-from keras_inits.diagnosis.reductions import norm_of
 from keras_inits.diagnosis.remedies import Case, Remedy
 from keras_inits.diagnosis.scales import FADED, begins_with_zeros, underflows
 

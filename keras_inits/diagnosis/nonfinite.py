@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 
 from keras_inits import thresholds
-from keras_inits.diagnosis.batch import Nonfinite
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large
 from keras_inits.diagnosis.restoring import restoring
+from keras_inits.models.examples import in_examples
 
 KIND = "nonfinite"
 LARGEST_EXPONENT = {"float16": 11.0}
@@ -27,7 +27,7 @@ def of_data(case: Case) -> Finding | None:
     """Those of the inputs, or of the targets: no weight is at fault then."""
     for name, bad in (("inputs", case.batch.bad_inputs), ("targets", case.batch.bad_targets)):
         if bad.values:
-            evidence = f"{bad.values} values of the {name} are infinite or not a number{_of(bad)}"
+            evidence = f"{bad.values} values of the {name} are infinite or not a number{in_examples(bad.examples)}"
             remedy = f"no weight is at fault: clean the {name}, or leave these examples out"
             return Finding(KIND, (), evidence, Remedy((), (), remedy))
     return None
@@ -53,7 +53,7 @@ def _of_forward(case: Case) -> Finding | None:
     if number is None or _are_masks(case):
         return None
     row, before = case.rows[number], case.rows[number - 1] if number else None
-    examples = _listed(row.examples)
+    examples = in_examples(row.examples)
     if row.entered_nonfinite:
         place = f"between {before.name} and {row.name}" if before is not None else f"before {row.name}"
         evidence = (
@@ -112,7 +112,7 @@ def _of_backward(case: Case) -> Finding | None:
     behind = next((one for one in case.rows[number + 1 :] if one.output_gradient is not None), None)
     evidence = (
         f"the outputs are finite; going back, {row.name} is the first whose gradient is not"
-        f"{_listed(row.gradient_examples)}"
+        f"{in_examples(row.gradient_examples)}"
     )
     if row.dtype == "float16":
         evidence += ", at each loss scale at which those behind it have one"
@@ -129,13 +129,3 @@ def _of_backward(case: Case) -> Finding | None:
 
 def _names(rows: Sequence[LayerNumbers]) -> tuple[str, ...]:
     return tuple(row.name for row in rows if row.outputs.nonfinite or row.gradient_nonfinite or row.bad_weights)
-
-
-def _of(bad: Nonfinite) -> str:
-    return _listed(bad.examples)
-
-
-def _listed(examples: Sequence[int]) -> str:
-    if not examples:
-        return ""
-    return f", in example{'s' if len(examples) > 1 else ''} {', '.join(map(str, examples))}"

@@ -105,6 +105,11 @@ def few_normalised(row: LayerNumbers) -> bool:
     return row.normalised is not None and row.normalised < thresholds.LEAST_NORMALISED
 
 
+def mixes(row: LayerNumbers) -> bool:
+    """Whether the activation mixes units, as softmax does: how many there are says its outputs, not the weights."""
+    return row.inputs is not None and row.saturated is None
+
+
 def is_silent(row: LayerNumbers) -> bool:
     """Whether the layer has weights that are trained, and exactly no gradient comes to it."""
     return row.gradient == 0 and not row.output_gradient and not row.gradient_nonfinite

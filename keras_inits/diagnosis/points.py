@@ -5,10 +5,11 @@ from typing import Any
 
 import keras
 
-from keras_inits.diagnosis.reductions import bad_examples, nonfinite_count
+from keras_inits.diagnosis.counts import bad_examples, nonfinite_count
 from keras_inits.diagnosis.restoring import restoring
 from keras_inits.diagnosis.watched import float_variables
 from keras_inits.faults import ModelError, ours
+from keras_inits.models.examples import in_examples
 from keras_inits.models.weights import Weight
 
 Tensor = Any
@@ -100,9 +101,7 @@ def check_finite(tensor: Tensor, what: str, remedy: str) -> None:
     """
     count = nonfinite_count(tensor)
     if count:
-        examples = bad_examples(tensor)
-        listed = f"in example{'s' if len(examples) > 1 else ''} {', '.join(map(str, examples))}"
         raise ModelError(
-            f"A Jacobian is of finite numbers. Received: {count} values of {what}, {listed}, that are infinite or not "
-            f"a number. Expected finite numbers. {remedy}"
+            f"A Jacobian is of finite numbers. Received: {count} values of {what}{in_examples(bad_examples(tensor))}, "
+            f"that are infinite or not a number. Expected finite numbers. {remedy}"
         )

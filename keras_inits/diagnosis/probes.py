@@ -10,30 +10,17 @@ import keras
 
 from keras_inits.backends import swapped
 from keras_inits.backends.differentiation import Watch
+from keras_inits.diagnosis.counts import bad_examples, minus_infinite, nonfinite_count
+from keras_inits.diagnosis.endings import CANCELLED, MOVING, Endings
+from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.numbers import Moments
-from keras_inits.diagnosis.reductions import (
-    Reduced,
-    bad_examples,
-    merged,
-    minus_infinite,
-    nonfinite_count,
-    norm_of,
-    reduced,
-)
+from keras_inits.diagnosis.reductions import Reduced, merged, reduced
 from keras_inits.diagnosis.slopes import slope_of
-from keras_inits.diagnosis.watched import Watched, activation_of, output_axis
+from keras_inits.diagnosis.watched import Watched, activation_of, ending_of, output_axis
 from keras_inits.faults import InternalError, ours
 
 Tensor = Any
 Look = Callable[[Tensor], None]
-
-CANCELLED = (
-    *(keras.activations.sigmoid, keras.activations.exponential, keras.activations.softplus),
-    *(keras.ops.sigmoid, keras.ops.exp, keras.ops.softplus),
-)
-"""Activations that losses undo: that of binary cross-entropy by its outputs p is of the size 1/p or 1/(1-p), by the
-sigmoid's inputs p less the target. Softmax, which mixes units, is another of them."""
-MOVING = (keras.layers.Flatten, keras.layers.Identity, keras.layers.Permute, keras.layers.Reshape)
 
 
 class Recording:
@@ -44,20 +31,7 @@ class Recording:
         self.fault: InternalError | None = None
         self.forward = True
         """Whether the batch still goes forward: layers that are computed again on the way back are no further calls."""
-        self.last: list[tuple[Tensor, Call]] = []
-        """What calls put out whose activation a loss may cancel, if it is the model's last."""
-        self.reshaped: list[tuple[Tensor, Tensor]] = []
-        """What layers that only move numbers put out, and what they were given."""
-
-    def end(self, outputs: Any) -> None:
-        """Ends the way forward: the calls whose outputs are the model's are known from here on."""
-        ends = keras.tree.flatten(outputs)
-        for moved, given in reversed(self.reshaped):
-            if any(moved is one for one in ends):
-                ends.append(given)
-        for tensor, call in self.last:
-            call.is_last = any(tensor is one for one in ends)
-        self.last, self.reshaped = [], []
+        self.endings = Endings()
 
     def guarded(self, look: Look, step: str) -> Look:
         """The same look, whose failure is remembered as ours, whatever the code around it makes of the exception."""
@@ -83,7 +57,6 @@ class Call:
         self.flat = self.entered = self.minus_infinite = 0
         self._inputs: list[tuple[int, Moments]] = []
         self.is_last = False
-        """Whether the model's outputs are those of its activation, with which a loss belongs together."""
         self.gradient: float | None = None
         self.gradient_nonfinite = 0
         self.entered_nonfinite = False
@@ -113,11 +86,17 @@ class Call:
 
     def see_gradient(self, tensor: Tensor, inputs: bool) -> None:
         """Looks at the gradient that comes back, to the outputs or to the activation's inputs, whichever counts."""
-        if inputs != (self.probe.mixes or self.is_last):
+        if inputs != ((self.probe.mixes or self.is_last) and self.entered > 0):
             return
-        self.gradient, self.gradient_nonfinite = norm_of(tensor)
-        if self.gradient_nonfinite:
+        norm, nonfinite = norm_of(tensor)
+        self.gradient = math.hypot(self.gradient or 0.0, norm)  # an activation is called once for each step
+        self.gradient_nonfinite += nonfinite
+        if nonfinite:
             self.gradient_examples = bad_examples(tensor)
+
+    def see_end(self) -> None:
+        """Learns that the model's outputs are those of its activation, with which a loss belongs together."""
+        self.is_last = True
 
     def see_arguments(self, tensors: list[Tensor]) -> None:
         """Looks whether what went in was finite, of a call whose outputs are not."""
@@ -135,7 +114,8 @@ class Probe:
 
     def __init__(self, watched: Watched, recording: Recording) -> None:
         self.watched, self._recording = watched, recording
-        self.activation = activation_of(watched.layer)
+        self._ending = ending_of(watched.layer)
+        self.activation = activation_of(self._ending)
         self.slope = slope_of(self.activation) if self.activation is not None else None
         # Softmax makes every gradient small, of the more units the more: the layer's own is the one before that.
         self.mixes = self.activation is not None and self.slope is None
@@ -152,10 +132,11 @@ class Probe:
         """Looks for as long as the block runs."""
         layer = self.watched.layer
         with contextlib.ExitStack() as stack:
+            if self.activation is not None:
+                place = (self._ending, "call" if self.activation is self._ending else "activation")
+                stack.enter_context(swapped(*place, self._watching_activation(getattr(*place), watch)))
             for name in ("call", "quantized_call"):
                 stack.enter_context(swapped(layer, name, self._watching_call(getattr(layer, name), watch)))
-            if self.activation is not None and self.activation is not layer:
-                stack.enter_context(swapped(layer, "activation", self._watching_activation(self.activation, watch)))
             yield
 
     def _watching_call(self, run: Callable[..., Any], watch: Watch) -> Callable[..., Any]:
@@ -164,8 +145,6 @@ class Probe:
             call = Call(self, self.count + 1)
             self._open.append(call)
             try:
-                if self.activation is self.watched.layer and arguments:
-                    arguments = (self._watch(watch, arguments[0], call, inputs=True), *arguments[1:])
                 return self._seen(run(*arguments, **options), watch, call, (arguments, options))
             finally:
                 self._open.pop()
@@ -177,7 +156,7 @@ class Probe:
         place = next((place for place, leaf in enumerate(leaves) if is_float(leaf)), None)
         if place is None:
             return outputs
-        leaves[place] = self._watch(watch, leaves[place], call, inputs=False)
+        found, leaves[place] = leaves[place], self._watch(watch, leaves[place], call, inputs=False)
         outputs = keras.tree.pack_sequence_as(outputs, leaves)
         if call.outputs is None:
             self.traced = self.traced or self._recording.forward
@@ -186,17 +165,17 @@ class Probe:
         self._recording.calls.append(call)
         tensors = [leaf for leaf in keras.tree.flatten(given) if is_float(leaf)]
         if self._cancels:
-            self._recording.last.append((leaves[place], call))
-        elif isinstance(self.watched.layer, MOVING) and len(tensors) == 1:
-            self._recording.reshaped.append((leaves[place], tensors[0]))
+            self._recording.endings.add(leaves[place], call.see_end)
+        elif len(tensors) == 1 and (found is tensors[0] or isinstance(self.watched.layer, MOVING)):
+            self._recording.endings.move(leaves[place], tensors[0])
         self._recording.guarded(call.see_arguments, self._step("inputs"))(tensors)
         return outputs
 
     def _watching_activation(self, activation: Callable[..., Any], watch: Watch) -> Callable[..., Any]:
-        def watching_activation(inputs: Tensor) -> Tensor:
-            if self._open:
-                inputs = self._watch(watch, inputs, self._open[-1], inputs=True)
-            return activation(inputs)
+        def watching_activation(*arguments: Any, **options: Any) -> Any:
+            if self._open and arguments:
+                arguments = (self._watch(watch, arguments[0], self._open[-1], inputs=True), *arguments[1:])
+            return activation(*arguments, **options)
 
         return watching_activation
 

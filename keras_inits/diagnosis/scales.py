@@ -8,7 +8,7 @@ from typing import NamedTuple
 from keras_inits import thresholds
 from keras_inits.diagnosis.cancelled import cancelled_gradient, is_cancelled
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers, few_normalised
+from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers, few_normalised, mixes
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large, too_small
 
 LSUV = "lsuv(model, x)  # each kernel has the size that its fans ask for; this asks the batch"
@@ -36,8 +36,7 @@ class Run(NamedTuple):
 
 def vanishing_signal(case: Case) -> Finding | None:
     """Outputs whose standard deviation has become too small beside that of the inputs."""
-    profile = _signals(case)
-    limit = thresholds.VANISHING_SIGNAL * min(1.0, case.size_of_inputs)
+    profile, limit = _signals(case), _least_signal(case)
     low = next((place for place, (_, size) in enumerate(profile) if size < limit), None)
     if low is None:
         return None
@@ -72,7 +71,8 @@ def exploding_signal(case: Case) -> Finding | None:
 
 def vanishing_gradient(case: Case) -> Finding | None:
     """Gradients that are too small beside those of layers nearer to the outputs."""
-    for what, profile in _gradients(case):
+    small = _signal_vanishes(case)
+    for what, profile in _gradients(case, small):
         smallest, largest = _extremes(profile)
         lost = largest[1] < thresholds.VANISHING_NORM
         fades = smallest[1] < FADING_RATIO * largest[1]
@@ -83,14 +83,14 @@ def vanishing_gradient(case: Case) -> Finding | None:
             if case.rows[number].output_gradient == 0 and number < largest[0]:
                 ends = (number, 0.0), largest
                 return _gradient_finding(case, what, profile, "vanishing_gradient", ends)
-    if vanishing_signal(case):
+    if small:
         return None
     return cancelled_gradient([row for row in case.rows if not begins_with_zeros(case, row)])
 
 
 def exploding_gradient(case: Case) -> Finding | None:
     """Gradients that are too large beside those of layers nearer to the outputs."""
-    for what, profile in _gradients(case):
+    for what, profile in _gradients(case, _signal_vanishes(case)):
         smallest, largest = _extremes(profile)
         lost = largest[1] > thresholds.EXPLODING_NORM
         grows = largest[1] > GROWING_RATIO * smallest[1]
@@ -160,6 +160,15 @@ def _signals(case: Case) -> Profile:
     return [(number, _signal(row)) for number, row in enumerate(case.told) if _has_signal(case, row)]
 
 
+def _least_signal(case: Case) -> float:
+    return thresholds.VANISHING_SIGNAL * min(1.0, case.size_of_inputs)
+
+
+def _signal_vanishes(case: Case) -> bool:
+    limit = _least_signal(case)
+    return any(size < limit for _, size in _signals(case))
+
+
 def _has_signal(case: Case, row: LayerNumbers) -> bool:
     """Zeros are what dead layers are about, and where numbers are not finite, too few may be left to differ.
 
@@ -180,17 +189,20 @@ def begins_with_zeros(case: Case, row: LayerNumbers) -> bool:
 
 def _signal(row: LayerNumbers) -> float:
     """The outputs' standard deviation; before an activation that mixes units, whose outputs say how many there are."""
-    mixes = row.inputs is not None and row.saturated is None
-    return row.inputs.stddev if mixes and row.inputs is not None else row.outputs.stddev
+    return row.inputs.stddev if mixes(row) and row.inputs is not None else row.outputs.stddev
 
 
-def _gradients(case: Case) -> list[tuple[str, Profile]]:
-    """The two profiles of norms, of layers with kernels: those that are zero or not finite are other findings."""
+def _gradients(case: Case, small: bool) -> list[tuple[str, Profile]]:
+    """The two profiles of norms, of layers with kernels: those that are zero or not finite are other findings.
+
+    Args:
+        case: The case.
+        small: Whether the signal vanishes, which makes the gradients of weights small too.
+    """
     rows = list(enumerate(case.rows))[max((n for n, row in enumerate(case.rows) if few_normalised(row)), default=0) :]
     outputs = [(number, row.output_gradient) for number, row in rows if case.kernels_of(row)]
     # The gradient of a kernel of zeros may be all rounding, as behind batch normalisation.
     moving = [(number, row) for number, row in rows if row.kernels and not begins_with_zeros(case, row)]
-    small = vanishing_signal(case) is not None  # which makes the gradients of weights small too
     weights = [(number, row.gradient) for number, row in moving if small or not is_cancelled(row)]
     named = [("outputs", outputs), ("weights", weights)]
     return [

@@ -33,14 +33,20 @@ class Slope:
         middle, reach = count // 2, int(TYPICAL * PER_UNIT)
         largest = keras.ops.max(derivative[middle - reach : middle + reach])
         self._stretches = _stretches(derivative < thresholds.SATURATED_DERIVATIVE * largest)
-        # Of normal inputs of the mean 0 and the variance 1.
-        normal = NormalDist()
-        self._normal = sum(normal.cdf(high) - normal.cdf(low) for low, high in self._stretches)
 
-    def saturated_limit(self, units: int) -> float | None:
-        """The share of flat places that so many units may have; None for what is not flat at both ends."""
+    def saturated_limit(self, units: int, variance: float = 1.0) -> float | None:
+        """The share of flat places that so many units may have; None for what is not flat at both ends.
+
+        Args:
+            units: Their number.
+            variance: Of the inputs, in a good start. If it is less than 1, 1 is allowed all the same.
+        """
         ends = {end for stretch in self._stretches for end in stretch}
-        return thresholds.saturated_limit(self._normal, units) if {-math.inf, math.inf} <= ends else None
+        if not {-math.inf, math.inf} <= ends:
+            return None
+        good = NormalDist(0.0, math.sqrt(max(1.0, variance)))
+        share = sum(good.cdf(high) - good.cdf(low) for low, high in self._stretches)
+        return thresholds.saturated_limit(share, units)
 
     def flat(self, values: Any) -> int:
         """At how many entries of a tensor the activation is flat; those that are not numbers are left out."""

@@ -2,6 +2,7 @@
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.numbers import mixes
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large
 from keras_inits.diagnosis.scales import FADED, begins_with_zeros
 from keras_inits.models.graph import NOISE
@@ -53,18 +54,22 @@ def saturated(case: Case) -> Finding | None:
         f"standard deviation is {worst.inputs.stddev:.3g}"
     )
     feeding = [row for number in found for row in case.feeding(number)]
-    remedy = case.for_rows(feeding, "inputs of the variance 1 to the activation")
+    remedy = case.for_rows(feeding, "inputs for which the activation is not flat")
     if not any(too_large(kernel) for row in feeding for kernel in case.kernels_of(row)) and case.size_of_inputs > LARGE:
         remedy = Remedy((), (), f"divide the inputs by {case.size_of_inputs:.3g}, or add keras.layers.Normalization")
     return Finding("saturated", tuple(case.rows[number].name for number in found), evidence, remedy)
 
 
 def dead_units(case: Case) -> Finding | None:
-    """More units that are zero on the whole batch than chance makes, in a layer that is not dead as a whole."""
+    """More units that are zero on the whole batch than chance makes, in a layer that is not dead as a whole.
+
+    An activation that mixes units, as sparsemax, leaves out most of them by design.
+    """
     found = [
         number
         for number, row in enumerate(case.told)
         if row.activation is not None
+        and not mixes(row)
         and thresholds.dead_limit(row.units) < row.dead < 1
         and row.outputs.largest > FADED
     ]
@@ -96,7 +101,7 @@ def dead_layer(case: Case) -> Finding | None:
                 continue
             evidence = f"all {row.units} units of {row.name} are zero on the whole batch, and so is their gradient"
             remedy = case.for_rows(feeding, "weights and biases that leave each unit on for half of its inputs")
-            if source.activation is None and not source.weights and not source.kernels:
+            if mixes(source) or (source.activation is None and not source.weights and not source.kernels):
                 remedy = Remedy((), (), f"no weight is at fault: look at what {source.name} does to its inputs")
             return Finding("dead_layer", (row.name,), evidence, remedy)
     return None

@@ -28,6 +28,7 @@ class Unseen(NamedTuple):
 NOT_CALLED = "the batch does not reach it"
 COMPILED = "it runs inside of code that the backend compiles as a whole, and no layer around it shows values"
 NO_CALL = "the model has no `call`"
+FAILED = "keras_inits failed as it looked at the model"
 NOT_RUN = (
     "the gradient of its weights is exactly zero, within a layer that is looked at from outside: it may stand in a "
     "branch that the batch did not take, or in a loop of no steps"
@@ -87,7 +88,7 @@ def _reason(values: int, examples: int) -> str:
     )
 
 
-def all_unseen(model: Any) -> tuple[Unseen, ...]:
-    """Each layer with weights, of a model through which no batch can be sent."""
+def all_unseen(model: Any, reason: str = NO_CALL) -> tuple[Unseen, ...]:
+    """Each layer with weights, of a model through which no batch can be sent, or was sent."""
     found = [(path, layer) for path, layer in walk_layers(model) if own_trainable(layer)]
-    return tuple(Unseen(path, stand_in(type(layer).__name__), NO_CALL) for path, layer in found)
+    return tuple(Unseen(path, stand_in(type(layer).__name__), reason) for path, layer in found)

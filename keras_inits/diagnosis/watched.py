@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers
 
-from keras_inits._keras import own_variables
+from keras_inits._keras import last_of_graph, own_variables
 from keras_inits._names import stand_in
 from keras_inits.layer_tree import unique, walk_layers
 from keras_inits.layers.kinds import DEPTHWISE, SEPARABLE, TRANSPOSED
 from keras_inits.models.weights import Weight
 
-WHOLE = (layers.RNN, layers.TimeDistributed, layers.SpectralNormalization)
+WRAPPERS = (layers.TimeDistributed, layers.SpectralNormalization)
+WHOLE = (layers.RNN, *WRAPPERS)
 """What is looked at from outside: JAX compiles the loop in it as a whole, or runs its layer in another way."""
 
 ACTIVATION_LAYERS = (layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU, layers.Softmax)
@@ -74,6 +75,15 @@ def enclosing(model: Any, layer: Any) -> Any:
         if any(child is layer for child in candidate._layers):
             return candidate
     return None
+
+
+def ending_of(layer: Any) -> Any:
+    """The layer with whose activation this one ends: within a wrapper that is looked at from outside, the last one."""
+    while isinstance(layer, WRAPPERS):
+        layer = layer.layer
+        while (last := last_of_graph(layer)) is not None:
+            layer = last
+    return layer
 
 
 def activation_of(layer: Any) -> Any:

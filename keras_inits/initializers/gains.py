@@ -152,11 +152,11 @@ def _mixes(activation: Any) -> ValueError:
 @functools.lru_cache
 def _moments(function: Callable[..., Any], **parameters: float) -> tuple[float, float]:
     """E[f(z)^2] and E[z^2 f(z)^2]."""
-    _check_elementwise(function, parameters)
-    precision = np.finfo(_values(function, parameters, np.zeros(1)).dtype).eps
+    check_elementwise(function, parameters)
+    precision = np.finfo(values_of(function, parameters, np.zeros(1)).dtype).eps
 
     def integrands(z: np.ndarray) -> np.ndarray:
-        squares = _values(function, parameters, z).astype(np.float64) ** 2
+        squares = values_of(function, parameters, z).astype(np.float64) ** 2
         return np.stack([squares, squares * z**2])
 
     with np.errstate(over="ignore", invalid="ignore"):
@@ -170,14 +170,16 @@ def _moments(function: Callable[..., Any], **parameters: float) -> tuple[float, 
     return float(mean_square), float(weighted)
 
 
-def _check_elementwise(function: Callable[..., Any], parameters: dict[str, float]) -> None:
+def check_elementwise(function: Callable[..., Any], parameters: dict[str, float]) -> None:
+    """Raises an error for a function that does not work on each entry on its own."""
     z = np.linspace(-3, 3, 12)
-    whole, part = _values(function, parameters, z), _values(function, parameters, z[:4])
-    if whole.shape != z.shape or part.shape != (4,) or not np.allclose(whole[:4], part, equal_nan=True):
+    whole, part = values_of(function, parameters, z), values_of(function, parameters, z[4:8])  # cumsum keeps the first
+    if whole.shape != z.shape or part.shape != (4,) or not np.allclose(whole[4:8], part, equal_nan=True):
         raise _mixes(function)
 
 
-def _values(function: Callable[..., Any], parameters: dict[str, float], z: np.ndarray) -> np.ndarray:
+def values_of(function: Callable[..., Any], parameters: dict[str, float], z: np.ndarray) -> np.ndarray:
+    """The values of an activation at these points, in the widest dtype that the backend computes in."""
     tensor = backends.current().to_tensor(z.astype(backends.current().widest_float()))
     try:
         values = np.asarray(keras.ops.convert_to_numpy(function(tensor, **parameters)))

@@ -31,12 +31,20 @@ def orthogonal_matrix(
     return result
 
 
+def matrix_shape(shape: tuple[int, ...], fans: Fans | None) -> tuple[int, int]:
+    """The rows and columns of the matrix that a kernel is: the leading axes of its fan_in, or all but the last."""
+    sizes = [math.prod(shape[:axis]) for axis in range(1, len(shape))]
+    rows = int(fans[0]) if fans is not None and fans[0] in sizes else math.prod(shape[:-1])
+    return rows, math.prod(shape) // max(1, rows)
+
+
 @keras.saving.register_keras_serializable(package="keras_inits")
 class Orthogonal(RandomInitializer):
     """Draws a matrix uniformly from all those with orthonormal columns, or rows, and multiplies it by `gain`.
 
     The weight is seen as a matrix W of shape `(prod(shape[:-1]), shape[-1])`. If it has at least as many rows as
-    columns, W'W = gain^2 I, else WW' = gain^2 I.
+    columns, W'W = gain^2 I, else WW' = gain^2 I. Where the fans of the layer are known, as in `initialize`, the rows
+    are the leading axes that make up fan_in: of the queries' kernel of attention, (width, heads, size), width rows.
 
     Args:
         gain: The factor, any finite number.
@@ -68,8 +76,13 @@ class Orthogonal(RandomInitializer):
     def _sample(self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...]) -> np.ndarray:
         return orthogonal_matrix(math.prod(shape[:-1]), shape[-1], dtype, entropy, self.gain).reshape(shape)
 
+    def _draw_stream(
+        self, shape: tuple[int, ...], dtype: np.dtype, entropy: tuple[int, ...], fans: Fans | None
+    ) -> np.ndarray:
+        return orthogonal_matrix(*matrix_shape(shape, fans), dtype, entropy, self.gain).reshape(shape)
+
     def _stddev(self, shape: tuple[int, ...], fans: Fans | None) -> float:
-        return abs(self.gain) / math.sqrt(max(math.prod(shape[:-1]), shape[-1]))
+        return abs(self.gain) / math.sqrt(max(matrix_shape(shape, fans)))
 
     def _law(self) -> str:
         return f"{self.gain:g} times a random orthogonal matrix"

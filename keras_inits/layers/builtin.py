@@ -4,11 +4,10 @@ import math
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers
 
-from keras_inits.initializers.base import HostInitializer
 from keras_inits.initializers.fans import Fans, compute_fans
+from keras_inits.initializers.gate_biases import ForgetGateOnes
 from keras_inits.layers.kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED, gates_of
 from keras_inits.layers.roles import Role, table
 
@@ -91,20 +90,3 @@ def _start(layer: Any, name: str) -> Any:
     if isinstance(layer, layers.RMSNormalization):  # which has no `scale_initializer`
         return keras.initializers.Ones()
     return getattr(layer, f"{name}_initializer", None)
-
-
-class ForgetGateOnes(HostInitializer):
-    """The bias of an LSTM: ones for the forget gate, the second of four, zeros for the others.
-
-    Reference:
-        Jozefowicz, Zaremba & Sutskever (2015), An empirical exploration of recurrent network architectures.
-    """
-
-    def _draw(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        units = shape[-1] // 4
-        values = np.zeros(shape, dtype)
-        values[..., units : 2 * units] = 1
-        return values
-
-    def _law(self) -> str:
-        return "ones for the forget gate, zeros for the others"

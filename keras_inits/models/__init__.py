@@ -1,7 +1,14 @@
 """From a built model to the same model with other weights, or with other initializers.
 
 initialize  model, rules -> new weights, and a table of them
-lsuv        model, batch -> the same, scaled until each layer's outputs have the variance 1
+lsuv        model, batch -> the same, scaled until each layer's outputs have the mean square 1
+from_data   drawn weights, data -> weights that fit them, by these:
+  sample        data -> some examples
+  readers       model -> the layers that read its inputs, and where each feature is in what they read
+  statistics    inputs -> mean and deviation of each feature
+  standardise   these -> kernels and biases that took them in; folding: how each kind of layer does
+  scaled        kernels, batch -> scaled ones; scaling: while the batch goes through the model
+  last_bias     targets -> the last bias; targets: the best outputs by each loss; heads: the layers that put them out
 builtin     model -> a new one with initializers of Keras's
 clone       model, config -> a new one with the same weights
 same        two models -> whether they predict the same
@@ -9,10 +16,19 @@ weights     model -> its weights, with roles, fans and streams
 declared    layer -> the initializers that it declares
 rules       weights, rules -> an initializer for each
 auto        weight -> the right initializer
-graph       layer -> the activation that it runs into
-residual    the branches of a residual network -> factors
+graph       layer -> the activation that it runs into, the prediction of what comes into it
+signal/     a model -> what is predicted of the signal in it, without data, by these:
+  program     model -> a flat list of steps, models and unknown layers inside of it opened
+  signal      the mean, mean square and points that are moved through them
+  rules       step, signals -> signals, a rule for each kind; attention, recurrent, kernels: the longer ones
+  maps        activation, normal input -> means of its outputs and slopes, by quadrature
+  points      activation, depth -> the mean square at which it works best
+  residual    program -> the last kernel of each residual branch
+  prediction  program, weights -> the mean square that comes into each kernel, and that of its products
+  gradients   prediction -> the mean square of the gradient at each kernel's products, the same backward
 draw        weights with initializers -> new values
-table       what was drawn
+told        drawn weights, prediction -> the table; verdict: what a start can do over the depth, and what it cannot
+table       what was drawn, what is predicted of it, and what was left
 """
 
 from keras_inits.models.builtin import to_builtin

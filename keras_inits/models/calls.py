@@ -6,8 +6,7 @@ import keras
 import numpy as np
 
 from keras_inits._keras import sublayers
-
-MOST_EXAMPLES = 8
+from keras_inits.models.examples import in_examples
 
 
 def has_call(model: Any) -> bool:
@@ -47,11 +46,10 @@ def check_finite_batch(x: Any, caller: str) -> None:
             values += int(np.count_nonzero(bad))
             examples |= {int(number) for number in np.unique(np.nonzero(bad)[0])} if bad.ndim else set()
     if values:
-        shown = ", ".join(map(str, sorted(examples)[:MOST_EXAMPLES]))
         raise ValueError(
             f"{caller} takes a batch of finite numbers. Received: {values} values of x that are infinite or not a "
-            f"number, in example{'s' if len(examples) > 1 else ''} {shown}{', ...' * (len(examples) > MOST_EXAMPLES)}. "
-            "Expected finite numbers. Clean these examples, or leave them out. Nothing was drawn."
+            f"number{in_examples(sorted(examples))}. Expected finite numbers. Clean these examples, or leave them out. "
+            "Nothing was drawn."
         )
 
 

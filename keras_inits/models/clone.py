@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from keras_inits._keras import own_variables, unnumbered
 from keras_inits.layer_tree import walk_layers
 
 Config = Any
@@ -64,8 +65,8 @@ def made(model: Any, config: Config, classes: dict[Key, type], custom_objects: d
         new = keras.saving.deserialize_keras_object(marked(config, classes), custom_objects=objects, safe_mode=False)
     except Exception as error:
         raise no_copy(model, error, objects) from error
-    _check_weights(model, new)
-    new.set_weights(model.get_weights())
+    for variable, copy in paired(model, new):
+        copy.assign(variable.numpy())  # into memory of its own, which training may give away
     for (_, old), (_, copy) in zip(walk_layers(model), walk_layers(new), strict=True):
         if copy.trainable != old.trainable:  # a layer that its model freezes: Keras may thaw it again
             copy.trainable = old.trainable
@@ -99,20 +100,40 @@ def no_copy(model: Any, error: Exception, custom_objects: dict[str, Any] | None 
     )
 
 
-def _check_weights(model: Any, new: Any) -> None:
-    for one, other in itertools.zip_longest(_held(model), _held(new)):
-        if one is None or other is None or one[1:] != other[1:]:
-            path, kind, shapes = one or other
-            instead = other[2] if one and other and other[1] is kind else "none there" if one else "too many"
+def paired(model: Any, new: Any) -> Iterator[tuple[Any, Any]]:
+    """Each variable of the layers of a model with that of its copy.
+
+    Raises:
+        ValueError: If the copy has other layers, or others of these variables.
+    """
+    for one, other in itertools.zip_longest(walk_layers(model), walk_layers(new)):
+        pairs = None if one is None or other is None else _paired(one[1], other[1])
+        if pairs is None:
+            path, layer = one or other
+            instead = _shapes(other[1]) if one and other and type(one[1]) is type(other[1]) else None
+            received = instead or ("none there" if one else "too many")
             raise ValueError(
                 f"to_builtin has Keras make the model again from its config, and the layer {path!r} (of type "
-                f"{kind.__name__}) came out different. Received weights of the shapes {shapes} in the model, and in "
-                f"what Keras made of it: {instead}. Expected the same ones: a `get_config`, of this layer or of one "
-                "around it, leaves an argument out. Correct it, or keep the model as it is."
+                f"{type(layer).__name__}) came out different. Received weights of the shapes {_shapes(layer)} in the "
+                f"model, and in what Keras made of it: {received}. Expected the same ones: a `get_config`, of this "
+                "layer or of one around it, leaves an argument out. Correct it, or keep the model as it is."
             )
+        yield from pairs
 
 
-def _held(model: Any) -> Iterator[tuple[str, type, list[tuple[int, ...]]]]:
-    for path, layer in walk_layers(model):
-        variables = [*layer._trainable_variables, *layer._non_trainable_variables]
-        yield path, type(layer), [tuple(variable.shape) for variable in variables]
+def _paired(layer: Any, copy: Any) -> list[tuple[Any, Any]] | None:
+    """By their names, for a layer that was quantized after it was built makes them in another order from its config."""
+    variables, copies = own_variables(layer), own_variables(copy)
+    ordered = [sorted(held, key=_name_of) for held in (variables, copies)]
+    if [*map(_name_of, ordered[0])] == [*map(_name_of, ordered[1])]:
+        variables, copies = ordered
+    same = type(layer) is type(copy) and [one.shape for one in variables] == [one.shape for one in copies]
+    return list(zip(variables, copies, strict=True)) if same else None
+
+
+def _name_of(variable: Any) -> str:
+    return unnumbered(variable.name)
+
+
+def _shapes(layer: Any) -> list[tuple[int, ...]]:
+    return [tuple(variable.shape) for variable in own_variables(layer)]

@@ -14,9 +14,8 @@ from keras_inits.initializers.base import HostInitializer
 from keras_inits.initializers.gates import PerGate
 from keras_inits.initializers.seeds import Seed, derive_entropy, draw_entropy
 from keras_inits.models.auto import head_variance
-from keras_inits.models.rules import Planned, why_fixed
-from keras_inits.models.table import DrawnWeight, InitializationTable, LeftWeight
-from keras_inits.models.weights import Weight
+from keras_inits.models.rules import Planned
+from keras_inits.models.table import DrawnWeight
 
 AT_A_TIME = 1 << 20  # how many values are measured at a time
 
@@ -47,17 +46,6 @@ def all_or_nothing(plan: Sequence[Planned]) -> Iterator[None]:
         for variable, values in zip(variables, before, strict=True):
             variable.assign(backends.current().to_tensor(values))
         raise
-
-
-def table_of(weights: Sequence[Weight], plan: Sequence[Planned], rows: Sequence[DrawnWeight]) -> InitializationTable:
-    """The table of the rows, and of the weights that the plan leaves as they are."""
-    drawn = {planned.weight.stream for planned in plan}
-    left = [LeftWeight(one.path, _why_left(one)) for one in weights if one.stream not in drawn]
-    return InitializationTable(tuple(rows), tuple(left))
-
-
-def _why_left(weight: Weight) -> str:
-    return why_fixed(weight) or (weight.reason if weight.origin == "left" else "without a rule")
 
 
 def _values(planned: Planned, entropy: tuple[int, ...]) -> np.ndarray:

@@ -1,13 +1,19 @@
 """Which activation a layer's outputs run into, read from the graph of a functional or sequential model."""
 
+import functools
 from collections import defaultdict
 from typing import Any
 
 import keras
 from keras import layers
 
+from keras_inits._keras import functional_of, nodes_of
 from keras_inits.initializers.gains import GAINS, gain
 from keras_inits.layer_tree import walk_layers
+from keras_inits.models.signal.prediction import Prediction, predicted
+from keras_inits.models.signal.recurrent import memory_of
+from keras_inits.models.signal.rules import function_of
+from keras_inits.models.weights import weights_of
 
 NORMALISATIONS = (
     layers.BatchNormalization,
@@ -36,24 +42,44 @@ class Graph:
 
     Args:
         model: Of any kind. One that is subclassed has no graph itself; functional ones inside of it have.
+        residual: Whether the scales of "auto" heed residual branches.
+        memory: Over how many steps recurrent layers are to remember; None: over the length of their sequences.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, residual: bool = True, memory: int | None = None) -> None:
+        self._model, self._residual, self._memory = model, residual, memory
         self._readers: dict[int, list[Any]] = defaultdict(list)
         self._outputs: dict[int, list[Any]] = defaultdict(list)  # of an operation
         self._outer: dict[int, list[Any]] = defaultdict(list)  # of a tensor: what an inner model's output is outside
         self._layers = dict(walk_layers(model))
         every = list(self._layers.values())
-        self.functionals = [found for layer in every if (found := _functional(layer)) is not None]
+        self.functionals = [found for layer in every if (found := functional_of(layer)) is not None]
         for functional in self.functionals:
             for node in nodes_of(functional):
                 self._add(node)
-        self.whole = _functional(model)  # None for one that is subclassed
+        self.whole = functional_of(model)  # None for one that is subclassed
         self._wrappers = {
             id(layer.layer): layer
             for layer in every
             if isinstance(layer, (layers.TimeDistributed, layers.SpectralNormalization))
         }
+
+    @functools.cached_property
+    def prediction(self) -> Prediction:
+        """What is predicted of the signals of the model, with the scales of "auto"."""
+        return predicted(self._model, weights_of(self._model), self._residual, self._memory)
+
+    def memory_of(self, cell: Any) -> int | None:
+        """Over how many steps a recurrent cell with gates is to remember; None if nothing says it."""
+        return memory_of(cell, self.prediction.lengths.get(id(cell)), self._memory)
+
+    def why_unseen(self, path: str) -> str:
+        """Why no call of the layer that owns the weight with this path is seen; nothing if that is not known."""
+        if not self.prediction.program.steps:
+            return "the model's call cannot be followed on symbolic tensors"
+        unseen, parts = self.prediction.unseen, path.split("/")
+        around = (self._layers.get("/".join(parts[:count])) for count in range(1, len(parts)))
+        return next((unseen[id(layer)] for layer in around if id(layer) in unseen), "")
 
     def gain_after(self, layer: Any) -> float:
         """The gain of the activation that this layer's outputs run into, itself or behind it; 1 for none, or several.
@@ -66,6 +92,11 @@ class Graph:
             return gain_or_one(own)
         found = self._gains(self._outputs.get(id(self.operation_of(layer)), []))
         return found.pop() if len(found) == 1 else 1.0
+
+    def variance_before(self, layer: Any) -> float:
+        """The variance that "auto" gives the inputs of the activation that a layer ends with, or is."""
+        point = self.prediction.points.get(function_of(layer))
+        return 1.0 if point is None else point.variance
 
     def operation_of(self, layer: Any) -> Any:
         """The layer, or the outermost wrapper that runs it once for all steps, or with a kernel that it normalised."""
@@ -95,7 +126,7 @@ class Graph:
             seen.add(id(tensor))
             waiting += self._outer.get(id(tensor), [])
             for node in self._readers.get(id(tensor), []):
-                inner = _functional(node.operation)
+                inner = functional_of(node.operation)
                 if inner is None:
                     found |= {path for path, layer in self._layers.items() if layer is node.operation}
                     waiting += node.output_tensors
@@ -117,7 +148,7 @@ class Graph:
                 found.add(1.0)
             waiting += outer
             for node in readers:
-                inner = _functional(node.operation)
+                inner = functional_of(node.operation)
                 if inner is not None:
                     waiting += [x for x, y in zip(inner.inputs, node.input_tensors, strict=False) if y is tensor]
                 elif _passes(node.operation):
@@ -130,17 +161,10 @@ class Graph:
         for tensor in node.input_tensors:
             self._readers[id(tensor)].append(node)
         self._outputs[id(node.operation)] += node.output_tensors
-        inner = _functional(node.operation)
+        inner = functional_of(node.operation)
         if inner is not None:
             for inside, outside in zip(inner.outputs, node.output_tensors, strict=False):
                 self._outer[id(inside)].append(outside)
-
-
-def nodes_of(functional: Any) -> list[Any]:
-    """The graph's nodes, each after those that it reads from."""
-    return [
-        node for depth in sorted(functional._nodes_by_depth, reverse=True) for node in functional._nodes_by_depth[depth]
-    ]
 
 
 def _constant_of(node: Any) -> float:
@@ -150,13 +174,6 @@ def _constant_of(node: Any) -> float:
     others = [value for value in node.arguments.args if not keras.backend.is_keras_tensor(value)]
     others = [float(keras.ops.convert_to_numpy(value)) for value in others if not tuple(getattr(value, "shape", ()))]
     return abs(others[0]) if len(others) == 1 and 0 < abs(others[0]) < float("inf") else 1.0
-
-
-def _functional(layer: Any) -> Any:
-    """The graph of a functional or sequential model, or None."""
-    if isinstance(layer, keras.Sequential):
-        layer = layer._functional
-    return layer if getattr(layer, "_nodes_by_depth", None) else None
 
 
 def _passes(operation: Any) -> bool:

@@ -28,8 +28,14 @@ class Planned(NamedTuple):
     origin: Origin = "known"
 
 
-def plan(weights: Sequence[Weight], graph: Graph, rules: Any) -> list[Planned]:
+def plan(weights: Sequence[Weight], graph: Graph, rules: Any, distribution: str = "orthogonal") -> list[Planned]:
     """Returns what is to be drawn; weights that no rule names, frozen ones and integers are not among it.
+
+    Args:
+        weights: Those of the model.
+        graph: Of the model.
+        rules: As `initialize` takes them.
+        distribution: Of the kernels that "auto" draws.
 
     Raises:
         TypeError: If `rules` is none of the three forms.
@@ -38,7 +44,7 @@ def plan(weights: Sequence[Weight], graph: Graph, rules: Any) -> list[Planned]:
     free = [weight for weight in weights if why_fixed(weight) is None]
     planned = []
     for weight, rule in _ruled(free, rules):
-        initializer = auto_law(weight, graph) if rule is AUTO else rule
+        initializer = auto_law(weight, graph, distribution) if rule is AUTO else rule
         if initializer is not None:
             origin = weight.origin if rule is AUTO and weight.origin != "left" else "rule"
             planned.append(Planned(weight, initializer, origin=origin))

@@ -1,12 +1,13 @@
 """Whether a copy of a model predicts what the model does, on inputs that are made up."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_inits.layer_tree import walk_layers
+from keras_inits.models.clone import paired
 
 EXAMPLES = 2
 LENGTHS = (8, 32, 128)  # for axes whose length the model leaves open, tried in this order
@@ -25,7 +26,7 @@ def check_same(model: Any, new: Any, configs: Callable[[], tuple[Any, Any]]) -> 
         new: Its copy, with the same weights.
         configs: Returns the config that the copy was to have, and the one that it has.
     """
-    states = _state(model, model), _state(new, model)
+    states = _state(model, ((one, one) for one, _ in paired(model, new))), _state(new, paired(model, new))
     for inputs in _made_up(model):
         try:
             expected = _predicted(model, states[0], inputs)
@@ -101,12 +102,12 @@ def _random(shape: Any, dtype: str, length: int, random: np.random.Generator) ->
     return keras.ops.convert_to_tensor(random.standard_normal(sizes), dtype)
 
 
-def _state(model: Any, original: Any) -> list[tuple[Any, Any]]:
+def _state(model: Any, pairs: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     """What stands for which variables during the call: one state for all seeds, small weights for those of zeros."""
     seeds = [seed.state for _, layer in walk_layers(model) for seed in layer._seed_generators]
     state = [(seed, keras.ops.ones(tuple(seed.shape), seed.dtype)) for seed in seeds]
     random = np.random.default_rng(1)
-    for first, variable in zip(original.weights, model.weights, strict=True):
+    for first, variable in pairs:
         # Of the original, whose values the copy has: so both have the same places filled.
         if keras.backend.is_float_dtype(first.dtype) and not np.any(keras.ops.convert_to_numpy(first)):
             values = random.uniform(0.01, 0.1, tuple(first.shape))

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -34,6 +34,18 @@ class DrawnWeight(NamedTuple):
     head_variance: float | None = None
     """For a table that is also used as the last kernel: the variance of what it makes of hidden states of the variance
     1."""
+    gain: float | None = None
+    """Of a kernel: the root of its variance times fan_in."""
+    square_in: float | None = None
+    """The mean square that is predicted of what comes into a kernel, for inputs of the mean square 1. Padding counts;
+    with `data` the inputs are those that the kernels were fitted to."""
+    square_out: float | None = None
+    """That of what the kernel makes of it, before an activation."""
+    gradient: float | None = None
+    """That of the gradient of what the kernel makes, relative to the gradient of the model's outputs, each of which has
+    a random weight. None, as the three before it, where it is not predicted."""
+    reason: str = ""
+    """Why the law is not the plain one: a kernel has the gain at which what it makes has the mean square 1."""
 
 
 class LeftWeight(NamedTuple):
@@ -49,11 +61,32 @@ class InitializationTable:
 
     rows: tuple[DrawnWeight, ...]
     left: tuple[LeftWeight, ...]
+    notes: tuple[str, ...] = ()
+    """What was done about the data, and what was not, a sentence each."""
+    predictions: tuple[str, ...] = ()
+    """What this start does over the depth of the model, a sentence each."""
+    warnings: tuple[str, ...] = ()
+    """What it cannot do, a sentence each: activations that are unstable at this depth, signals or gradients that grow
+    or vanish, kernels whose calls were not seen, and weights that nothing is declared for."""
 
     @property
     def kept(self) -> tuple[str, ...]:
         """The paths of the weights that stayed as they were."""
         return tuple(one.path for one in self.left)
+
+    def check(self) -> None:
+        """Raises an error if there are warnings, as a test of a model that is to start well.
+
+        Raises:
+            ValueError: If there are warnings, with all of them.
+        """
+        if self.warnings:
+            told = " ".join(f"({number}) {one}" for number, one in enumerate(self.warnings, 1))
+            raise ValueError(
+                f"What a start cannot do is a warning of its table. Received: {len(self.warnings)} of them: {told} "
+                "Expected: none. Put normalisations or residual branches between the layers, take another activation, "
+                "give rules for the weights that are named, or look at `table.warnings` and go on."
+            )
 
     def __iter__(self) -> Iterator[DrawnWeight]:
         """Goes over the rows."""
@@ -65,34 +98,60 @@ class InitializationTable:
 
     def __str__(self) -> str:
         """The table as text of at most 100 columns."""
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-        for header in ("weight", "shape", "fans"):
-            table.add_column(header, no_wrap=True)
-        table.add_column("law", max_width=30)
-        table.add_column("from", no_wrap=True)
-        for header in ("std", "drawn"):
-            table.add_column(header, justify="right", no_wrap=True)
-        for row in self.rows:
-            fans = "" if row.fans is None else " ".join(f"{fan:g}" for fan in row.fans)
-            promised = "" if row.stddev is None else f"{row.stddev:.4g}"
-            table.add_row(
-                _lines(row.path),
-                "x".join(map(str, row.shape)),
-                fans,
-                _law(row),
-                row.origin,
-                promised,
-                f"{row.measured:.4g}",
-            )
         text = io.StringIO()
         console = Console(file=text, width=WIDTH, color_system=None, markup=False, highlight=False, emoji=False)
-        console.print(table)
+        console.print(_drawn(self.rows), end="")
+        kernels = [row for row in self.rows if row.square_in is not None or row.reason]
+        if kernels:
+            console.print()
+            console.print(_predicted(kernels), end="")
+        console.print()
+        for note in (*self.notes, *self.predictions, *(f"warning: {one}" for one in self.warnings)):
+            console.print(note)
         by_reason: dict[str, list[str]] = {}
         for one in self.left:
             by_reason.setdefault(one.reason, []).append(one.path)
         for reason, paths in by_reason.items():
             console.print(f"left as they were, {reason}: {', '.join(paths)}")
-        return "\n".join(line.rstrip() for line in text.getvalue().split("\n")).strip("\n")
+        lines = "\n".join(line.rstrip() for line in text.getvalue().split("\n")).strip("\n")
+        return re.sub("\n{3,}", "\n\n", lines)
+
+
+def _drawn(rows: Sequence[DrawnWeight]) -> Table:
+    """What was drawn; where the laws are from, if they are not all those of layers that are known."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    told = any(row.origin != "known" for row in rows)
+    for header in ("weight", "shape", "fans"):
+        table.add_column(header, no_wrap=True)
+    table.add_column("law", max_width=30)
+    if told:
+        table.add_column("from", no_wrap=True)
+    for header in ("std", "drawn"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for row in rows:
+        fans = "" if row.fans is None else " ".join(f"{fan:g}" for fan in row.fans)
+        shape = "x".join(map(str, row.shape))
+        origin = (row.origin,) if told else ()
+        table.add_row(_lines(row.path), shape, fans, _law(row), *origin, _number(row.stddev), _number(row.measured))
+    return table
+
+
+def _predicted(rows: Sequence[DrawnWeight]) -> Table:
+    """What is predicted of the kernels; reasons, if there are any."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("predicted: mean squares", no_wrap=True)
+    for header in ("gain", "in", "out", "gradient"):
+        table.add_column(header, justify="right", no_wrap=True)
+    if any(row.reason for row in rows):
+        table.add_column("reason")
+    for row in rows:
+        numbers = (_number(one, 3) for one in (row.gain, row.square_in, row.square_out, row.gradient))
+        table.add_row(_lines(row.path), *numbers, *([row.reason] if len(table.columns) > 5 else []))
+    return table
+
+
+def _number(value: float | None, digits: int = 4) -> str:
+    return "" if value is None else f"{value:.{digits}g}"
 
 
 def _law(row: DrawnWeight) -> str:

@@ -69,7 +69,8 @@ def test_the_numbers_are_those_of_numpy():
     assert (second.saturated_limit, last.saturated, last.inputs) == (None, None, None)
     kernel = second.kernels[0]
     assert kernel.moments.stddev == pytest.approx(b.std(), rel=1e-6)
-    assert kernel.auto == pytest.approx((2 / 24) ** 0.5)
+    square = 1 / keras_inits.gain("tanh") ** 2  # of what comes in
+    assert kernel.auto == pytest.approx((1 / square / 24) ** 0.5, rel=1e-5)
     assert kernel.rules == pytest.approx({"lecun": 24**-0.5, "glorot": 18**-0.5, "he": 12**-0.5})
 
 

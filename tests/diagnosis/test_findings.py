@@ -10,6 +10,7 @@ from keras import layers
 import keras_inits
 from keras_inits import Constant, Normal, diagnose, initialize
 from keras_inits.diagnosis.findings import KINDS
+from keras_inits.initializers.gains import GAINS
 
 
 def batch(*shape, seed=0):
@@ -154,8 +155,8 @@ def test_the_remedy_prints_as_code():
     model, x = planted(Normal(0.01), depth=4)
     finding = diagnose(model, x).findings[0]
     assert str(finding.remedy) == (
-        "HeNormal() on layers hidden_00, hidden_01, hidden_02, hidden_03\nLecunNormal() on layer head"
-        "  # weights that keep the variance of what passes"
+        "Orthogonal() on layer hidden_00\nOrthogonal(gain=1.414213562373) on layers hidden_01, hidden_02, hidden_03, "
+        "head  # weights that keep the variance of what passes"
     )
 
 
@@ -170,7 +171,7 @@ def test_the_repair_of_one_layer_leaves_the_others():
 
 
 def test_what_no_initializer_repairs_is_said():
-    model, x = planted("auto", activation="sigmoid", depth=16)
+    model, x = planted("auto", activation="squareplus", depth=40)
     (finding,) = diagnose(model, x)
     assert finding.kind == "vanishing_gradient"
     assert "add normalisation, shortcuts, or take another activation" in str(finding)
@@ -229,6 +230,25 @@ def test_what_is_flat_in_a_good_start_is_not_called_saturated(activation):
     assert finding.kind == "saturated"
 
 
+HEALTHY = [function.__name__ for function in GAINS if function is not keras.activations.exponential]  # grows and grows
+
+
+@pytest.mark.parametrize("depth", [5, pytest.param(20, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("activation", HEALTHY)
+def test_a_good_start_has_no_finding(activation, depth):
+    assert diagnose(*planted("auto", activation=activation, depth=depth)).findings == ()
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "hard_sigmoid", "sparse_sigmoid", "relu6"])
+@pytest.mark.parametrize("depth", [3, 20])
+def test_what_is_much_larger_than_in_a_good_start_is_called_saturated(activation, depth):
+    """However large that is: there, inputs are 30 times larger still."""
+    model, x = planted("auto", activation=activation, depth=depth)
+    for layer in model.layers[:-1]:
+        layer.kernel.assign(30 * layer.kernel)
+    assert "saturated" in [finding.kind for finding in diagnose(model, x)]
+
+
 def test_there_may_be_nothing_to_repair():
     model, x = planted("auto", depth=3)
     before = model.get_weights()
@@ -248,9 +268,8 @@ def test_the_dataframe():
     frame = diagnose(model, x).to_dataframe()
     assert frame.index.tolist() == [layer.name for layer in model.layers]
     assert frame.loc["hidden_05", "dead"] == pytest.approx(0.9, abs=0.02)
-    assert (
-        frame.loc["hidden_05", "kernel_auto"] == frame.loc["hidden_05", "kernel_he"] == pytest.approx((2 / 64) ** 0.5)
-    )
+    rules = frame.loc["hidden_05", ["kernel_auto", "kernel_he"]].astype(float).tolist()
+    assert rules == pytest.approx([(2 / 64) ** 0.5] * 2)
     assert np.isnan(frame.loc["head", "saturated"])
 
 
@@ -313,3 +332,17 @@ def test_a_gradient_that_is_rounding_is_not_the_growth_of_another():
     assert (finding.kind, finding.layers) == ("vanishing_gradient", ("places",))
     assert "adds up to nothing but rounding" in finding.evidence
     assert "take another batch" in str(finding.remedy)
+
+
+def test_zeros_that_an_activation_of_all_units_makes_are_no_weights_fault():
+    """Keras's sparsemax puts out zeros where more than one unit is left, and leaves out most of them by design."""
+    small = 0.05 * np.random.default_rng(0).standard_normal((128, 32)).astype("float32")
+    found = []
+    for inputs, depth in ((small, 1), (20 * small, 8)):
+        stack = [layers.Dense(32, "sparsemax", name=f"sparse_{number}") for number in range(depth)]
+        model = keras.Sequential([keras.Input((32,)), *stack, layers.Dense(1, name="head")])
+        initialize(model, keras_inits.LecunNormal(), seed=1)
+        found += diagnose(model, inputs, inputs[:, :1], "mse").findings
+    assert {finding.kind for finding in found} <= {"dead_layer", "no_gradient"}
+    assert any(finding.kind == "dead_layer" for finding in found)
+    assert all(finding.remedy.rules == () and "no weight is at fault" in str(finding.remedy) for finding in found)

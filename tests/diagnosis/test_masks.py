@@ -71,3 +71,14 @@ def test_the_moments_are_those_of_the_rest():
     large = (1e6 * values).astype("float32")  # no gap: these are numbers like all others
     found = reduced(ops.convert_to_tensor(large), masks=True)
     assert found.moments.stddev == pytest.approx(large.std(dtype="float64"), rel=1e-5)
+
+
+def test_two_masks_that_are_added_are_masks():
+    scores = np.random.default_rng(1).standard_normal((100, 50)).astype("float32")
+    padding, window = np.arange(50) >= 40, np.arange(50) < 20
+    for other in (window, np.arange(50) >= 20):  # which hides places that the other one hides, or none of these
+        masked = scores - 1e9 * padding.astype("float32") - 1e9 * other.astype("float32")
+        found = reduced(ops.convert_to_tensor(masked.astype("float32")), masks=True)
+        rest = scores[:, ~(padding | other)].astype("float64")
+        assert found.entries == rest.size
+        assert found.moments.stddev == pytest.approx(rest.std(), rel=1e-5)

@@ -150,13 +150,20 @@ def test_a_label_that_the_loss_ignores_is_none_of_these():
     assert diagnose(model, x, np.arange(32) % 4 - 1, loss).layers[0].gradient
 
 
-@pytest.mark.parametrize("end", [[], [layers.Reshape((1, 1)), layers.Flatten()]], ids=["last", "reshaped"])
+ENDS = {
+    "last": lambda: [],
+    "reshaped": lambda: [layers.Reshape((1, 1)), layers.Flatten()],
+    "passed on": lambda: [layers.Activation("linear")],
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize(
     "loss", ["binary_crossentropy", lambda y, p: -ops.mean(ops.log(p) * y + ops.log(1 - p) * (1 - y))]
 )
 def test_a_sigmoid_that_the_loss_undoes_makes_no_gradient_large(loss, end):
     head = layers.Dense(1, "sigmoid", name="head")
-    model = keras.Sequential([keras.Input((16,)), layers.Dense(64, "relu"), head, *end])
+    model = keras.Sequential([keras.Input((16,)), layers.Dense(64, "relu"), head, *ENDS[end]()])
     initialize(model, seed=1)
     y = np.random.default_rng(1).integers(0, 2, (32, 1)).astype("float32")
     diagnosis = diagnose(model, x * 2.5, y, loss)
@@ -164,6 +171,51 @@ def test_a_sigmoid_that_the_loss_undoes_makes_no_gradient_large(loss, end):
     outputs = ops.convert_to_numpy(model(x * 2.5))
     assert row.output_gradient == pytest.approx(np.linalg.norm((outputs - y) / 32), rel=1e-3)
     assert "vanishing_gradient" not in [finding.kind for finding in diagnosis]
+
+
+WRAPPED = {
+    "layer": lambda: layers.Dense(1, "sigmoid"),
+    "model": lambda: keras.Sequential([keras.Input((16,)), layers.Dense(1), layers.Activation("sigmoid")]),
+}
+
+
+@pytest.mark.parametrize("wrapped", WRAPPED)
+def test_a_sigmoid_within_time_distributed_counts_as_one_alone(wrapped):
+    head = layers.TimeDistributed(WRAPPED[wrapped](), name="head")
+    model = keras.Sequential([keras.Input((4, 16)), layers.Dense(16, "relu"), head])
+    initialize(model, seed=1)
+    steps = np.random.default_rng(0).standard_normal((32, 4, 16)).astype("float32")
+    y = np.random.default_rng(1).integers(0, 2, (32, 4, 1)).astype("float32")
+    row = diagnose(model, steps, y, "binary_crossentropy").layers[-1]
+    outputs = ops.convert_to_numpy(model(steps))
+    logits = np.log(outputs / (1 - outputs))
+    assert (row.name, row.activation) == ("head", "sigmoid")
+    assert row.inputs.stddev == pytest.approx(logits.std(), rel=1e-3)
+    assert row.output_gradient == pytest.approx(np.linalg.norm((outputs - y) / y.size), rel=1e-3)
+
+
+def test_a_softmax_within_time_distributed_counts_as_one_alone():
+    head = layers.TimeDistributed(layers.Dense(5, "softmax"), name="head")
+    model = keras.Sequential([keras.Input((4, 16)), layers.Dense(16, "relu"), head])
+    steps = np.random.default_rng(0).standard_normal((32, 4, 16)).astype("float32")
+    y = np.eye(5, dtype="float32")[np.random.default_rng(1).integers(0, 5, (32, 4))]
+    row = diagnose(model, steps, y, "categorical_crossentropy").layers[-1]
+    outputs = ops.convert_to_numpy(model(steps))
+    assert row.output_gradient == pytest.approx(np.linalg.norm((outputs - y) / 128), rel=1e-3)
+
+
+@pytest.mark.parametrize("cast", [layers.Activation("linear", dtype="float32"), None], ids=["layer", "operation"])
+def test_a_sigmoid_in_low_precision_whose_outputs_are_cast_counts_as_one_alone(cast):
+    inputs = keras.Input((16,))
+    head = layers.Dense(1, "sigmoid", name="head", dtype="mixed_bfloat16")
+    hidden = head(layers.Dense(64, "relu")(inputs))
+    model = keras.Model(inputs, ops.cast(hidden, "float32") if cast is None else cast(hidden))
+    initialize(model, seed=1)
+    y = np.random.default_rng(1).integers(0, 2, (32, 1)).astype("float32")
+    diagnosis = diagnose(model, x * 2.5, y, "binary_crossentropy")
+    row = next(row for row in diagnosis.layers if row.name == "head")
+    outputs = ops.convert_to_numpy(model(x * 2.5))
+    assert row.output_gradient == pytest.approx(np.linalg.norm((outputs - y) / 32), rel=0.02)
 
 
 def test_a_sigmoid_inside_of_the_model_keeps_the_gradient_of_its_outputs():

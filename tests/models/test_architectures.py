@@ -32,15 +32,14 @@ def application(name, **arguments):
 
 
 KEEP = {
-    "MobileNetV3Large": application("MobileNetV3Large", include_preprocessing=False),
     "ConvNeXtTiny": application("ConvNeXtTiny", include_preprocessing=False),
     "DenseNet121": application("DenseNet121"),
     "Xception": application("Xception"),
     "transformer": transformer,
 }
-FADE = {
+STRAY = {
+    "MobileNetV3Large": application("MobileNetV3Large", include_preprocessing=False),
     "MobileNetV3Small": application("MobileNetV3Small", include_preprocessing=False),
-    "EfficientNetB0": application("EfficientNetB0"),
 }
 
 
@@ -63,9 +62,20 @@ def test_the_signal_stays_within_a_factor_of_ten(name):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", FADE)
-def test_gates_let_it_fade_as_the_docs_say(name):
-    model = FADE[name]()
+@pytest.mark.parametrize("name", STRAY)
+def test_where_nothing_normalises_hard_silu_lets_it_stray(name):
+    """The rule counts on the normalisation behind each kernel. While that passes on what it gets, an error of the mean
+    square grows by 1.22 in each of some thirty layers with hard_silu, by 20 in size over all. Keras is at 1e-10."""
+    model = STRAY[name]()
+    assert last_over_first(model) < 1e-6
+    initialize(model, seed=0)
+    assert 0.01 < last_over_first(model) < 100
+
+
+@pytest.mark.thorough
+def test_small_inputs_fade_as_the_docs_say():
+    """EfficientNetB0 divides its inputs by 255, and silu halves what is small."""
+    model = application("EfficientNetB0")()
     before = last_over_first(model)
     initialize(model, seed=0)
     assert 3 * before < last_over_first(model) < 0.1

@@ -1,4 +1,4 @@
-"""`lsuv`: the variances that it promises, by a slow twin and in every kind of model."""
+"""`lsuv`: the mean squares that it promises, by a slow twin and in every kind of model."""
 
 import importlib
 
@@ -8,9 +8,10 @@ import pytest
 from keras import layers
 from support import all_dtypes
 
-from keras_inits import Orthogonal, initialize, lsuv
+from keras_inits import Orthogonal, VarianceScaling, initialize, lsuv
 from keras_inits.faults import InternalError
 
+scaling_module = importlib.import_module("keras_inits.models.scaling")
 lsuv_module = importlib.import_module("keras_inits.models.lsuv")  # whose name the function has too
 
 
@@ -22,8 +23,8 @@ def sequential(*parts, shape=(16,)):
     return keras.Sequential([keras.Input(shape), *parts])
 
 
-def variance(tensor):
-    return np.var(keras.ops.convert_to_numpy(tensor), dtype="float64")
+def mean_square(tensor):
+    return np.mean(np.square(keras.ops.convert_to_numpy(tensor), dtype="float64"))
 
 
 def test_it_is_what_numpy_does_layer_by_layer():
@@ -36,7 +37,7 @@ def test_it_is_what_numpy_does_layer_by_layer():
     hidden = x.astype("float64")
     for name in names:
         kernel = np.asarray(keras.ops.convert_to_numpy(twin.get_layer(name).kernel), "float64")
-        kernel /= np.std(hidden @ kernel)
+        kernel /= np.mean((hidden @ kernel) ** 2) ** 0.5
         hidden = keras.ops.convert_to_numpy(keras.activations.gelu(keras.ops.convert_to_tensor(hidden @ kernel)))
         ours = keras.ops.convert_to_numpy(model.get_layer(name).kernel)
         assert np.allclose(ours, kernel, rtol=1e-4, atol=1e-6)
@@ -54,17 +55,17 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_layer_has_unit_variance_before_its_activation(kind):
+def test_each_layer_has_the_mean_square_1_before_its_activation(kind):
     make, shape = KINDS[kind]
     model, x = sequential(make(), shape=shape), 30 * batch(64, *shape) + 2
     lsuv(model, x, seed=0, verbose=0)
-    assert variance(model(x)) == pytest.approx(1, abs=0.01)
+    assert mean_square(model(x)) == pytest.approx(1, abs=0.01)
     layer = getattr(model.layers[0], "layer", model.layers[0])
     layer.activation = keras.activations.relu
     lsuv(model, x, seed=0, verbose=0)
     assert layer.activation is keras.activations.relu
     layer.activation = keras.activations.linear
-    assert variance(model(x)) == pytest.approx(1, abs=0.01)
+    assert mean_square(model(x)) == pytest.approx(1, abs=0.01)
 
 
 def test_a_frozen_kernel_is_not_scaled():
@@ -94,18 +95,18 @@ def test_subclassed_and_inner_models_and_layers_that_are_shared():
     table = lsuv(model, x, seed=0, verbose=0)
     assert sum(row.law.endswith("times a random orthogonal matrix") for row in table) == 8
     assert sum(row.law.endswith("matrix, not scaled") for row in table) == 1
-    assert variance(model.inner(model.shared(model.shared(x)))) == pytest.approx(1, abs=0.01)
-    assert variance(x @ keras.ops.convert_to_numpy(model.shared.kernel)) == pytest.approx(1, abs=0.01)
-    assert variance(model(x)) == pytest.approx(1, abs=0.01)
+    assert mean_square(model.inner(model.shared(model.shared(x)))) == pytest.approx(1, abs=0.01)
+    assert mean_square(x @ keras.ops.convert_to_numpy(model.shared.kernel)) == pytest.approx(1, abs=0.01)
+    assert mean_square(model(x)) == pytest.approx(1, abs=0.01)
 
 
 def test_a_hundred_layers_that_run_away_by_their_gain_alone_do_not():
     model = sequential(*(layers.Dense(64, activation="silu", name=f"layer_{i}") for i in range(100)), shape=(64,))
     x = batch(256, 64)
-    initialize(model, seed=0)
-    assert not 0.01 < variance(model(x)) < 100
+    initialize(model, VarianceScaling(mode="fan_in", activation="silu"), seed=0)
+    assert not 0.01 < mean_square(model(x)) < 100
     lsuv(model, x, seed=0, verbose=0)
-    assert 0.1 < variance(model(x)) < 1
+    assert 0.1 < mean_square(model(x)) < 1
 
 
 def test_a_layer_that_does_not_converge_is_named_and_nothing_is_lost():
@@ -113,9 +114,9 @@ def test_a_layer_that_does_not_converge_is_named_and_nothing_is_lost():
     model.compile("sgd", "mse")
     before = model.get_weights()
     calls = [layer.call for layer in model.layers]
-    with pytest.raises(ValueError, match=r"Those of layer 'first' .* have the variance 0 after 0 of 10 iterations"):
+    with pytest.raises(ValueError, match=r"Those of layer 'first' .* have the mean square 0 after 0 of 10 iterations"):
         lsuv(model, np.zeros((8, 16)), verbose=0)
-    with pytest.raises(ValueError, match=r"Those of layer 'first' .* have the variance nan"):
+    with pytest.raises(ValueError, match=r"Those of layer 'first' .* have the mean square (nan|inf)"):
         lsuv(model, 3e38 * np.sign(batch(8, 16)), verbose=0)
     with pytest.raises(ValueError, match=r"after 1 of 1 iterations, and tolerance=1e-12 was asked for"):
         lsuv(model, batch(8, 16), tolerance=1e-12, iterations=1, verbose=0)
@@ -145,7 +146,7 @@ def test_under_a_policy(policy):
     keras.config.set_dtype_policy(policy)
     model, x = sequential(layers.Dense(64), layers.Dense(64)), batch(256, 16)
     lsuv(model, x, verbose=0)
-    assert variance(keras.ops.cast(model(x), "float32")) == pytest.approx(1, abs=0.02)
+    assert mean_square(keras.ops.cast(model(x), "float32")) == pytest.approx(1, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,7 @@ def check_dtype(policy, kind):
     model, x = sequential(layers.Dense(64, activation="gelu"), layers.Dense(64)), INPUTS[kind]()
     table = lsuv(model, x, seed=0, verbose=0)
     assert sum(" times a random orthogonal" in row.law for row in table) == 2
-    assert variance(keras.ops.cast(model(x), "float32")) == pytest.approx(1, abs=0.02)
+    assert mean_square(keras.ops.cast(model(x), "float32")) == pytest.approx(1, abs=0.02)
 
 
 def test_words_and_a_tied_table_that_is_called_with_two_widths():
@@ -198,7 +199,7 @@ def test_words_and_a_tied_table_that_is_called_with_two_widths():
     table = lsuv(model, words, seed=0, verbose=0)
     assert [row.head_variance for row in table] == [8, None, None]
     before = keras.ops.convert_to_numpy(model.table(words)) @ keras.ops.convert_to_numpy(model.hidden.kernel)
-    assert variance(before) == pytest.approx(1, abs=0.01)
+    assert mean_square(before) == pytest.approx(1, abs=0.01)
 
 
 def test_a_layer_that_is_called_with_two_lengths():
@@ -207,7 +208,7 @@ def test_a_layer_that_is_called_with_two_lengths():
     model = keras.Model(inputs, [shared(inputs), shared(layers.GlobalAveragePooling1D()(inputs))])
     x = batch(64, 5, 6)
     lsuv(model, x, seed=0, verbose=0)
-    assert variance(model(x)[1]) == pytest.approx(1, abs=0.01)  # whose call comes first in the order of the graph
+    assert mean_square(model(x)[1]) == pytest.approx(1, abs=0.01)  # whose call comes first in the order of the graph
 
 
 class Broken(layers.Layer):
@@ -227,7 +228,7 @@ def test_a_layer_of_the_users_that_fails_is_called_the_users():
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
-@pytest.mark.parametrize("step", ["np.var", "backends.current", "_Scaling._scale"])
+@pytest.mark.parametrize("step", ["np.mean", "backends.current", "Scaling._scale"])
 def test_a_failure_of_our_own_is_called_ours(step, monkeypatch):
     def fail(*arguments, **options):
         raise ZeroDivisionError("of ours")
@@ -238,11 +239,11 @@ def test_a_failure_of_our_own_is_called_ours(step, monkeypatch):
     with monkeypatch.context() as patch:
         if step == "backends.current":
             tracing = type("Tracing", (), {"is_tracing": staticmethod(fail)})
-            patch.setattr(lsuv_module, "backends", type("Backends", (), {"current": staticmethod(lambda: tracing)}))
-        elif step == "np.var":
-            patch.setattr(lsuv_module.np, "var", fail)
+            patch.setattr(scaling_module, "backends", type("Backends", (), {"current": staticmethod(lambda: tracing)}))
+        elif step == "np.mean":
+            patch.setattr(scaling_module.np, "mean", fail)
         else:
-            patch.setattr(lsuv_module._Scaling, "_scale", fail)
+            patch.setattr(scaling_module.Scaling, "_scale", fail)
         with pytest.raises(InternalError, match="This is a fault of keras_inits, not of your model or data") as raised:
             lsuv(model, x, verbose=0)
     assert "of ours" in str(raised.value.__cause__)
@@ -268,7 +269,17 @@ def test_strings():
     x = keras.ops.convert_to_tensor([["a b a"], ["b"], ["a"], ["b b b"]])
     assert len(initialize(model)) == 3
     lsuv(model, x, verbose=0)
-    assert variance(model(x)) == pytest.approx(1, abs=0.01)
+    assert mean_square(model(x)) == pytest.approx(1, abs=0.01)
+
+
+def test_a_kernel_that_lies_across_what_comes_in_is_not_blown_up():
+    model = sequential(layers.Dense(1, name="head"))
+    lsuv(model, batch(64, 16), seed=0, verbose=0)
+    across = keras.ops.convert_to_numpy(model.get_layer("head").kernel)[:, 0]
+    x = np.ones(16) - across * across.sum() / (across @ across) + 1e-3 * batch(64, 16)
+    lsuv(model, x, seed=0, verbose=0)
+    size = np.sqrt(np.mean(keras.ops.convert_to_numpy(model.get_layer("head").kernel) ** 2))
+    assert size * np.sqrt(16 * np.mean(x**2)) == pytest.approx(3, rel=0.01)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -283,6 +294,6 @@ def test_a_batch_that_is_not_finite_is_refused_before_anything_is_drawn(value, m
 def test_what_becomes_infinite_inside_is_no_matter_of_the_tolerance():
     model = sequential(layers.Dense(4), layers.BatchNormalization(), layers.Dense(4, name="last"))
     model.layers[1].moving_mean.assign(np.full(4, np.nan))
-    with pytest.raises(ValueError, match=r"'last'.*variance nan.*diagnose\(model, x\) says which") as caught:
+    with pytest.raises(ValueError, match=r"'last'.*mean square nan.*diagnose\(model, x\) says which") as caught:
         lsuv(model, batch(32, 16), verbose=0)
     assert "larger tolerance" not in str(caught.value)

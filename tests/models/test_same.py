@@ -216,6 +216,15 @@ def test_the_model_is_not_changed():
     assert model.get_metrics_result() == metrics
 
 
+def test_training_the_copy_leaves_the_model_as_it_was():
+    model = stack(layers.Dense(4))
+    model.compile("sgd", "mse")
+    expected = model.predict(X, verbose=0)
+    new = to_builtin(model)
+    new.fit(X, np.ones((16, 2)), verbose=0)  # JAX gives the memory of the weights away as it trains
+    assert np.array_equal(model.predict(X, verbose=0), expected)
+
+
 def test_frozen_layers_stay_frozen():
     inner = keras.Sequential([keras.Input((8,)), layers.Dense(4, name="frozen"), layers.Dense(4)], name="inner")
     model = stack(inner, layers.BatchNormalization())
@@ -227,10 +236,18 @@ def test_frozen_layers_stay_frozen():
 
 
 @pytest.mark.filterwarnings("ignore:Layer InputLayer does not have a `quantize`")
-def test_a_quantized_model():
-    model = stack(layers.Dense(16, "relu", kernel_initializer=ki.HeNormal()))
-    model.quantize("int8")
-    assert farthest(model, to_builtin(model)) == 0
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])  # float8's weights come first in the copy, and last here
+def test_a_quantized_model(mode, tmp_path):
+    model = stack(
+        layers.Dense(16, "relu", kernel_initializer=ki.HeNormal(), name="first"), layers.EinsumDense("ab,bc->ac", 4)
+    )
+    model.quantize(mode)
+    if mode == "float8":
+        model.get_layer("first").inputs_scale.assign(0.5)
+    new = to_builtin(model)
+    assert farthest(model, new) == 0
+    new.save(tmp_path / "model.keras")
+    assert farthest(model, keras.models.load_model(tmp_path / "model.keras")) == 0
 
 
 # JAX has no float64 unless it is told to when it starts.

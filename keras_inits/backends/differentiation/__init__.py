@@ -3,6 +3,7 @@
     loss, variables  -> gradients        -> its gradients, and a look at each watched tensor and at its gradient
     function, points -> vector_jacobian  -> its values, and vectors times its Jacobian
                      -> jacobian_vector  -> the Jacobian times vectors
+                     -> stepwise         -> a block in which loops and branches run step by step, if they do not anyway
     model            -> preserved        -> a block after which the model is what it was
 
 `current()` is the module of the backend that Keras runs on.

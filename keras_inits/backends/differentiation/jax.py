@@ -13,6 +13,9 @@ from keras_inits.backends.differentiation import Watch
 
 Tensor = Any
 
+stepwise = jax.disable_jit
+"""A block in which loops and branches run one step after another, so that there are values in them."""
+
 
 def gradients(loss: Callable[[Watch], Tensor], variables: Sequence[Any]) -> list[Tensor]:
     """The gradients of what `loss` returns, run once, forward and backward, with nothing assigned."""

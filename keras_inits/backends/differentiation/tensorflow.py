@@ -11,6 +11,9 @@ from keras_inits.backends.differentiation import Watch
 
 Tensor = Any
 
+stepwise = None
+"""Loops and branches run one step after another as it is."""
+
 
 def gradients(loss: Callable[[Watch], Tensor], variables: Sequence[Any]) -> list[Tensor]:
     """The gradients of what `loss` returns, run once, forward and backward, with nothing assigned."""

@@ -21,6 +21,17 @@ NUMBERS = ("largest", "peak", "nonzeros", "nonfinite")
 """The largest absolute entry of the gradient, and of that which an update uses; how many entries are not zero, or not
 finite."""
 
+MEASURED = {
+    **dict.fromkeys(("gradient", "largest", "nonzeros", "nonfinite"), "gradient"),
+    **dict.fromkeys(("accumulated", "peak"), "used"),
+    "weight": "weight",
+    "change": "change",
+}
+"""Of which tensor each measure is: the gradient of this step, what an update uses, the weights, or their change."""
+
+SCALED = ("gradient", "largest")
+"""What is measured of a gradient that still has its loss scale."""
+
 LEAST_SAFE_MEAN_SQUARE = 1e6 * 2.0**-126
 """From here to the largest float32 a sum of squares, over their number, is right as it is. Below it, squares may have
 been lost: each lost one was under 2**-126, so a sum that still reaches this is wrong by 1e-6 of itself at the most."""

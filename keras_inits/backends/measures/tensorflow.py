@@ -69,37 +69,42 @@ def _of_present(measure: Callable[[list[Tensor]], Tensor]) -> Callable[[list[Ten
 
 
 def _largest(present: list[Tensor]) -> Tensor:
-    # An empty one has no largest, and a maximum may lose a NaN.
+    # An empty one has no largest; and a maximum may lose a NaN, which a sum keeps.
     largest = tf.stack([tf.maximum(tf.reduce_max(tf.abs(one)), 0.0) for one in present])
-    return tf.where(_counts_unless_finite(tf.math.is_nan, present) > 0, np.nan, largest)
+
+    def as_it_is(largest: Tensor, *_: Tensor) -> tuple[Tensor]:
+        return (largest,)
+
+    def with_nan(largest: Tensor, *tensors: Tensor) -> tuple[Tensor]:
+        sums = tf.stack([tf.reduce_sum(tf.abs(tensor)) for tensor in tensors])
+        return (tf.where(tf.math.is_nan(sums), sums, largest),)
+
+    (found,) = _branch(_all_finite(present), as_it_is, with_nan, [largest, *present])
+    return found
 
 
 def _nonfinite(present: list[Tensor]) -> Tensor:
-    return _counts_unless_finite(lambda one: ~tf.math.is_finite(one), present)
-
-
-def _nonzeros(present: list[Tensor]) -> Tensor:
-    return tf.stack([_count(tf.cast(one, tf.bool)) for one in present])
-
-
-def _counts_unless_finite(condition: Callable[[Tensor], Tensor], present: list[Tensor]) -> Tensor:
-    """How many entries meet a condition that no finite number meets.
-
-    Each is finite if all sums of squares are, which a graph computes once for this and for the norms.
-    """
-    small, large = _by_size(present)
-    sums = [_sums_in_float64(present, places) for places in small]
-    if large:
-        sums.append(tf.cast(_sums_of_squares([present[place] for place in large]), tf.float64))
-
     def none(*tensors: Tensor) -> tuple[Tensor]:
         return (tf.zeros(len(tensors)),)
 
     def counts(*tensors: Tensor) -> tuple[Tensor]:
-        return (tf.stack([_count(condition(tensor)) for tensor in tensors]),)
+        return (tf.stack([_count(~tf.math.is_finite(tensor)) for tensor in tensors]),)
 
-    (found,) = _branch(tf.reduce_all(tf.math.is_finite(tf.concat(sums, 0))), none, counts, present)
+    (found,) = _branch(_all_finite(present), none, counts, present)
     return found
+
+
+def _all_finite(present: list[Tensor]) -> Tensor:
+    """Whether all sums of squares are, which a graph computes once for this and for the norms."""
+    small, large = _by_size(present)
+    sums = [_sums_in_float64(present, places) for places in small]
+    if large:
+        sums.append(tf.cast(_sums_of_squares([present[place] for place in large]), tf.float64))
+    return tf.reduce_all(tf.math.is_finite(tf.concat(sums, 0)))
+
+
+def _nonzeros(present: list[Tensor]) -> Tensor:
+    return tf.stack([_count(tf.cast(one, tf.bool)) for one in present])
 
 
 def _count(tensor: Tensor) -> Tensor:
@@ -119,7 +124,7 @@ def width_of(measures: Sequence[str]) -> int:
     return sum(2 if name in NORMS else 1 for name in measures)
 
 
-def parted(table: np.ndarray, measures: Sequence[str]) -> dict[str, np.ndarray]:
+def parted_measures(table: np.ndarray, measures: Sequence[str]) -> dict[str, np.ndarray]:
     """Splits rows of such numbers, now of the host and float64, into the measures."""
     parts = iter(np.split(table, width_of(measures), axis=1))
     return {name: _norms_of(next(parts), next(parts)) if name in NORMS else next(parts) for name in measures}

@@ -145,6 +145,10 @@ def mark_outcomes(axes: Axes, trace: "GradientTrace") -> None:
         axes.scatter([], [], label=f"{label} ({len(steps):,} of {every:,})", **style)
 
 
+WIDEST_LEGEND = 100
+"""How many characters three entries of a legend may have together to stand beside each other."""
+
+
 def add_legend(axes: Axes, handles: list[Any] | None = None) -> None:
     """Explains, under the axes, what has a label, if anything has one.
 
@@ -155,4 +159,6 @@ def add_legend(axes: Axes, handles: list[Any] | None = None) -> None:
     handles = [*(handles or []), *axes.get_legend_handles_labels()[0]]
     if handles:
         figure: Any = axes.figure
-        figure.legend(handles=handles, loc="outside lower left", ncols=3, frameon=False, fontsize=9)
+        widest = sum(sorted(len(one.get_label()) for one in handles)[-3:])
+        columns = 3 if widest <= WIDEST_LEGEND else 2
+        figure.legend(handles=handles, loc="outside lower left", ncols=columns, frameon=False, fontsize=9)

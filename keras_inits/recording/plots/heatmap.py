@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from keras_inits.recording.plots import canvas, thin
-from keras_inits.recording.quantities import QUANTITIES
+from keras_inits.recording.quantities import RECORDED
 
 if TYPE_CHECKING:
     from keras_inits.recording.trace import GradientTrace
@@ -47,7 +47,7 @@ def paint(axes: Axes, trace: "GradientTrace", columns: thin.Columns) -> list[Pat
     canvas.number_steps(axes, edges[0], edges[-1])
     canvas.mark_outcomes(axes, trace)
     figure: Any = axes.figure
-    figure.colorbar(mesh, ax=axes, aspect=30, pad=0.02, label=QUANTITIES["gradient"])
+    figure.colorbar(mesh, ax=axes, aspect=30, pad=0.02, label=RECORDED["gradient"].label)
     return _explain(trace, cells)
 
 

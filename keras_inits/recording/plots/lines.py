@@ -10,7 +10,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 
 from keras_inits.recording.plots import canvas, thin
-from keras_inits.recording.quantities import QUANTITIES
+from keras_inits.recording.quantities import RECORDED
 from keras_inits.thresholds import HEALTHY_UPDATE
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _draw(trace: "GradientTrace", quantity: str, table: np.ma.MaskedArray, *othe
         _draw_columns(axes, columns, colours)
     axes.set_ylim(canvas.log_limits(table, *others, room=0.08))
     axes.set_yscale("log")
-    axes.set_ylabel(QUANTITIES[quantity])
+    axes.set_ylabel(RECORDED[quantity].label)
     axes.grid(alpha=0.25)
     first, last = (trace.steps[0], trace.steps[-1]) if len(trace) else (0, 0)
     room = max(0.03 * (last - first), 0.5)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from keras_inits.recording.plots import canvas, thin
-from keras_inits.recording.quantities import ACCUMULATE, QUANTITIES, SKIP, UPDATE
+from keras_inits.recording.quantities import ACCUMULATE, RECORDED, SKIP, UPDATE
 
 if TYPE_CHECKING:
     from keras_inits.recording.trace import GradientTrace
@@ -44,7 +44,7 @@ def paint(axes: Axes, trace: "GradientTrace") -> None:
         if test(everything.filled(1.0)).any():
             axes.scatter([], [], c="black", marker=marker, s=28, label=name)
     axes.set_ylim(max(len(trace.layers), 1) - 0.5, -0.5)
-    axes.set_xlabel(QUANTITIES["gradient"])
+    axes.set_xlabel(RECORDED["gradient"].label)
     axes.grid(alpha=0.25)
 
 

@@ -1,0 +1,18 @@
+"""Which examples of a batch a message names."""
+
+from collections.abc import Sequence
+
+MOST = 8
+
+
+def in_examples(examples: Sequence[int]) -> str:
+    """Where something is: the first of these examples, and dots for more.
+
+    Example:
+        >>> in_examples([3]), in_examples(range(20)), in_examples([])
+        (', in example 3', ', in examples 0, 1, 2, 3, 4, 5, 6, 7, ...', '')
+    """
+    if not len(examples):
+        return ""
+    shown = [*map(str, examples[:MOST]), *["..."] * (len(examples) > MOST)]
+    return f", in example{'s' if len(examples) > 1 else ''} {', '.join(shown)}"

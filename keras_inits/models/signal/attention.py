@@ -1,0 +1,45 @@
+"""What attention makes of signals: an average over places, between four kernels."""
+
+from typing import TYPE_CHECKING, Any
+
+from keras_inits.models.signal.program import Value
+from keras_inits.models.signal.signal import Signal, averaged
+
+if TYPE_CHECKING:
+    from keras_inits.models.signal.prediction import Prediction
+    from keras_inits.models.signal.program import Step
+
+MANY = 1 << 20
+"""For the places of values whose number is not known."""
+
+
+def attention(prediction: "Prediction", step: "Step", given: list[Signal]) -> Signal:
+    """Of what queries, values and keys are made of; what is no tensor of the model has the mean square 1."""
+    layer: Any = step.operation
+    queries, values, keys = sources(step)
+    signals = dict(zip(step.inputs, given, strict=True))
+    prediction.kernel(layer._query_dense, "kernel", _signal(queries, signals))
+    prediction.kernel(layer._key_dense, "kernel", _signal(keys, signals))
+    mixed = prediction.kernel(layer._value_dense, "kernel", _signal(values, signals))
+    prediction.read(mixed)
+    shape = () if values is None else prediction.program.shape(values)
+    places = shape[1] if len(shape) > 2 and shape[1] else MANY
+    return prediction.kernel(layer._output_dense, "kernel", averaged(mixed, places))
+
+
+def sources(step: "Step") -> tuple[Value | None, Value | None, Value | None]:
+    """The tensors that queries, values and keys are made of; None for one that is not the model's but a constant."""
+    names = ("query", "value", "key")
+    queries, values, keys = (
+        step.arguments[place] if place < len(step.arguments) else step.options.get(name)
+        for place, name in enumerate(names)
+    )
+    return _value(queries), _value(values), _value(values if keys is None else keys)
+
+
+def _value(argument: Any) -> Value | None:
+    return argument if isinstance(argument, Value) else None
+
+
+def _signal(value: Value | None, signals: dict[Value, Signal]) -> Signal:
+    return Signal() if value is None else signals[value]

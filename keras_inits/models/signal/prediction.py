@@ -1,0 +1,205 @@
+"""From the steps of a model to what is predicted of each tensor, and to the scale of each kernel."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import layers
+
+from keras_inits.layer_tree import walk_layers
+from keras_inits.models.signal.maps import Function, Map, map_of, map_of_points, values_at
+from keras_inits.models.signal.points import Point, operating_point
+from keras_inits.models.signal.program import Program, Step, Value, program_of
+from keras_inits.models.signal.residual import branch_ends
+from keras_inits.models.signal.signal import Signal
+from keras_inits.models.weights import Weight
+
+ATTENTION = (layers.MultiHeadAttention, layers.GroupQueryAttention)
+
+SEVERAL = object()
+"""Stands for what reads a tensor beside an activation, or another activation."""
+
+
+class Entered(NamedTuple):
+    """What is predicted of a kernel at its first call."""
+
+    square: float
+    """The mean square of what comes in, of which padding is a part."""
+    products: float
+    """The mean square of what its products add up to."""
+
+
+class Link(NamedTuple):
+    """What a step does to gradients: it multiplies their mean square by a number."""
+
+    factor: float
+    weight: Weight | None = None
+    """The kernel behind whose products the gradient was, before it was multiplied."""
+
+
+class Prediction:
+    """Moves signals through a program once.
+
+    Args:
+        program: The steps.
+        weights: Those of the model.
+        targets: By a kernel's stream, which mean square its products are to have; 1 for others.
+        squares: By the stream of a kernel whose scale does not follow from its target, its variance times fan_in; by
+            that of a normalisation's scale or of a table, its mean square.
+        memory: Over how many steps recurrent layers are to remember; None: over the length of their sequences.
+    """
+
+    branches: Sequence[str] = ()
+    """The streams of the weights that scale the residual branches."""
+    points: Mapping[Function, Point] = {}
+    """By activation, where it works."""
+
+    def __init__(
+        self,
+        program: Program,
+        weights: Sequence[Weight],
+        targets: Mapping[str, float],
+        squares: Mapping[str, float] | None = None,
+        memory: int | None = None,
+    ) -> None:
+        self.program, self.targets, self.squares, self.memory = program, targets, squares or {}, memory
+        self._weights = {(id(one.layer), one.variable.name): one for one in weights}
+        self.by_variable = {id(one.variable): one for one in weights}
+        self.signals: dict[int, Signal] = {value.number: Signal() for value in program.inputs}
+        self.entered: dict[str, Entered] = {}
+        self.readers: dict[str, set[Any]] = {}
+        """By a kernel's stream, the activations that its products run into, or `SEVERAL`."""
+        self.depths: dict[Any, int] = {}
+        """By activation, through how many layers with one a signal goes up to it, at the most."""
+        self.points: dict[Any, Point] = {}
+        """By activation, where it is to work."""
+        self.lengths: dict[int, int] = {}
+        """By the id of a recurrent cell, how many steps its sequences have, where the model says it."""
+        self.after_memories: set[str] = set()
+        """The streams of the kernels that states come into which are small by design."""
+        self.unseen: dict[int, str] = {}
+        """By the id of a layer that was not opened, why."""
+        self.shares: dict[str, float] = {}
+        """By a kernel's stream, the share of the taps that meet an entry and not padding, at its first call."""
+        self.links: list[list[Link]] = []
+        """For each step what it multiplies gradients by, in the order of the signal."""
+        self.is_head = False
+        """Whether no weight comes behind the present step: its activation is for the loss, and passes nothing on."""
+        self._maps: dict[tuple[int, float, float], Map] = {}
+
+    def kernel(self, layer: Any, name: str, signal: Signal, share: float = 1.0) -> Signal:
+        """What a kernel makes of a signal; `share` is that of the taps that meet an entry."""
+        weight = self._weights.get((id(layer), name))
+        if weight is None:
+            return Signal(depth=signal.depth)
+        self.read(signal)
+        entering = signal.square * share
+        target = self.targets.get(weight.stream, 1.0) * (weight.role.scale**2 if weight.role else 1.0)
+        if weight.stream in self.squares:
+            target = self.squares[weight.stream] * entering
+        first = self.entered.setdefault(weight.stream, Entered(entering, target))
+        if signal.remembers:
+            self.after_memories.add(weight.stream)
+        self.shares.setdefault(weight.stream, share)
+        gain = first.products / first.square if first.square > 0 else 0.0
+        products = gain * entering
+        fans = weight.fans or (1.0, 1.0)
+        self.links[-1].append(Link(gain * share * fans[1] / max(1.0, fans[0]), weight))
+        return Signal(0.0, products, signal.depth, frozenset([weight.stream]))
+
+    def scale(self, layer: Any, name: str) -> float:
+        """The mean square that the scale of a normalisation leaves."""
+        weight = self._weights.get((id(layer), name))
+        return 1.0 if weight is None else self.squares.get(weight.stream, 1.0)
+
+    def activate(self, function: Function, signal: Signal) -> Signal:
+        """What an activation makes of a signal, which is taken for normal."""
+        key = id(function), signal.mean, signal.deviation_square
+        try:
+            if signal.points is not None:
+                found = map_of_points(function, signal.points)
+            else:
+                found = self._maps[key] = self._maps.get(key) or map_of(function, *key[1:])
+            points = values_at(function, signal.law)
+        except Exception as error:  # of anybody's function, on numbers that no data would show it
+            raise ValueError(f"{function!r} is no activation: {error}") from error
+        depth = signal.depth + 1
+        if self.is_head:
+            self.read(signal)
+        else:
+            self.read(signal, function)
+            self.depths[function] = max(self.depths.get(function, 0), depth)
+        self.links[-1].append(Link(found.slope))
+        return Signal(found.mean, found.square, depth, points=np.sort(points))
+
+    def again(self, targets: Mapping[str, float], squares: Mapping[str, float]) -> "Prediction":
+        """The prediction for other scales of the same model."""
+        from keras_inits.models.signal.rules import run  # the rules call back
+
+        if targets == self.targets and not squares:
+            return self
+        other = Prediction(self.program, list(self._weights.values()), targets, squares, self.memory)
+        other.branches, other.points, other._maps = self.branches, self.points, self._maps
+        return run(other)
+
+    @property
+    def tables(self) -> list[Weight]:
+        """The tables of embeddings, tied ones among them."""
+        parts = ("table", "tied")
+        return [one for one in self._weights.values() if one.role is not None and one.role.part in parts]
+
+    def read(self, signal: Signal, function: Any = SEVERAL) -> None:
+        """Notes that an activation, or something else, reads what these kernels make."""
+        for stream in signal.makers:
+            self.readers.setdefault(stream, set()).add(function)
+
+
+def predicted(model: Any, weights: Sequence[Weight], residual: bool = True, memory: int | None = None) -> Prediction:
+    """Reads a model, and moves signals through it twice: to see which activations there are, and from their points.
+
+    Args:
+        model: A built model.
+        weights: Its weights.
+        residual: Whether what residual branches add is scaled.
+        memory: Over how many steps recurrent layers are to remember; None: over the length of their sequences.
+    """
+    from keras_inits.models.signal.rules import is_known, normalises, run, weighs  # the rules call back
+
+    program = program_of(model, is_known)
+    first = run(Prediction(program, weights, {}, memory=memory))
+    points = {function: operating_point(function, depth) for function, depth in first.depths.items()}
+    targets, ends = {}, dict[str, float]()
+    for stream, readers in first.readers.items():
+        (reader,) = readers if len(readers) == 1 else (SEVERAL,)
+        if reader in points:
+            targets[stream] = points[reader].variance
+    if residual:
+        ends = branch_ends(program, _streams(weights), normalises, weighs)
+        targets.update({stream: targets.get(stream, 1.0) * share for stream, share in ends.items()})
+    found = run(Prediction(program, weights, targets, memory=memory))
+    found.branches, found.points = tuple(ends), points
+    return found
+
+
+def is_scale(weight: Weight) -> bool:
+    """Whether a normalisation multiplies by this weight, which starts from ones."""
+    return weight.variable.name in ("gamma", "scale") and type(weight.start).__name__ == "Ones"
+
+
+def _streams(weights: Sequence[Weight]) -> Callable[[Any], list[str]]:
+    kernels: dict[int, list[str]] = {}
+    for one in weights:
+        if one.role is not None and one.role.part == "kernel":
+            kernels.setdefault(id(one.layer), []).append(one.stream)
+
+    def streams(layer: Any) -> list[str]:
+        if isinstance(layer, ATTENTION):  # queries and keys only say where from
+            parts = [layer._value_dense, layer._output_dense]
+        else:
+            parts = [part for _, part in walk_layers(layer)]
+        return [stream for part in parts for stream in kernels.get(id(part), [])]
+
+    return streams
+
+
+__all__ = ["Entered", "Prediction", "Step", "Value", "predicted"]

@@ -1,0 +1,409 @@
+"""What the layers and operations that are known make of signals: one rule for each kind."""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import activations, layers
+
+from keras_inits.layers.kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
+from keras_inits.models.signal.attention import attention
+from keras_inits.models.signal.kernels import inside
+from keras_inits.models.signal.prediction import Prediction
+from keras_inits.models.signal.program import Shape, Step, Value, entries, leading_to_weights
+from keras_inits.models.signal.recurrent import recurrent
+from keras_inits.models.signal.signal import Signal, averaged, largest, mixture, product, total
+
+Rule = Callable[[Prediction, Step, list[Signal]], Signal]
+
+ACTIVATIONS = (layers.Activation, layers.Softmax, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU)
+
+SOFTMAXES = (activations.softmax, activations.log_softmax, activations.sparsemax)
+
+NORMALISATIONS = (
+    *(layers.BatchNormalization, layers.GroupNormalization, layers.LayerNormalization, layers.RMSNormalization),
+    *(layers.Normalization, layers.Rescaling),  # which make of raw numbers what a model takes
+)
+PASSING = (
+    *(
+        layers.Flatten,
+        layers.Identity,
+        layers.Permute,
+        layers.Reshape,
+        layers.RepeatVector,
+        layers.Masking,
+        layers.Resizing,
+    ),
+    *(layers.Cropping1D, layers.Cropping2D, layers.Cropping3D, layers.ZeroPadding1D, layers.ZeroPadding2D),
+    *(layers.ZeroPadding3D, layers.UpSampling1D, layers.UpSampling2D, layers.UpSampling3D),
+    *(layers.ActivityRegularization, layers.AlphaDropout, layers.Dropout, layers.GaussianDropout),
+    *(layers.GaussianNoise, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D),
+)
+PASSING_OPERATIONS = (
+    *("Array", "BroadcastTo", "Cast", "Copy", "DynamicSlice", "ExpandDims", "Flip", "GetItem", "Identity", "Moveaxis"),
+    *("Pad", "Ravel", "Repeat", "Reshape", "Resize", "Roll", "Slice", "Split", "Squeeze", "StopGradient", "Swapaxes"),
+    *("Take", "TakeAlongAxis", "Tile", "Transpose", "Unstack"),
+)
+
+
+def run(prediction: Prediction) -> Prediction:
+    """Moves the signals through all steps."""
+    weighted = leading_to_weights(prediction.program)
+    for step in prediction.program.steps:
+        given = [prediction.signals.get(value.number, Signal()) for value in step.inputs]
+        rule = rule_of(step.operation)
+        prediction.links.append([])
+        prediction.is_head = weighted.isdisjoint(step.outputs)
+        try:
+            found = (rule or _unknown)(prediction, step, given)
+        except (ValueError, TypeError, OverflowError):  # an activation without a mean square, arguments of other kinds
+            prediction.links[-1] = []
+            found = _unknown(prediction, step, given)
+        for value in step.outputs:
+            prediction.signals[value.number] = found
+    for value in prediction.program.outputs:
+        prediction.read(prediction.signals.get(value.number, Signal()))
+    return prediction
+
+
+def is_known(layer: Any) -> bool:
+    """Whether a layer is a step of its own."""
+    return rule_of(layer) is not None
+
+
+def rule_of(operation: Any) -> Rule | None:
+    """The rule of a layer or an operation; None for one that is not known."""
+    if isinstance(operation, keras.Layer):
+        found: Rule | None = next((rule for kinds, rule in LAYERS if isinstance(operation, kinds)), None)
+        if found is None and any(word in type(operation).__name__ for word in ("Norm", "RMS")):
+            return _normalised
+        return found
+    listed: Rule = OPERATIONS.get(type(operation).__name__, _operation)
+    return listed
+
+
+def normalises(operation: Any) -> bool:
+    """Whether this is a normalisation, behind which a factor of what comes in makes no difference."""
+    return rule_of(operation) is _normalised
+
+
+def weighs(operation: Any) -> bool:
+    """Whether this makes shares of scores, as softmax does."""
+    return rule_of(operation) is _softmax or (
+        isinstance(operation, ACTIVATIONS) and activation_of(operation) in SOFTMAXES
+    )
+
+
+def _unknown(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    for one in given:
+        prediction.read(one)
+    prediction.unseen[id(step.operation)] = step.unseen or f"{type(step.operation).__name__} is not known"
+    return Signal()
+
+
+def _first(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    return given[0]
+
+
+def _normalised(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    prediction.read(given[0])
+    return Signal(square=math.prod(prediction.scale(step.operation, name) for name in ("gamma", "scale")))
+
+
+def _kernel(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    layer = step.operation
+    shape = prediction.program.shape(step.inputs[0])
+    share = inside(_sliding(shape, layer), layer) if isinstance(layer, (*CONVOLUTIONS, *DEPTHWISE)) else 1.0
+    found = prediction.kernel(layer, "kernel", given[0], share)
+    return _activated(prediction, layer, found)
+
+
+def _separable(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    layer = step.operation
+    sliding = _sliding(prediction.program.shape(step.inputs[0]), layer)
+    between = prediction.kernel(layer, "depthwise_kernel", given[0], inside(sliding, layer))
+    return _activated(prediction, layer, prediction.kernel(layer, "pointwise_kernel", between))
+
+
+def _activated(prediction: Prediction, layer: Any, signal: Signal) -> Signal:
+    function = function_of(layer)
+    if function is None or function is activations.linear:
+        return signal
+    return elementwise(prediction, function, signal)
+
+
+def function_of(layer: Any) -> Any:
+    """The function that a layer ends with, or is; None for others."""
+    return activation_of(layer) if isinstance(layer, ACTIVATIONS) else getattr(layer, "activation", None)
+
+
+def elementwise(prediction: Prediction, function: Any, signal: Signal) -> Signal:
+    """What an activation makes of a signal; one that mixes entries makes shares of 1."""
+    if function in SOFTMAXES:
+        prediction.read(signal)
+        return Signal(depth=signal.depth, weighs=True)
+    return prediction.activate(function, signal)
+
+
+def _activation_layer(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    return elementwise(prediction, activation_of(step.operation), given[0])
+
+
+def activation_of(layer: Any) -> Any:
+    """The function that a layer without a kernel is, the same one for each layer that does the same."""
+    if isinstance(layer, layers.Activation):
+        return layer.activation
+    if isinstance(layer, layers.Softmax):
+        return activations.softmax
+    if isinstance(layer, layers.ReLU):
+        parameters = (layer.max_value, float(layer.negative_slope), float(layer.threshold))
+        return activations.relu if parameters == (None, 0.0, 0.0) else _relu(*parameters)
+    if isinstance(layer, layers.ELU):
+        return activations.elu if layer.alpha == 1 else _elu(float(layer.alpha))
+    if isinstance(layer, layers.PReLU):  # whose slopes start from one number, zero by default
+        slope = float(getattr(layer.alpha_initializer, "value", 0.0))
+    else:
+        slope = float(layer.negative_slope)
+    return activations.relu if slope == 0 else _relu(None, slope, 0.0)
+
+
+@functools.cache
+def _relu(largest: float | None, slope: float, threshold: float) -> Callable[[Any], Any]:
+    return lambda x: activations.relu(x, negative_slope=slope, max_value=largest, threshold=threshold)
+
+
+@functools.cache
+def _elu(alpha: float) -> Callable[[Any], Any]:
+    return lambda x: activations.elu(x, alpha=alpha)
+
+
+def _table(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    """Rows of a table, or a tied table as the last kernel."""
+    if given and "int" not in prediction.program.dtypes[step.inputs[0].number]:
+        prediction.read(given[0])
+    return Signal()
+
+
+def _sum(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    return total(_read_all(prediction, step, given))
+
+
+def _average(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    found = total(given)
+    return found.changed(found.mean / len(given), found.square / len(given) ** 2)
+
+
+def _product(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    read = _read_all(prediction, step, given)
+    if len(step.inputs) == 2 and step.inputs[0] == step.inputs[1]:  # a square, of what is taken for normal
+        mean, spread = given[0].mean, given[0].deviation_square
+        return given[0].changed(given[0].square, mean**4 + 6 * mean**2 * spread + 3 * spread**2)
+    return product(read)
+
+
+def _extreme(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    """Of the larger, or the smaller, of some tensors: the squares are about those of each."""
+    return mixture(_read_all(prediction, step, given), [1 / len(given)] * len(given))
+
+
+def _concatenated(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    sizes = [entries(prediction.program.shape(value)) for value in step.inputs]
+    for one in given:
+        prediction.read(one)
+    return mixture(given, [size / sum(sizes) for size in sizes])
+
+
+def _read_all(prediction: Prediction, step: Step, given: list[Signal]) -> list[Signal]:
+    """The signals of a step of several tensors, numbers and weights, in order."""
+    found, signals = [], iter(given)
+    for leaf in _operands(step):
+        if isinstance(leaf, Value):
+            found.append(next(signals))
+            prediction.read(found[-1])
+        else:
+            found.append(constant(prediction, leaf))
+    return found
+
+
+def _operands(step: Step) -> list[Any]:
+    flat: list[Any] = []
+    for one in (*step.arguments, *step.options.values()):
+        flat += one if isinstance(one, (list, tuple)) and not isinstance(one, Value) else [one]
+    return [one for one in flat if one is not None and not isinstance(one, (str, bool))]
+
+
+def constant(prediction: Prediction, leaf: Any) -> Signal:
+    """A number, an array, or a weight of the model, as the law of its start makes it."""
+    weight = prediction.by_variable.get(id(leaf))
+    if weight is not None and weight.role is not None and weight.role.part in ("table", "tied", "kernel"):
+        return Signal(depth=1 << 30)
+    if weight is not None and weight.start is not None:
+        value = _start_value(weight.start)
+        if value is not None:
+            return Signal(value, value**2, depth=1 << 30)
+        stddev = getattr(weight.start, "stddev", None)
+        return Signal(0.0, float(stddev) ** 2 if isinstance(stddev, (int, float)) else 0.0, depth=1 << 30)
+    values = keras.ops.convert_to_numpy(getattr(leaf, "value", leaf)).astype("float64")
+    return Signal(float(values.mean()), float((values**2).mean()), depth=1 << 30)
+
+
+def _start_value(initializer: Any) -> float | None:
+    kinds = {"Zeros": 0.0, "Ones": 1.0}
+    name = type(initializer).__name__
+    return kinds.get(name, float(initializer.value) if name == "Constant" and _is_number(initializer.value) else None)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float))
+
+
+def _maximum_pool(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    return _largest(prediction, given[0], math.prod(_tuple(step.operation.pool_size)))
+
+
+def _global_maximum(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    return _largest(prediction, given[0], _places(prediction.program.shape(step.inputs[0]), step.operation))
+
+
+def _largest(prediction: Prediction, signal: Signal, count: int) -> Signal:
+    prediction.read(signal)
+    return largest(signal, count)
+
+
+def _average_pool(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    prediction.read(given[0])
+    return averaged(given[0], math.prod(_tuple(step.operation.pool_size)))
+
+
+def _global_average(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    prediction.read(given[0])
+    return averaged(given[0], _places(prediction.program.shape(step.inputs[0]), step.operation))
+
+
+def _sliding(shape: Shape, layer: Any) -> Shape:
+    """The axes of places, between those of examples and of units."""
+    return shape[2:] if getattr(layer, "data_format", "") == "channels_first" else shape[1:-1]
+
+
+def _places(shape: Shape, layer: Any) -> int:
+    return math.prod(size or 1 for size in _sliding(shape, layer))
+
+
+def _tuple(value: Any) -> Sequence[int]:
+    return value if isinstance(value, (tuple, list)) else (value,)
+
+
+def _reduced(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    """`keras.ops.mean`: over the entries that are no longer there."""
+    prediction.read(given[0])
+    before, after = prediction.program.shape(step.inputs[0]), prediction.program.shape(step.outputs[0])
+    return averaged(given[0], max(1, round(entries(before) / entries(after))))
+
+
+def _wrapped(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    """A layer that runs another one for each step, or with a kernel that it normalised."""
+    inner = step._replace(operation=step.operation.layer)
+    rule = rule_of(inner.operation)
+    return (rule or _unknown)(prediction, inner, given)
+
+
+def _matrices(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    """A product of two tensors with a sum: an average if one of them has the weights of one, else over unknown many."""
+    read = _read_all(prediction, step, given)
+    operands = [one for one in read if not one.weighs]
+    if len(operands) < len(read) and operands:
+        return averaged(operands[0], 1 << 20)
+    if len(given) < len(read):  # with a weight of the model: a kernel in its place
+        return Signal(depth=given[0].depth)
+    return Signal(depth=min(one.depth for one in given)) if given else Signal()
+
+
+def _softmax(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    return elementwise(prediction, activations.softmax, given[0])
+
+
+def _divided(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    read = _read_all(prediction, step, given)
+    if len(given) == 1 and isinstance(step.inputs[0], Value) and len(read) == 2 and read[1].square > 0:
+        factor = 1 / math.sqrt(read[1].square)
+        return given[0].changed(given[0].mean * factor, given[0].square * factor**2)
+    return Signal(depth=min(one.depth for one in given))
+
+
+def _operation(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    """An operation of `keras.ops` that is not listed: one that works on each entry on its own is an activation."""
+    before, after = prediction.program.shape(step.inputs[0]), prediction.program.shape(step.outputs[0])
+    if len(given) != 1 or len(step.outputs) != 1 or before != after:
+        return _unknown(prediction, step, given)
+    name = type(step.operation).__name__.lower()
+    function = KERAS.get(name)
+    parameters = {
+        key: value
+        for key, value in vars(step.operation).items()
+        if isinstance(value, (int, float)) and not key.startswith("_") and not isinstance(value, bool)
+    }
+    if function is None or parameters:
+        function = _bound(type(step.operation), tuple(sorted(parameters.items())), step.operation)
+    return elementwise(prediction, function, given[0])
+
+
+_BOUND: dict[Any, Any] = {}
+
+
+def _bound(kind: type, parameters: tuple[Any, ...], operation: Any) -> Any:
+    """One function for all operations that do the same."""
+    return _BOUND.setdefault((kind, parameters), operation.call)
+
+
+KERAS = {
+    function.__name__.replace("_", ""): function
+    for function in (
+        *(activations.relu, activations.tanh, activations.sigmoid, activations.silu, activations.gelu),
+        *(activations.softplus, activations.softsign, activations.elu, activations.selu, activations.relu6),
+    )
+}
+
+LAYERS: tuple[tuple[Any, Rule], ...] = (
+    ((layers.MultiHeadAttention, layers.GroupQueryAttention), attention),
+    ((layers.RNN, layers.Bidirectional), recurrent),
+    ((layers.Embedding,), _table),
+    (SEPARABLE, _separable),
+    ((layers.Dense, layers.EinsumDense, *CONVOLUTIONS, *TRANSPOSED, *DEPTHWISE), _kernel),
+    (NORMALISATIONS, _normalised),
+    (PASSING, _first),
+    (ACTIVATIONS, _activation_layer),
+    ((layers.Add,), _sum),
+    ((layers.Subtract,), _sum),
+    ((layers.Multiply,), _product),
+    ((layers.Average,), _average),
+    ((layers.Maximum, layers.Minimum), _extreme),
+    ((layers.Concatenate,), _concatenated),
+    ((layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D), _maximum_pool),
+    ((layers.AveragePooling1D, layers.AveragePooling2D, layers.AveragePooling3D), _average_pool),
+    ((layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D, layers.GlobalMaxPooling3D), _global_maximum),
+    (
+        (layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D, layers.GlobalAveragePooling3D),
+        _global_average,
+    ),
+    ((layers.TimeDistributed, layers.SpectralNormalization), _wrapped),
+)
+
+OPERATIONS: dict[str, Rule] = {
+    **dict.fromkeys(PASSING_OPERATIONS, _first),
+    "Add": _sum,
+    "Subtract": _sum,
+    "Multiply": _product,
+    "Divide": _divided,
+    "TrueDivide": _divided,
+    "Maximum": _extreme,
+    "Minimum": _extreme,
+    "Concatenate": _concatenated,
+    "Stack": _concatenated,
+    "Mean": _reduced,
+    "Softmax": _softmax,
+    "Einsum": _matrices,
+    "Matmul": _matrices,
+    "Where": _extreme,
+}
