@@ -66,11 +66,12 @@ class Quantity:
 
 
 class Recorded(NamedTuple):
-    """A quantity that the recorder itself knows: what it is called, what is measured for it, and what that says."""
+    """A quantity that the recorder itself knows: what it is called, what is measured for it, what that says."""
 
     label: str
     measures: tuple[str, ...]
     read: Callable[[Measures, Layout], np.ma.MaskedArray]
+    linear: bool = False  # whether pictures have it on a linear scale
 
 
 def _norms(name: str) -> Callable[[Measures, Layout], np.ma.MaskedArray]:
@@ -100,11 +101,12 @@ RECORDED = {
         ("largest",),
         lambda measures, layout: layout.largest(measures["largest"]),
     ),
-    "zeros": Recorded("share of zero entries of the gradient", ("nonzeros",), _zeros),
+    "zeros": Recorded("share of zero entries of the gradient", ("nonzeros",), _zeros, linear=True),
     "nonfinite": Recorded(
         "non-finite entries of the gradient",
         ("nonfinite",),
         lambda measures, layout: layout.sums(measures["nonfinite"]),
+        linear=True,
     ),
 }
 """The first is always recorded, the second wherever gradients accumulate."""

@@ -204,19 +204,22 @@ class GradientTrace:
 
         return files.load(path)
 
-    def plot(self, path: str | os.PathLike[str], kind: str = "lines") -> None:
-        """Draws a picture of the trace, on a log scale, of as many steps and layers as there are.
+    def plot(self, path: str | os.PathLike[str], kind: str = "lines", quantity: str = "gradient") -> None:
+        """Draws a picture of the trace, of as many steps and layers as there are.
+
+        The scale is logarithmic; it is linear for `"zeros"`, `"nonfinite"` and a `Quantity` with a negative value.
 
         Args:
             path: Where to; the suffix says the format (`.png`, `.svg`, `.pdf`, ...).
             kind: `"lines"`, the norm of each layer over the steps, from dark (first layer) to light (last);
                 `"heatmap"`, layers x steps with the norm as colour, which stays readable with hundreds of layers;
-                `"profile"`, the norm over depth at the first step, the last, and some between; `"update"`, lines of
-                how much each update changed a layer's weights, beside what trains well.
+                `"profile"`, the norm over depth at the first step, the last, and some between.
+            quantity: What is drawn: the gradient's norm, or a name in `tracked`. Lines of `"update"` stand beside what
+                trains well.
 
         Raises:
             ImportError: If matplotlib is not installed.
-            ValueError: If the kind is another, or is `"update"` and the trace has no updates.
+            ValueError: If the kind is another, or the quantity was not recorded.
 
         Example:
             >>> trace = GradientTrace([0, 5], ("dense", "dense_1"), [[3.0, 4.0], [0.6, 0.8]])
@@ -224,7 +227,7 @@ class GradientTrace:
         """
         from keras_inits.recording.plots import save_plot
 
-        save_plot(self, path, kind)
+        save_plot(self, path, kind, quantity)
 
 
 def _frozen(table: np.ma.MaskedArray, kind: type = np.float64) -> np.ma.MaskedArray:

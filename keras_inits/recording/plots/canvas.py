@@ -22,13 +22,6 @@ MOST_NAMES = 80
 NAME_SIZE = 8
 WIDTH = 8.5  # inches, without the names
 
-# What a log scale cannot show: (name, test, marker, end of the axis, points from there).
-ODD: tuple[tuple[str, Any, str, int, float], ...] = (
-    ("zero", lambda norms: norms == 0, "v", 0, 5.0),
-    ("NaN", np.isnan, "x", 1, -14.0),
-    ("infinite", np.isinf, "^", 1, -5.0),
-)
-
 # What a step did other than update: (outcome, label, marker, colour). The rarer is drawn over the other.
 OUTCOME_MARKS = ((ACCUMULATE, "micro-step, no update", "|", "#606060"), (SKIP, "skipped step", "d", "#d55e00"))
 
@@ -78,22 +71,6 @@ def number_steps(axes: Axes, first: float, last: float) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("step")
-
-
-def log_limits(norms: np.ma.MaskedArray, *others: float, room: float = 0.0) -> tuple[float, float]:
-    """The ends of a log scale that has all positive, finite norms.
-
-    Args:
-        norms: What will be drawn.
-        *others: What has to be on the scale too.
-        room: The share of the scale to leave free at each end.
-    """
-    values = np.append(norms.compressed(), others)
-    values = np.log10(values[np.isfinite(values) & (values > 0)])
-    low, high = (values.min(), values.max()) if len(values) else (-1.0, 0.0)
-    free = max(room * (high - low), 0.1)
-    # Beyond these no norm can be: its square would leave the range of float64, and so would ticks beside the scale.
-    return 10.0 ** max(float(low - free), -150.0), 10.0 ** min(float(high + free), 150.0)
 
 
 def number(many: int, noun: str) -> str:
