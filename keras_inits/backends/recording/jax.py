@@ -14,8 +14,8 @@ from jax.extend.core import get_opaque_trace_state
 
 from keras_inits import _keras
 from keras_inits._swaps import Swap, call_with
-from keras_inits.backends.measures import MEASURED
-from keras_inits.backends.measures.jax import MEASURES
+from keras_inits.backends.measures import taken
+from keras_inits.backends.measures.jax import measured
 from keras_inits.backends.recording import (
     FetchedRows,
     Plan,
@@ -326,7 +326,8 @@ def _row(measures: tuple[str, ...], optimizer: int, operands: dict[str, Any]) ->
         before, after = (_where(gradients, _wide(operands[name])) for name in ("before", "after"))
         changes = [None if old is None else new - old for old, new in zip(before, after, strict=True)]
         tensors |= {"weight": before, "change": changes}
-    parts = [MEASURES[name](tensors[MEASURED[name]]) for name in measures]
+    found = taken(measured, tensors, measures)
+    parts = [found[name] for name in measures]
     with jax.enable_x64(True):
         numbers = [*operands["own"], *operands["state"], scale, optimizer, operands["calls"]]
         return jnp.concatenate([*parts, jnp.stack([jnp.asarray(one, jnp.float64) for one in numbers])])

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from keras_inits import _keras
 from keras_inits._swaps import Swap, call_with
-from keras_inits.backends.measures import MEASURED
-from keras_inits.backends.measures.tensorflow import MEASURES, dense
+from keras_inits.backends.measures import taken
+from keras_inits.backends.measures.tensorflow import dense, measured
 from keras_inits.backends.recording import (
     ROWS_WAITING,
     HandedOver,
@@ -238,8 +238,8 @@ class RecordingStep:
             before, after = (self._of_present(arranged, weights, call) for weights in (call.weights, None))
             changes = [None if old is None else new - old for old, new in zip(before, after, strict=True)]
             tensors |= {"weight": before, "change": changes}
-        parts = [MEASURES[name](tensors[MEASURED[name]]) for name in measures]
-        finite = tf.reduce_all(tf.math.is_finite(parts[measures.index("gradient")]))
+        found = taken(measured, tensors, measures)
+        parts, finite = [found[name] for name in measures], tf.reduce_all(tf.math.is_finite(found["gradient"]))
         for values in self._own(call, arranged, tensors):
             parts.append(tf.stack(values))
         extras = [*call.state, call.scale, step, call.optimizer, call.calls]

@@ -12,8 +12,8 @@ import torch
 
 from keras_inits import _keras
 from keras_inits._swaps import Swap, call_with
-from keras_inits.backends.measures import MEASURED
-from keras_inits.backends.measures.torch import MEASURES
+from keras_inits.backends.measures import taken
+from keras_inits.backends.measures.torch import measured
 from keras_inits.backends.recording import (
     ROWS_WAITING,
     FetchedRows,
@@ -188,7 +188,7 @@ class RecordingStep:
         if plan.needs_weights:
             pairs = zip(arrange(values, variables), arranged, strict=True)
             tensors["weight"] = new = [None if gradient is None else weight for weight, gradient in pairs]
-        row = {name: MEASURES[name](tensors[MEASURED[name]]) for name in plan.measures if name != "change"}
+        row = taken(measured, tensors, [name for name in plan.measures if name != "change"])
         keeps = "change" in plan.measures or plan.own
         old = [None if weight is None else weight.clone() for weight in new] if keeps else []
         state = [one.clone() for one in some_entries(values)] if plan.state else []
@@ -199,7 +199,7 @@ class RecordingStep:
         plan = self._plan
         changes = [None if a is None else _wide(b) - _wide(a) for a, b in zip(old, new, strict=True)] if old else []
         if "change" in plan.measures:
-            row["change"] = MEASURES["change"](changes)
+            row |= taken(measured, {"change": changes}, ["change"])
         own = self._own(gradients, old, changes, extras[-2]) if plan.own else []
         parts = [row[name] for name in plan.measures]
         widths = (*map(len, parts), *map(len, own), len(extras) - 2, 1, 1)

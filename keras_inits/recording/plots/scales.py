@@ -8,7 +8,7 @@ from matplotlib.colors import LogNorm, Normalize
 from keras_inits.recording.quantities import RECORDED
 
 OUTERMOST = 1e150
-"""Beyond it no end of a scale lies: its square would leave the range of float64, and so would ticks beside the scale."""
+"""Beyond it no end of a scale lies: its square would leave the range of float64, and so would ticks beside it."""
 
 # What a scale cannot show, zero only a logarithmic one: (name, test, marker, end of the axis, points from there).
 ODD: tuple[tuple[str, Any, str, int, float], ...] = (
