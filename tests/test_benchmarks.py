@@ -30,6 +30,7 @@ MARKS = {
 SAID = {
     "detection.py": "false alarms",
     "diagnosis.py": "| memory, dense | ",
+    "recording.py": "everything / sums = ",
     "starts.py": "better",
     "signals.py": "decades",
 }

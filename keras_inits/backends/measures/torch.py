@@ -32,8 +32,8 @@ def measured(arranged: list[Tensor], kinds: Sequence[str]) -> dict[str, Any]:
     norms = _norms(present) if NORM in kinds or NONFINITE in kinds else []
     take: dict[str, Callable[[], Any]] = {
         NORM: lambda: norms,
-        LARGEST: lambda: _numbers(present, _largest),
-        NONZEROS: lambda: _numbers(present, torch.count_nonzero),
+        LARGEST: lambda: _largest(present),
+        NONZEROS: lambda: _of_host(torch.stack([torch.count_nonzero(one) for one in present])),
         NONFINITE: lambda: _nonfinite(present, norms),
     }
     return {kind: _in_columns(take[kind](), arranged) for kind in kinds}
@@ -107,21 +107,20 @@ def _norms_of_rows(tensor: Tensor) -> Tensor:
     return torch.linalg.vector_norm(tensor.reshape(-1, LONGEST_SUM), dim=1, dtype=torch.float32)
 
 
-def _numbers(tensors: list[Tensor], number: Callable[[Tensor], Tensor]) -> Any:
-    values = torch.stack([number(tensor if tensor.dtype == torch.float64 else tensor.float()) for tensor in tensors])
+def _of_host(values: Tensor) -> Any:
     return values.double() if values.is_cuda else values.tolist()
 
 
-def _largest(tensor: Tensor) -> Tensor:
-    if not tensor.numel():
-        return tensor.new_zeros(())
-    least, largest = torch.aminmax(tensor)  # in one pass, without a tensor of absolute values
-    return torch.maximum(-least, largest)
+def _largest(tensors: list[Tensor]) -> Any:
+    # Of both ends, without a tensor of absolute values. An empty one has none.
+    wide = [one if one.numel() else one.new_zeros(1) for one in tensors]
+    largest, least = (torch.stack([end(one) for one in wide]).double() for end in (torch.amax, torch.amin))
+    return _of_host(torch.maximum(largest, -least))
 
 
 def _nonfinite(tensors: list[Tensor], norms: Any) -> Any:
     if tensors[0].is_cuda:  # which would wait for the norms
-        return _numbers(tensors, _count_of_nonfinite)
+        return torch.stack([_count_of_nonfinite(one) for one in tensors]).double()
     # What has a finite norm is finite.
     pairs = zip(norms, tensors, strict=True)
     return [0.0 if math.isfinite(one) else float(_count_of_nonfinite(tensor)) for one, tensor in pairs]

@@ -197,7 +197,7 @@ class RecordingStep:
     @torch.no_grad()
     def _after(self, index: int, row: dict[str, Any], extras: list[Any], gradients: Any, new: Any, old: Any) -> None:
         plan = self._plan
-        changes = [None if a is None else _wide(b) - _wide(a) for a, b in zip(old, new, strict=True)] if old else []
+        changes = _changes(old, new, keeps=bool(plan.own)) if old else []
         if "change" in plan.measures:
             row |= taken(measured, {"change": changes}, ["change"])
         own = self._own(gradients, old, changes, extras[-2]) if plan.own else []
@@ -218,6 +218,13 @@ class RecordingStep:
             "change": changes,
         }
         return own_values(self._plan, tensors, self.rows.lost)
+
+
+def _changes(old: list[Any], new: list[Any], keeps: bool) -> list[Any]:
+    """What became of each tensor; in the place of the old ones, unless they are kept: a new tensor costs more."""
+    if keeps or any(one.dtype not in (torch.float32, torch.float64) for one in old if one is not None):
+        return [None if one is None else _wide(other) - _wide(one) for one, other in zip(old, new, strict=True)]
+    return [None if one is None else one.neg_().add_(other) for one, other in zip(old, new, strict=True)]
 
 
 def _wide(tensor: Tensor) -> Tensor:
