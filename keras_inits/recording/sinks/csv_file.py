@@ -162,12 +162,12 @@ class CsvFile:
             for self.path in self._candidates():  # noqa: B020
                 if not self.path.exists() and self._take():
                     break
+        self._rewrite(rows, None)  # if this fails, it comes again with the next rows, and is told then
         warnings.warn(
             f"GradientNormLogger found that {named!r} {what} while it was writing it. It expects to be alone in "
             f"its file. The rows from step {rows.steps[0]} on go to {str(self.path)!r}; the trace has all of them.",
             stacklevel=2,
         )
-        self._rewrite(rows, None)
 
     def _candidates(self) -> Iterator[Path]:
         path = self.path
