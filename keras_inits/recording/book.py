@@ -95,7 +95,9 @@ class Book:
         self.steps = 0  # how many were trained while it was subscribed
         self._keeps_blocks = keeps_blocks
         self._content = Content()
-        self._lock = threading.Lock()  # one thread replaces the content at a time; any may read it
+        # One thread replaces the content at a time; any may read it. A thread may come again while it holds the lock: by a
+        # handler of signals that reads the trace, or a logger that is let go in the middle of something.
+        self._lock = threading.RLock()
 
     @property
     def seen(self) -> int:
@@ -110,10 +112,12 @@ class Book:
     def receive(self, block: Block | None, seen: int) -> None:
         """Keeps a block, and that all rows before this one were got."""
         with self._lock:
-            self._content = self._with(block, seen)
+            while (old := self._content).seen < seen:
+                new = self._with(old, block, seen)
+                if self._content is old:  # or this thread came again, and all of it is to be done anew
+                    self._content = new
 
-    def _with(self, block: Block | None, seen: int) -> Content:
-        old = self._content
+    def _with(self, old: Content, block: Block | None, seen: int) -> Content:
         if block is None or not len(block):
             return replace(old, seen=seen)
         table, rows = old.table, old.rows

@@ -1,6 +1,7 @@
 """A KeyboardInterrupt at any line of the recorder: nothing stays patched, no row is lost for good or doubled."""
 
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -15,15 +16,16 @@ from keras_inits import GradientNormLogger, GradientTrace
 PACKAGE = Path(keras_inits.__file__).parent
 ROOMS = tuple(str(PACKAGE / name) for name in ("recording", "backends", "_keras.py", "_swaps.py"))
 STRIDE = 23
-MOST_LINES = 40
-"""So many of these lines are tried in one run, spread over all of them; `STRIDE` lies between two of a thorough one."""
+"""Of the moments at which each line of the package runs for the first and for the last time, one in so many is tried.
+By hand one can try all: `KERAS_BACKEND=torch python tests/recording/test_interrupts.py warm 1`."""
 
 
 class Interrupts:
-    """Raises at a line of the package, by its number; without one, counts them."""
+    """Raises when a number of lines of the package have run; without a number, notes when each runs."""
 
     def __init__(self, number=None):
         self.number, self.count, self.where = number, 0, None
+        self.first, self.last = {}, {}
 
     def __call__(self, frame, event, argument):
         return self.line if frame.f_code.co_filename.startswith(ROOMS) else None
@@ -31,10 +33,18 @@ class Interrupts:
     def line(self, frame, event, argument):
         if event == "line":
             self.count += 1
+            place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
             if self.count == self.number:
-                self.where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+                self.where = place
                 raise KeyboardInterrupt
+            self.first.setdefault(place, self.count)
+            self.last[place] = self.count
         return self.line
+
+    @property
+    def moments(self):
+        """When each line runs for the first and for the last time, rising."""
+        return sorted({*self.first.values(), *self.last.values()})
 
 
 def fit(model, *callbacks):
@@ -43,7 +53,7 @@ def fit(model, *callbacks):
 
 
 def interrupted(path, warm, number=None):
-    """What went wrong, and how many lines there are."""
+    """What went wrong, and the moments at which to interrupt."""
     model = models.compiled(models.sequential())
     logger = GradientNormLogger(sinks=path)
     fit(model, *([logger] if warm else []))
@@ -73,21 +83,25 @@ def interrupted(path, warm, number=None):
     np.testing.assert_array_equal(GradientTrace.load(path).steps, logger.trace.steps)
     if list(path.parent.glob(".*.draft")):
         wrong.append("a draft is left")
-    return [f"{interrupts.where}: {one}" for one in wrong], interrupts.count
+    return [f"{interrupts.where}: {one}" for one in wrong], interrupts.moments
+
+
+def tried(folder, warm, stride):
+    """What went wrong at one in so many moments, and how many there are."""
+    wrong, moments = interrupted(folder / "all.csv", warm)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Keras, whose first step was interrupted
+        for number in moments[::stride]:
+            wrong += interrupted(folder / f"{number}.csv", warm, number)[0]
+    return wrong, len(moments)
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("warm", [True, False], ids=["warm", "cold"])
 def test_at_each_line_some_strides_apart(warm, tmp_path):
-    wrong, count = interrupted(tmp_path / "all.csv", warm)
+    wrong, count = tried(tmp_path, warm, STRIDE)
     assert not wrong
-    assert count > 100
-    stride = max(STRIDE, count // MOST_LINES)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Keras, whose first step was interrupted
-        for number in range(1, count, stride):
-            wrong += interrupted(tmp_path / f"{number}.csv", warm, number)[0]
-    assert not wrong
+    assert count > 500
 
 
 @pytest.mark.parametrize("name", ["apply", "stateless_apply"])
@@ -112,3 +126,9 @@ def test_a_swap_that_is_interrupted_is_undone(name):
                 sys.settrace(None)
             assert vars(optimizer) == before
         assert number > 10
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        faults, number = tried(Path(folder), sys.argv[1] == "warm", int(sys.argv[2]))
+        print(*faults, f"{len(faults)} faults at {number} moments, one in {sys.argv[2]} tried", sep="\n")

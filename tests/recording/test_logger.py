@@ -315,3 +315,21 @@ def test_nothing_is_logged_of_the_recording_itself():
     complaints = run_python(QUIET, keras.backend.backend()).stderr
     assert "logged:" not in complaints
     assert "node name" not in complaints
+
+
+def test_a_handler_of_signals_may_read_the_trace():
+    """At any moment of a training, also while the logger takes in rows: here 500 times a second."""
+    import signal
+
+    model, logger, lengths = models.compiled(models.sequential()), GradientNormLogger(), []
+    before = signal.signal(signal.SIGALRM, lambda *_: lengths.append(len(logger.trace)))
+    try:
+        models.fit(model, *models.data(), [logger], 1)
+        signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+        models.fit(model, *models.data(), [logger], 40)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert lengths
+    assert lengths == sorted(lengths)
+    np.testing.assert_array_equal(logger.trace.steps, np.arange(41 * 7))

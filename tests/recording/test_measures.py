@@ -1,4 +1,4 @@
-"""What is measured of tensors, beside NumPy: all kinds at once, of small ones that are stacked, large ones, and none."""
+"""What is measured of tensors, beside NumPy: all kinds at once, of small ones that are stacked, large ones and none."""
 
 import keras
 import numpy as np

@@ -60,7 +60,7 @@ class Rows:
         self.lost: dict[str, Exception] = {}
         self.interrupt: BaseException | None = None
         self.shift = 0
-        self._names, self._lock = names, threading.Lock()
+        self._names, self._lock = names, threading.RLock()
         self._least = 0  # the number of the next step, unless a row tells a higher one
         self._blocks: tuple[Block, ...] = ()
         self._looked_at = 0  # the first row that was not looked at for numbers that are not finite

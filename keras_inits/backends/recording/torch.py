@@ -55,7 +55,7 @@ class Rows:
         self.lost: dict[str, Exception] = {}
         self.interrupt: BaseException | None = None
         self.shift = 0
-        self._measures, self._own, self._lock = plan.measures, plan.own, threading.Lock()
+        self._measures, self._own, self._lock = plan.measures, plan.own, threading.RLock()
         self._least = 0  # the number of the next step, unless a row tells a higher one
         self._rows: list[Row] = []
         self._looked_at = 0  # the first row that was not looked at for numbers that are not finite
@@ -81,7 +81,8 @@ class Rows:
     def add(self, step: int, optimizer: int, widths: tuple[int, ...], numbers: Any) -> None:
         """Keeps a row."""
         with self._lock:
-            self._rows.append(Row(self.count, step, optimizer, widths, numbers))
+            row = Row(self.count, step, optimizer, widths, numbers)
+            self._rows.append(row)
             if len(self._rows) > 2 * ROWS_WAITING:
                 self._rows = self._rows[-ROWS_WAITING:]
 
