@@ -17,9 +17,9 @@ train_step of the user's own that returns every norm as a metric (TensorFlow and
 parameter that reads its norm with `.item()` (torch).
 
 What is compared is the processor time of an epoch, of all threads, which other programs on the machine disturb less
-than the time on the clock; torch has one thread. Ratios are of epochs of one turn; of each the median over the turns is printed, with an
-interval of 95 percent by bootstrap over the turns. Before that the recorded norms are checked: after one step of plain
-gradient descent from w to v, NumPy finds them in (w - v) / rate.
+than the time on the clock; torch has one thread. Ratios are of epochs of one turn; of each the median over the turns is
+printed, with an interval of 95 percent by bootstrap over the turns. Before that the recorded norms are checked: after
+one step of plain gradient descent from w to v, NumPy finds them in (w - v) / rate.
 """
 
 import argparse
