@@ -234,4 +234,4 @@ def test_memory_is_flat_over_three_thousand_steps(tmp_path):
     output = run_python(MEMORY, BACKEND, str(tmp_path / "norms.csv"), str(here), str(here.parent)).stdout
     sizes, rows = np.array([line.split() for line in output.splitlines()[-6:]], np.int64).T
     assert rows.tolist() == [500, 1000, 1500, 2000, 2500, 3000]
-    assert sizes[5] - sizes[1] < 6 * 2**20
+    assert sizes[5] - sizes[1] < 3 * 2**20
