@@ -26,6 +26,7 @@ STARTS = ("zeros", "normal-10", "normal-0.01", "uniform-0.05", "lecun", "glorot"
 OUTPUT = "keras-inits-report"
 FILES = ("report.html", "gradient_norms.png")
 REPORT_MODULES = ("PIL", "jinja2", "matplotlib", "pandas", "rich", "sklearn", "threadpoolctl", "typer")
+BAD_FILE = 3
 INTERRUPTED = 130
 OUR_FAULT = 70  # sysexits' EX_SOFTWARE
 
@@ -172,18 +173,16 @@ def _diagnose(model: Path, data: Path | None, shape: tuple[int, ...] | None) -> 
     """Goes through the diagnosis, and returns the exit status."""
     try:
         from keras_inits.diagnosis import command
-
-        return command.run(model, data, shape)
     except ImportError as error:
         return _explain(error)
-    except RuntimeError as error:
-        if type(error).__name__ != "InternalError":  # whose class lies in what is imported late
-            raise
+    try:
+        return command.run(model, data, shape)
+    except command.InternalError:
         traceback.print_exc()
         return OUR_FAULT
     except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
+        print(command.one_line(str(error)), file=sys.stderr)
+        return BAD_FILE if isinstance(error, command.FileError) else 2
 
 
 def _choose_backend(backend: str | None) -> None:

@@ -1,27 +1,33 @@
 """What it costs to record every layer's gradient norm, beside what users do to see gradients without the callback.
 
-Run: python benchmarks/recording.py --backend tensorflow [--model mlp] [--peers] [--every 20] [--track update]
+Run: python benchmarks/recording.py --backend tensorflow [--model mlp] [--peers] [--every 20]
      [--append docs/explanation/recording-table.md]
 
-Equal models are trained in turn, an epoch each, in an order that rotates: `plain`, `again` (plain as well), `recorded`
-and, with `--peers`, those below. Of each turn the epoch times over that of `plain` are kept: `again` says how well this
-machine can tell two equal things apart. They are printed as median and quartiles, and the recorded median over that of
-`again` with an interval of 95 percent, by bootstrap over the turns. Before that the recorded norms are checked: after
-one step of plain gradient descent from w to v, NumPy finds them in (w - v) / rate.
+Equal models are trained in turn, an epoch each, in an order that rotates:
 
-Peers: `recomputed` takes the gradient of each batch again, in a callback; `metrics` is a train_step of the user's own
-that returns every norm as a metric (TensorFlow and JAX); `hooks` has a hook on each parameter that reads its norm with
-`.item()` (torch). `sums` is no peer: it is the same callback with the backend's own float32 sum of squares of
-each gradient, which reads every entry once, and is wrong where a square leaves the range of float32.
+    plain      without the callback
+    again      the same: what its ratio differs from 1 by is chance
+    sums       the callback with the backend's own float32 sum of squares of each gradient, which reads every entry
+               once, and is wrong where a square leaves the range of float32
+    recorded   the callback
+    everything the callback with all that `track=` knows by name
+
+and, with `--peers`, what users do: `recomputed` takes the gradient of each batch again, in a callback; `metrics` is a
+train_step of the user's own that returns every norm as a metric (TensorFlow and JAX); `hooks` has a hook on each
+parameter that reads its norm with `.item()` (torch).
+
+What is compared is the processor time of an epoch, of all threads, which other programs on the machine disturb less
+than the time on the clock; torch has one thread. Ratios are of epochs of one turn; of each the median over the turns is
+printed, with an interval of 95 percent by bootstrap over the turns. Before that the recorded norms are checked: after
+one step of plain gradient descent from w to v, NumPy finds them in (w - v) / rate.
 """
 
 import argparse
 import contextlib
 import os
-import statistics
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 MODELS = {
     "mlp": "10 dense layers of 256 units, batch 128",
@@ -32,7 +38,9 @@ MODELS = {
     "many": "500 dense layers of 8 units, batch 32",
 }
 BATCHES = {"mlp": 128, "wide": 32, "conv": 64, "transformer": 32, "deep": 32, "many": 32}
-PEERS = ("sums", "recomputed", "metrics", "hooks")
+EVERYTHING = ("weight", "update", "largest", "zeros", "nonfinite")
+RATIOS = (("again", "plain"), ("sums", "plain"), ("recorded", "plain"), ("recorded", "sums"), ("everything", "sums"))
+PEERS = ("recomputed", "metrics", "hooks")
 STEPS = {"mlp": 100, "wide": 80, "conv": 15, "transformer": 30, "deep": 200, "many": 10}
 
 
@@ -44,7 +52,6 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=25, help="how many turns are timed")
     parser.add_argument("--steps", type=int, default=None, help="steps in an epoch")
     parser.add_argument("--every", type=int, default=1, help="one step in so many is recorded")
-    parser.add_argument("--track", nargs="*", default=["gradient"], help="what is recorded of each layer")
     parser.add_argument("--peers", action="store_true", help="also what users do without the callback")
     parser.add_argument("--append", type=Path, help="a Markdown file with a table, which gets a row more")
     return parser.parse_args()
@@ -114,10 +121,10 @@ def candidates(arguments: argparse.Namespace, x: Any, y: Any) -> dict[str, tuple
 
     kind, backend = arguments.model, arguments.backend
     found: dict[str, tuple[Any, list[Any]]] = {name: (built(kind, "adam"), []) for name in ("plain", "again")}
-    logger = GradientNormLogger(every=arguments.every, track=arguments.track)
-    found["recorded"] = built(kind, "adam"), [logger]
+    for name in ("sums", "recorded", "everything"):
+        track = EVERYTHING if name == "everything" else ("gradient",)
+        found[name] = built(kind, "adam"), [GradientNormLogger(every=arguments.every, track=track)]
     if arguments.peers:
-        found["sums"] = built(kind, "adam"), [GradientNormLogger()]
         model = built(kind, "adam")
         found["recomputed"] = model, [peers.recomputing(x, y, BATCHES[kind])]
         if backend == "torch":
@@ -129,8 +136,8 @@ def candidates(arguments: argparse.Namespace, x: Any, y: Any) -> dict[str, tuple
     return found
 
 
-def ratios(arguments: argparse.Namespace, x: Any, y: Any) -> dict[str, list[float]]:
-    """For each turn the epoch time of each candidate over that of the plain one."""
+def timed(arguments: argparse.Namespace, x: Any, y: Any) -> dict[str, list[float]]:
+    """For each turn the processor time of an epoch of each candidate."""
     import peers
 
     trained = candidates(arguments, x, y)
@@ -139,50 +146,52 @@ def ratios(arguments: argparse.Namespace, x: Any, y: Any) -> dict[str, list[floa
         model, callbacks = trained[name]
         batch = BATCHES[arguments.model]
         with peers.summing() if name == "sums" else contextlib.nullcontext():
-            start = time.perf_counter()
+            start = time.process_time()
             model.fit(x, y, batch_size=batch, epochs=1, verbose=0, shuffle=False, callbacks=callbacks)
-            return time.perf_counter() - start
+            return time.process_time() - start
 
     order = list(trained)
     for name in order * 2:  # compiles, and warms up
         epoch(name)
-    found: dict[str, list[float]] = {name: [] for name in order if name != "plain"}
+    found: dict[str, list[float]] = {name: [] for name in order}
     for _ in range(arguments.epochs):
         order.append(order.pop(0))
-        seconds = {name: epoch(name) for name in order}
-        for name, values in found.items():
-            values.append(seconds[name] / seconds["plain"])
+        for name in order:
+            found[name].append(epoch(name))
     return found
 
 
-def interval(recorded: list[float], again: list[float]) -> tuple[float, float]:
-    """Where 95 of 100 resamplings of the turns have the recorded median over that of the second plain model."""
+class Ratio(NamedTuple):
+    """The median of some ratios, and where 95 of 100 resamplings of the turns have it."""
+
+    median: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """As it stands in the table."""
+        return f"{self.median:.3f} ({self.low:.3f} {self.high:.3f})"
+
+
+def ratio(seconds: dict[str, list[float]], name: str, other: str) -> Ratio:
+    """The time of one candidate over that of another."""
     import numpy as np
 
-    turns = np.random.default_rng(0).integers(0, len(recorded), (2000, len(recorded)))
-    medians = np.median(np.array(recorded)[turns], axis=1) / np.median(np.array(again)[turns], axis=1)
-    low, high = np.quantile(medians, [0.025, 0.975])
-    return float(low), float(high)
+    ratios = np.array(seconds[name]) / np.array(seconds[other])
+    turns = np.random.default_rng(0).integers(0, len(ratios), (2000, len(ratios)))
+    low, high = np.quantile(np.median(ratios[turns], axis=1), [0.025, 0.975])
+    return Ratio(float(np.median(ratios)), float(low), float(high))
 
 
-def quartiles(values: list[float]) -> list[float]:
-    """The lower one, the median and the upper one; a single value is all three."""
-    return statistics.quantiles(values) if len(values) > 1 else values * 3
-
-
-def row(arguments: argparse.Namespace, found: dict[str, list[float]], limit: float, ends: tuple[float, float]) -> str:
+def row(arguments: argparse.Namespace, seconds: dict[str, list[float]]) -> str:
     """The table's row of this run, below the head if it is the table's first."""
     model = arguments.model + (f", every={arguments.every}" if arguments.every > 1 else "")
-    model += "".join(f", {name}" for name in arguments.track if name != "gradient")
-    peers = [f"{statistics.median(found[name]):.2f}" if name in found else "" for name in PEERS]
-    low, median, high = quartiles(found["again"])
-    cells = [
-        *(arguments.backend, model, f"{limit:.3f} ({ends[0]:.3f} {ends[1]:.3f})"),
-        *(f"{median:.3f} ({low:.3f} {high:.3f})", *peers),
-    ]
+    peers = [f"{ratio(seconds, name, 'plain').median:.2f}" if name in seconds else "" for name in PEERS]
+    cells = [arguments.backend, model, *(str(ratio(seconds, *pair)) for pair in RATIOS), *peers]
     lines = [cells]
     if not arguments.append.exists():
-        lines = [["backend", "model", "recorded", "plain again", *PEERS], ["---"] * len(cells), cells]
+        head = ["backend", "model", *(f"{name} / {other}" for name, other in RATIOS), *PEERS]
+        lines = [head, ["---"] * len(cells), cells]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -191,6 +200,7 @@ def main() -> None:
     arguments = parsed()
     os.environ["KERAS_BACKEND"] = arguments.backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["OMP_NUM_THREADS"] = "1"  # torch's threads wait for each other in a loop, which is processor time too
     label = f"{arguments.backend} {arguments.model}"
     x, y = data(arguments.model, arguments.steps or STEPS[arguments.model])
     batch = BATCHES[arguments.model]
@@ -198,15 +208,11 @@ def main() -> None:
     print(f"{label} ({MODELS[arguments.model]}): largest relative error of a norm {error:.1e}")
     if not error < 1e-5:
         raise SystemExit("the recorded norms are wrong")
-    found = ratios(arguments, x, y)
-    for name, values in found.items():
-        low, median, high = quartiles(values)
-        print(f"{label}: {name} / plain = {median:.3f} (quartiles {low:.3f} {high:.3f})")
-    ends = interval(found["recorded"], found["again"])
-    limit = statistics.median(found["recorded"]) / statistics.median(found["again"])
-    print(f"{label}: {limit:.3f} times plain / plain (95 percent: {ends[0]:.3f} to {ends[1]:.3f})")
+    seconds = timed(arguments, x, y)
+    for name, other in (*RATIOS, *((name, "plain") for name in PEERS if name in seconds)):
+        print(f"{label}: {name} / {other} = {ratio(seconds, name, other)}")
     if arguments.append:
-        text = row(arguments, found, limit, ends)
+        text = row(arguments, seconds)
         with arguments.append.open("a", encoding="utf-8") as file:
             file.write(text)
 

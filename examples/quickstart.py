@@ -55,7 +55,7 @@ model.compile(
     keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     metrics=["accuracy"],
 )
-logger = keras_inits.GradientNormLogger(filename=directory / "norms.csv")
+logger = keras_inits.GradientNormLogger(sinks=directory / "norms.csv")
 model.fit(x, y, batch_size=32, epochs=4, verbose=2, callbacks=[logger])
 
 accuracy = model.evaluate(x_test, y_test, verbose=0)[1]

@@ -7,7 +7,16 @@ from keras_inits.initializers import *  # noqa: F403 - the public list stands th
 from keras_inits.initializers import __all__ as _initializers
 from keras_inits.layers import fans_of
 from keras_inits.models import DrawnWeight, InitializationTable, LeftWeight, initialize, lsuv, to_builtin
-from keras_inits.recording import Alerts, GradientError, GradientNormLogger, GradientTrace
+from keras_inits.recording import (
+    Alerts,
+    GradientError,
+    GradientNormLogger,
+    GradientTrace,
+    MLflowSink,
+    Quantity,
+    TensorBoardSink,
+    WandbSink,
+)
 
 if TYPE_CHECKING:
     from keras_inits.comparison import Comparison, compare  # type: ignore[no-redef]
@@ -34,7 +43,11 @@ __all__ = [
     "InternalError",
     "JacobianSpectrum",
     "LeftWeight",
+    "MLflowSink",
+    "Quantity",
     "Remedy",
+    "TensorBoardSink",
+    "WandbSink",
     "compare",
     "diagnose",
     "fans_of",

@@ -8,16 +8,20 @@ from typing import Any
 from keras.src.backend.common import global_state
 
 from keras_inits._keras import graph_layers, sublayers
+from keras_inits._names import stand_in
 
 Namer = Callable[[Sequence[Any]], list[str]]
 
 
 def own_names(layers: Sequence[Any]) -> list[str]:
-    """The names that the layers have; Keras lets two layers of a subclassed model share one."""
+    """The names that the layers have, or stand-ins for what cannot be shown as it is; no two are the same.
+
+    Keras lets two layers of a subclassed model share a name, and takes any text for one.
+    """
     names: list[str] = []
     taken: set[str] = set()
     for layer in layers:
-        names.append(unique(layer.name, taken))
+        names.append(unique(stand_in(layer.name), taken))
         taken.add(names[-1])
     return names
 

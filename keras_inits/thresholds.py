@@ -47,6 +47,14 @@ the norm with it. Of 24 generated models (large starts of 2 to 40 layers, gradie
 the ratio was within a factor 2 of the exact one in about nine of ten.
 """
 
+PERSISTENT_STEPS = 10
+"""For how many recorded steps in a row one layer's norm must be lost beside another's before training is alarmed.
+
+A head of zeros passes nothing back at the first step, nor does a branch with a gate of zero. The first healthy step
+moves it by `HEALTHY_UPDATE`, which is sixteen times `VANISHING_RATIO`; after ten steps it is beyond that if it moves by
+a hundredth of it, too. Units that are off for one batch flicker.
+"""
+
 EXPLODING_NORM = math.sqrt(FLOAT32_LARGEST)
 """A norm, 1.8e19, whose square float32 cannot hold: Adam's second moment and clipping by norm become infinite."""
 

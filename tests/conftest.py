@@ -10,6 +10,16 @@ os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import keras
 import pytest
+from hypothesis import HealthCheck, settings
+
+# In the suite the same examples each time; `pytest -m fuzz` by hand takes new ones for about an hour, and keeps those
+# that fail in `.hypothesis`, from where the next run begins.
+settings.register_profile("suite", derandomize=True, database=None, deadline=None, max_examples=100)
+settings.register_profile("fuzz", deadline=None, max_examples=100_000, suppress_health_check=list(HealthCheck))
+
+
+def pytest_configure(config):
+    settings.load_profile("fuzz" if config.option.markexpr == "fuzz" else "suite")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -11,6 +11,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 HERE = ["--backend", keras.backend.backend()]
 COMMANDS = {
+    "alerts.py": ["--models", "1", "--steps", "8"],
     "memory.py": [*HERE, "--size", "256", "--law", "Normal", "--processes", "1"],
     "initializers.py": [*HERE, "--turns", "2", "--tiny"],
     "import_time.py": ["--processes", "2"],
@@ -21,6 +22,7 @@ COMMANDS = {
     "recording.py": [*HERE, "--epochs", "2", "--steps", "2", "--peers", "--append", "t.md"],
 }
 MARKS = {
+    "alerts.py": pytest.mark.backend("torch"),
     "memory.py": pytest.mark.backend("jax"),
     "initializers.py": pytest.mark.backend("torch"),
     "import_time.py": pytest.mark.any_backend,
@@ -28,8 +30,10 @@ MARKS = {
     "starts.py": pytest.mark.backend("jax"),
 }
 SAID = {
+    "alerts.py": "false alerts in 10,000 steps",
     "detection.py": "false alarms",
     "diagnosis.py": "| memory, dense | ",
+    "recording.py": "everything / sums = ",
     "starts.py": "better",
     "signals.py": "decades",
 }

@@ -53,15 +53,15 @@ def test_a_small_comparison(tmp_path):
     assert re.search(r"he .* healthy\b", result.output)
     folder = tmp_path / "new" / "folder"
     assert {path.name for path in folder.iterdir()} == {
-        "tanh-zeros-0.csv",
+        "tanh-zeros-0.npz",
         "tanh-zeros-0.json",
-        "tanh-he-0.csv",
+        "tanh-he-0.npz",
         "tanh-he-0.json",
         "gradient_norms.png",
         "report.html",
     }
-    assert comparison.verdict(GradientTrace.load(folder / "tanh-zeros-0.csv")) == "zero"
-    assert comparison.verdict(GradientTrace.load(folder / "tanh-he-0.csv")) == "healthy"
+    assert comparison.verdict(GradientTrace.load(folder / "tanh-zeros-0.npz")) == "zero"
+    assert comparison.verdict(GradientTrace.load(folder / "tanh-he-0.npz")) == "healthy"
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "--depth 3 --activation tanh --initializer zeros --initializer he" in page
 
@@ -195,7 +195,7 @@ def test_ctrl_c_keeps_the_finished_runs(tmp_path):
         [*COMMAND, *arguments], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + TIMEOUT
-    while len(list(tmp_path.glob("*.csv"))) < 1 and process.poll() is None and time.monotonic() < deadline:
+    while len(list(tmp_path.glob("*.npz"))) < 1 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=TIMEOUT)
@@ -203,7 +203,7 @@ def test_ctrl_c_keeps_the_finished_runs(tmp_path):
     assert "Traceback" not in errors
     finished = int(re.search(r"the (\d+) finished of 16 runs are kept; the same command goes on", errors).group(1))
     assert 1 <= finished < 16
-    assert len(list(tmp_path.glob("*.csv"))) == finished
+    assert len(list(tmp_path.glob("*.npz"))) == finished
     assert "zeros" in output
     assert f"the {finished} finished of 16 planned runs" in in_words(
         (tmp_path / "report.html").read_text(encoding="utf-8")

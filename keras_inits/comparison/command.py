@@ -8,8 +8,10 @@ from pathlib import Path
 
 import keras
 from rich.console import Console
+from rich.text import Text
 from threadpoolctl import threadpool_limits
 
+from keras_inits._names import printable
 from keras_inits.comparison.comparison import Comparison
 from keras_inits.comparison.digits import load_digits
 from keras_inits.comparison.network import LEARNING_RATE, WIDTH, build_network
@@ -74,7 +76,7 @@ class Command:
                 "validation_freq": self.epochs,  # once, after the last
             },
         )
-        session = Session(plan, self.output, self.console, self.check, self._tell)
+        session = Session(plan, self.output, self.console, self.check, self._tell, self._print)
         self.runs = session.runs
         # One thread: products of 64 x 64 are too small to share, and torch's threads wait for one another at each.
         with threadpool_limits(1):
@@ -91,15 +93,19 @@ class Command:
             self.console.print(fault, markup=False)
         (self.output / PLOT_NAME).write_bytes(plot_bytes(comparison.runs))
         comparison.report(self.output / REPORT_NAME)
-        self.console.print(f"Report: {self.output / REPORT_NAME}", soft_wrap=True)
+        self._print(f"Report: {self.output / REPORT_NAME}")
         files = f"{PLOT_NAME}, and for each run a CSV file and a JSON file"
-        self.console.print(f"Plot and norms: {self.output / files}", soft_wrap=True)
+        self._print(f"Plot and norms: {self.output / files}")
+
+    def _print(self, text: str) -> None:
+        """Prints a line as it is: names of files may look like the terminal's markup."""
+        self.console.print(Text(printable(text)), soft_wrap=True)
 
     def _tell(self, run: Run, before: bool) -> None:
         """A log that is no terminal gets a line in place of the bar."""
         if not self.console.is_terminal:
             note = " (finished before)" if before else ""
-            self.console.print(f"{len(self.runs)}/{self.planned} {run.cell.file_name}: {run.verdict}{note}")
+            self._print(f"{len(self.runs)}/{self.planned} {run.cell.file_name}: {run.verdict}{note}")
 
     def _repeat(self) -> str:
         """What repeats the comparison, its defaults spelled out."""

@@ -1,6 +1,8 @@
 """The comparison from Python: any model, any data."""
 
 import os
+import unicodedata
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,14 @@ import keras
 import numpy as np
 
 import keras_inits
+from keras_inits._names import LONGEST, shown, stand_in
+from keras_inits.comparison import kept
 from keras_inits.comparison.comparison import Comparison
 from keras_inits.comparison.data import Replayed, arguments_of, replayable
 from keras_inits.comparison.equal import equal_starts
 from keras_inits.comparison.plan import Build, Plan
 from keras_inits.comparison.session import Session
+from keras_inits.layer_tree import unique
 from keras_inits.models.sample import is_dataset
 
 MOST_NUMBERS = 8
@@ -37,7 +42,8 @@ def compare(
     seeds, `compare` trains the runs that are not there. A run is there if versions, backend, epochs, seed, initial
     weights, layers, optimizer, loss, data and arguments of `fit` are the same. Arrays count by their values; a data set
     by its class, length and `element_spec`; a generator by its first batch; a callback by its class; a model without
-    `get_config` by its weights.
+    `get_config` by its weights. A file there that is damaged, cut or another's is named in a warning, and its run is
+    trained again. A run that cannot be written, as on a full disk, is named too, and tried again after the next.
 
     Args:
         build: A function from an initializer to a compiled model that uses it.
@@ -55,7 +61,9 @@ def compare(
         does not use what it is given.
 
     Raises:
-        TypeError: If `build` returns something else than a compiled model, or `data` is an iterator, but no generator.
+        TypeError: If `build` returns something else than a compiled model, `data` is an iterator, but no generator, or
+            a name of an initializer is no text.
+        OSError: If `output` cannot be written.
         ValueError: If there is no initializer or seed, two have one name, or `data` is a tuple of more than three.
 
     Example:
@@ -72,7 +80,7 @@ def compare(
         >>> [run.verdict for run in comparison.runs]
         ['zero', 'healthy']
     """
-    named = _named(initializers)
+    named, renamed = _named(initializers)
     numbers = tuple(range(seeds)) if isinstance(seeds, int | np.integer) else tuple(int(seed) for seed in seeds)
     if not named or not numbers or len(set(numbers)) < len(numbers):
         raise ValueError(
@@ -82,25 +90,44 @@ def compare(
     more = {name: replayable(value) for name, value in fit.items()}
     plan = Plan({"": build}, named, numbers, epochs, arguments_of(data), more)
     files = [cell.file_name for cell in plan]
-    if len(set(files)) < len(files):
+    if len({unicodedata.normalize("NFC", name).casefold() for name in files}) < len(files):  # as some systems do
         raise ValueError(
             f"compare() received the initializers {', '.join(map(repr, named))}, whose files would be {files}. "
             "Expected names that differ in their letters and digits. Rename one."
         )
     directory = Path(output) if output is not None else None
     if directory is not None:
-        directory.mkdir(parents=True, exist_ok=True)
-    session = Session(plan, directory)
+        kept.prepare(directory)
+    session = Session(plan, directory, warn=_warn)
     session.train_all()
-    notes = equal_starts(plan, session.starts)
+    notes = renamed + equal_starts(plan, session.starts)
     about = {**_about(plan), **({"Note": " ".join(notes)} if notes else {})}
     return Comparison(tuple(session.runs), len(plan), about, notes=notes)
 
 
-def _named(initializers: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]:
-    if not isinstance(initializers, Mapping):
-        initializers = {name: name for name in initializers}
-    return {name: keras_inits.get(initializer) for name, initializer in initializers.items()}
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=6)  # at the call of compare()
+
+
+def _named(initializers: Mapping[str, Any] | Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The initializers by their names, or by stand-ins for those that no table can show; and what is said of these."""
+    given = initializers if isinstance(initializers, Mapping) else [(name, name) for name in initializers]
+    named: dict[str, Any] = {}
+    notes = []
+    for name, initializer in given.items() if isinstance(given, Mapping) else given:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"compare() takes initializers by their names. Received: {shown(name)} (of type {type(name).__name__}) "
+                'as a name. Expected text. Pass a mapping, such as {"he": keras_inits.HeNormal()}.'
+            )
+        plain = unique(stand_in(name), named)
+        named[plain] = keras_inits.get(initializer)
+        if plain != name:
+            notes.append(
+                f"The initializer {shown(name)} is called {plain!r} here: names are of at most {LONGEST} characters, "
+                "all printable."
+            )
+    return named, tuple(notes)
 
 
 def _about(plan: Plan) -> dict[str, str]:

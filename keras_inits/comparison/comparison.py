@@ -57,6 +57,8 @@ class Comparison:
     def to_dataframe(self) -> "pandas.DataFrame":
         """A pandas table with a row for each run: the verdict, the last loss and metrics, gradient norms.
 
+        A name that a spreadsheet would compute, such as `=1+1`, has an apostrophe before it.
+
         Raises:
             ImportError: If pandas is not installed.
         """

@@ -1,7 +1,15 @@
-"""Finished runs on disk: a `.csv` of gradient norms, and a `.json` of all else, which is written last."""
+"""Finished runs on disk: a `.npz` of gradient norms, and a `.json` of all else, which is written last.
 
+The last entry of the `.json` is the SHA-256 of what stands before it, where in turn that of the `.npz` stands. So both
+belong together by their content, and neither is read with a byte of it changed.
+"""
+
+import functools
+import hashlib
 import json
-from collections.abc import Mapping
+import os
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,38 +20,129 @@ from keras_inits.diagnosis.unseen import Unseen
 from keras_inits.recording import GradientTrace
 from keras_inits.recording.files import whole
 
+EXPECTED = "Expected a file as compare() wrote it, with the one beside it."
+
+
+def prepare(directory: Path) -> None:
+    """Makes the directory, and finds out before anything is trained whether it can be written.
+
+    Raises:
+        OSError: If it cannot.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        reason = f"{error.strerror}. compare() expects a directory that can be written. Choose another with output="
+        raise OSError(error.errno, reason, os.fspath(directory)) from error
+
 
 def keep(run: Run, settings: Mapping[str, str], directory: Path) -> None:
-    """Writes the files of a run; an interruption leaves both, or no `.json`."""
-    rest = {
-        "settings": settings,
-        "law": run.law,
-        "history": run.history,
-        "layers": [_named(row) for row in run.layers],
-        "findings": run.findings,
-        "unseen": run.unseen,
-    }
-    run.trace.save(_file(directory, run.cell, "csv"))
-    whole.replace(_file(directory, run.cell, "json"), json.dumps(rest).encode())
+    """Writes the files of a run; an interruption leaves both, or no `.json` of this run.
 
-
-def load(cell: Cell, settings: Mapping[str, str], directory: Path) -> Run | None:
-    """Returns a run that was kept, if it had the same settings."""
+    Raises:
+        OSError: If one of them cannot be written.
+    """
+    table, rest = _file(directory, run.cell, "npz"), _file(directory, run.cell, "json")
+    file = table
     try:
-        rest = json.loads(_file(directory, cell, "json").read_bytes())
-        if rest["settings"] != settings:
-            return None
-        return Run(
-            cell,
-            rest["law"],
-            {name: tuple(values) for name, values in rest["history"].items()},
-            tuple(_layer(values) for values in rest["layers"]),
-            tuple(FindingText(*texts) for texts in rest["findings"]),
-            tuple(Unseen(*texts) for texts in rest["unseen"]),
-            GradientTrace.load(_file(directory, cell, "csv")),
-        )
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # not there, or not what was written
+        run.trace.save(table)
+        values = {
+            "settings": settings,
+            "norms": _checksum(table.read_bytes()),
+            "law": run.law,
+            "history": run.history,
+            "layers": [_named(row) for row in run.layers],
+            "findings": run.findings,
+            "unseen": run.unseen,
+        }
+        file = rest
+        whole.replace(rest, _sealed(json.dumps(values).encode()))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), os.fspath(file)) from error
+
+
+def load(
+    cell: Cell, settings: Mapping[str, str], directory: Path, warn: Callable[[str], None] = lambda text: None
+) -> Run | None:
+    """Returns a run that was kept, if it had the same settings and nothing damaged it.
+
+    Args:
+        cell: Which run.
+        settings: As `keep` was given them.
+        directory: Where it may be.
+        warn: Called with a sentence that names a file that is damaged, or another's.
+    """
+    try:
+        return read(cell, settings, directory)
+    except (ValueError, OSError) as error:
+        warn(f"{error} The run {cell.title!r} is trained again, and its files are replaced.")
         return None
+
+
+def read(cell: Cell, settings: Mapping[str, str], directory: Path) -> Run | None:
+    """Returns a run that was kept; None if there is none, or one of other settings.
+
+    Raises:
+        ValueError: If a file is not what was written.
+        OSError: If a file cannot be read.
+    """
+    rest, table = _file(directory, cell, "json"), _file(directory, cell, "npz")
+    try:
+        data = rest.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        values = json.loads(_opened(data))
+        if values["settings"] != settings:
+            return None
+        run = _run(cell, values)
+        norms = values["norms"]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        reason = error if isinstance(error, _DamageError) else f"it is no run ({type(error).__name__}: {error})"
+        raise ValueError(f"{str(rest)!r} is damaged or foreign: {reason}. {EXPECTED}") from error
+    if _checksum(table.read_bytes()) != norms:
+        raise ValueError(f"{str(table)!r} is damaged or foreign: it is not the one of {rest.name!r}. {EXPECTED}")
+    return run(GradientTrace.load(table))
+
+
+class _DamageError(ValueError):
+    """What is wrong with the bytes of a file."""
+
+
+_BEFORE, _BEHIND = b', "checksum": "', b'"}\n'
+_LENGTH = len(_BEFORE) + 64 + len(_BEHIND)
+
+
+def _sealed(run: bytes) -> bytes:
+    """A JSON object with one more entry, the checksum of what it is without it."""
+    return run[:-1] + _BEFORE + _checksum(run).encode() + _BEHIND
+
+
+def _opened(data: bytes) -> bytes:
+    """What `_sealed` was given.
+
+    Raises:
+        _DamageError: If a byte is another.
+    """
+    run = data[:-_LENGTH] + b"}"
+    if data == _sealed(run):
+        return run
+    raise _DamageError("its checksum is that of other bytes" if _BEFORE in data else "it has no checksum, or no end")
+
+
+def _checksum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _run(cell: Cell, values: Any) -> Callable[[GradientTrace], Run]:
+    """What makes the run of its trace."""
+    history = {name: tuple(numbers) for name, numbers in values["history"].items()}
+    layers = tuple(_layer(row) for row in values["layers"])
+    findings = tuple(FindingText(*texts) for texts in values["findings"])
+    unseen = tuple(Unseen(*texts) for texts in values["unseen"])
+    return functools.partial(Run, cell, values["law"], history, layers, findings, unseen)
 
 
 def _named(row: LayerNumbers) -> dict[str, object]:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from PIL import Image
 
-from keras_inits.comparison.plot import COLOURS, finish_epochs
+from keras_inits.comparison.plot import COLOURS, finish_epochs, plain_legend
 from keras_inits.comparison.run import Run
 from keras_inits.diagnosis.plot import draw_activations, draw_shares
 from keras_inits.recording.plots import heatmap, profile, thin
@@ -104,11 +104,12 @@ def _history(run: Run) -> Figure:
     panels = figure.subplots(len(groups), 1, sharex=True, squeeze=False)[:, 0]
     figure.subplots_adjust(left=0.16, right=0.97, top=0.97, bottom=0.13, hspace=0.12)
     for axes, names in zip(panels, groups, strict=True):
+        lines = []
         for index, name in enumerate(names):
             values = np.array(run.history[name], np.float64)  # None is NaN, and leaves a gap
             dash = "--" if name.startswith("val_") else "-"
-            axes.plot(np.arange(1, len(values) + 1), values, dash, color=LINES[index % 3], marker=".", label=name)
-        axes.legend(fontsize=NAME_SIZE, frameon=False)
+            lines += axes.plot(np.arange(1, len(values) + 1), values, dash, color=LINES[index % 3], marker=".")
+        plain_legend(axes, lines, names, fontsize=NAME_SIZE, frameon=False)
         axes.ticklabel_format(axis="y", useOffset=False)
         _small(axes)
     finish_epochs(panels[-1])

@@ -16,6 +16,9 @@ import keras_inits
 from keras_inits.comparison.data import NAMES, Replayed, first_batch, from_the_start
 from keras_inits.layer_tree import fresh_names
 
+MOST_BYTES = 200
+"""Of a file's name: systems take 255, and some are needed for its ending, and while it is written."""
+
 Build = Callable[[Any], keras.Model]
 
 
@@ -28,8 +31,11 @@ class Cell(NamedTuple):
 
     @property
     def file_name(self) -> str:
-        """The run's name in the names of files."""
-        return re.sub(r"[^\w.+=-]+", "_", "-".join(str(part) for part in self if part != ""))
+        """The run's name in the names of files: letters, digits and a few signs, and a digest in the place of many."""
+        name = re.sub(r"[^\w.+=-]+", "_", "-".join(str(part) for part in self if part != ""))
+        if len(name.encode()) <= MOST_BYTES:
+            return name
+        return f"{name.encode()[: MOST_BYTES - 17].decode(errors='ignore')}-{digest(*self)[:16]}"
 
     @property
     def title(self) -> str:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from keras_inits._names import stand_in
 from keras_inits.comparison.run import Run
 from keras_inits.comparison.table import metrics_of
 
@@ -21,6 +22,7 @@ DASHES = ("-", "--", ":")  # the next eight have the same colours and markers
 EDGE_SHARE = 0.1
 MOMENTS = (("first step", 0), ("last step", -1))
 DPI = 130
+NAME_LENGTH = 40
 
 Style = dict[str, Any]
 
@@ -50,7 +52,7 @@ def draw_plot(runs: Sequence[Run]) -> Figure:
         for axes, (moment, step) in zip(row, MOMENTS, strict=True):
             for run in shown:
                 _draw_profile(axes, run.trace.norms[step], styles[run.cell.initializer], low, high)
-            axes.set_title(f"{network}, {moment}" if network else moment)
+            plain_title(axes, network, moment)
             _finish(axes, low, high)
         row[0].set_ylabel("gradient norm of the layer")
     for axes in panels[-1]:
@@ -74,7 +76,7 @@ def draw_histories(runs: Sequence[Run]) -> Figure:
             for start, style in styles.items():
                 cells = [run for run in runs if (run.cell.network, run.cell.initializer) == (network, start)]
                 _draw_seeds(axes, [run.history[name] for run in cells if name in run.history], style)
-            axes.set_title(f"{network}, {name}" if network else name)
+            plain_title(axes, network, name)
             if name.endswith("loss"):
                 _log_if_positive(axes, runs, name)
             finish_epochs(axes)
@@ -97,6 +99,19 @@ def plot_bytes(runs: Sequence[Run]) -> bytes:
     return buffer.getvalue()
 
 
+def plain_legend(owner: Any, handles: Sequence[Any], names: Sequence[str], **options: Any) -> None:
+    """A legend of a figure or of axes, whose names are no mathematics, and may begin with an underscore."""
+    legend = owner.legend(handles, ["name"] * len(handles), **options)
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set(text=stand_in(name, NAME_LENGTH), parse_math=False)
+
+
+def plain_title(axes: Axes, *names: str) -> None:
+    """A title of the names that are not empty."""
+    text = ", ".join(stand_in(name, NAME_LENGTH) for name in names if name)
+    axes.set_title(text, parse_math=False)
+
+
 def finish_epochs(axes: Axes) -> None:
     """Makes the horizontal axis one of epochs."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -109,8 +124,10 @@ def _panels(runs: Sequence[Run], columns: int, height: float = 4.1, **options: A
     networks = list(dict.fromkeys(run.cell.network for run in runs))
     figure = Figure(figsize=(max(11.0, 3.0 * columns), 0.9 + height * len(networks)), layout="constrained", dpi=DPI)
     panels = figure.subplots(len(networks), columns, squeeze=False, sharex=True, **options)
-    handles = [Line2D([], [], markersize=6, label=name, **style) for name, style in styles_of(runs).items()]
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 8), frameon=False)
+    styles = styles_of(runs)
+    handles = [Line2D([], [], markersize=6, **style) for style in styles.values()]
+    place: Style = {"loc": "outside upper center", "ncols": min(len(handles), 8)}
+    plain_legend(figure, handles, list(styles), frameon=False, **place)
     return figure, panels, networks
 
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jinja2
 import keras
 import numpy as np
+from markupsafe import Markup, escape
 
 import keras_inits
+from keras_inits._names import printable
 from keras_inits.comparison.panels import Picture, picture, pictures_of
 from keras_inits.comparison.plot import draw_histories, draw_plot
 from keras_inits.comparison.run import Run
@@ -22,6 +24,8 @@ from keras_inits.comparison.verdict import MEANINGS
 if TYPE_CHECKING:
     from keras_inits.comparison.comparison import Comparison
 
+LONGEST_TEXT = 20_000
+"""Characters of one text: a finding about many layers has a tenth of them."""
 MOST_BYTES = 2_400_000
 """Of the parts about single runs: with the rest the page stays below 3 MB."""
 
@@ -60,7 +64,9 @@ def render_report(comparison: "Comparison") -> str:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_plain,
     )
+    environment.filters["breakable"] = _breakable
     metrics = metrics_of(runs)
     return environment.get_template("report.html.jinja").render(
         comparison=comparison,
@@ -80,6 +86,18 @@ def render_report(comparison: "Comparison") -> str:
         versions=_versions(),
         date=datetime.now(UTC).strftime("%d %B %Y"),
     )
+
+
+def _plain(value: Any) -> Any:
+    """Text as the page shows it: printable, in its lines, and no longer than the page bears."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return "\n".join(map(printable, value[:LONGEST_TEXT].split("\n")))
+
+
+def _breakable(text: str) -> Markup:
+    """A name that may be broken behind underscores."""
+    return Markup(escape(_plain(text)).replace("_", "_\u200b"))
 
 
 def _cells(row: Row, metrics: Sequence[str]) -> list[tuple[str, str]]:

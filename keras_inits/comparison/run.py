@@ -7,14 +7,18 @@ from typing import Any, NamedTuple
 
 import keras
 
+from keras_inits._names import stand_in
 from keras_inits.comparison.plan import Cell, Plan
 from keras_inits.comparison.verdict import verdict
 from keras_inits.diagnosis import diagnose
 from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.unseen import FAILED, Unseen, all_unseen
 from keras_inits.faults import InternalError
+from keras_inits.layer_tree import unique
 from keras_inits.models.calls import has_call
 from keras_inits.recording import GradientNormLogger, GradientTrace
+
+LONGEST_LAW = 1000
 
 
 class FindingText(NamedTuple):
@@ -93,11 +97,13 @@ def train(model: keras.Model, plan: Plan, cell: Cell, on_epoch_end: Callable[[],
 
     callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=after_epoch))
     model.fit(epochs=plan.epochs, callbacks=callbacks, **{"verbose": 0, **more})
-    names = dict.fromkeys(name for logs in epochs for name in logs)
+    names: dict[str, str] = {}  # to what is shown, from the metric's own name
+    for name in dict.fromkeys(name for logs in epochs for name in logs):
+        names[unique(stand_in(name), names)] = name
     return Run(
         cell,
         law_of(plan.initializers[cell.initializer]),
-        {name: tuple(logs.get(name) for logs in epochs) for name in names},
+        {shown: tuple(logs.get(name) for logs in epochs) for shown, name in names.items()},
         looked.layers,
         looked.findings,
         looked.unseen,
@@ -108,9 +114,12 @@ def train(model: keras.Model, plan: Plan, cell: Cell, on_epoch_end: Callable[[],
 
 def law_of(initializer: object) -> str:
     """Returns an initializer as it prints itself."""
-    text = str(initializer)
+    try:
+        text = str(initializer)
+    except Exception:  # one of the user's own
+        text = "<"
     if not text.startswith("<"):
-        return text
+        return stand_in(text, LONGEST_LAW)
     return f"{getattr(initializer, '__name__', type(initializer).__name__)}()"  # Keras's own print an address
 
 

@@ -1,17 +1,20 @@
 """A plan carried out: the runs one by one behind a progress bar, each kept on disk as soon as it is finished."""
 
 import gc
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from keras_inits._names import stand_in
 from keras_inits.comparison import kept
 from keras_inits.comparison.plan import Cell, Plan
 from keras_inits.comparison.run import Run, train
 
+TITLE_WIDTH = 24
 LARGE = 1_000_000
 """Parameters of a model that is freed before the next is built; smaller ones wait until Python looks for garbage, which
 takes tenths of a second."""
@@ -27,6 +30,7 @@ class Session:
         console: Where the progress bar goes, if that is a terminal.
         check: Called after each epoch; what it raises ends the training.
         tell: Called with each run that is finished, and whether it was before.
+        warn: Called with a sentence about a file that cannot be read, or written.
     """
 
     plan: Plan
@@ -34,7 +38,10 @@ class Session:
     console: Console = field(default_factory=Console)
     check: Callable[[], None] = lambda: None
     tell: Callable[[Run, bool], None] = lambda run, before: None
+    warn: Callable[[str], None] = warnings.warn
     runs: list[Run] = field(default_factory=list)
+    unkept: list[tuple[Run, Mapping[str, str]]] = field(default_factory=list)
+    """Finished runs that could not be written yet, with their settings."""
     starts: dict[Cell, str] = field(default_factory=dict)
     """From a run to a digest of its first weights."""
 
@@ -53,7 +60,7 @@ class Session:
                 self.check()
 
             for cell in self.plan:
-                progress.update(task, description=cell.title)
+                progress.update(task, description=stand_in(cell.title, TITLE_WIDTH))
                 self._finish(cell, after_epoch)
                 progress.update(task, completed=len(self.runs) * self.plan.epochs)
                 self.check()
@@ -63,26 +70,41 @@ class Session:
         model = self.plan.start(cell)
         settings = self.plan.settings(cell, model)
         self.starts[cell] = settings["weights"]
-        run = kept.load(cell, settings, self.directory) if self.directory is not None else None
+        run = kept.load(cell, settings, self.directory, self.warn) if self.directory is not None else None
         before = run is not None
         if run is None:
             run = train(model, self.plan, cell, after_epoch)
         self.runs.append(run)
-        if self.directory is not None and not before and not run.fault:  # a run with a fault is trained again
-            try:
-                kept.keep(run, settings, self.directory)
-            except KeyboardInterrupt:  # a run that is finished is kept
-                kept.keep(run, settings, self.directory)
-                raise
+        if not before and not run.fault:  # a run with a fault is trained again
+            self.unkept.append((run, settings))
+        try:
+            self._keep_all()
+        except KeyboardInterrupt:  # a run that is finished is kept
+            self._keep_all()
+            raise
         self.tell(run, before)
         if model.count_params() >= LARGE:
             del model
             gc.collect()  # it refers to itself, and would stay in memory beside the next ones
 
+    def _keep_all(self) -> None:
+        """Writes what is not on the disk; what cannot be written is told, and tried again after the next run."""
+        while self.directory is not None and self.unkept:
+            run, settings = self.unkept[0]
+            try:
+                kept.keep(run, settings, self.directory)
+            except (ValueError, OSError) as error:
+                self.warn(
+                    f"The run {run.cell.title!r} cannot be kept: {error}. It is in the result, and is written with the "
+                    "next run if that can be. Make room, or choose another directory."
+                )
+                return
+            self.unkept.pop(0)
+
     def _progress(self) -> Progress:
         """The bar: what is training, how many epochs of all runs are done, and for how long yet."""
         return Progress(
-            TextColumn("{task.description:<24}"),
+            TextColumn(f"{{task.description:<{TITLE_WIDTH}}}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("epochs"),

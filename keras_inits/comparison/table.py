@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from keras_inits._names import no_formula, stand_in
 from keras_inits.comparison.run import Run
 from keras_inits.recording.health import EXPLODING, HEALTHY, NON_FINITE, VANISHING, ZERO
 
 WIDTH = 100
+NAME_WIDTH = 32
 MOST_METRICS = 2
 NORMS = ("first layer, first step", "last layer, first step", "first layer, last step", "last layer, last step")
 STYLES = {HEALTHY: "green", VANISHING: "yellow", EXPLODING: "red", ZERO: "yellow", NON_FINITE: "red"}
@@ -124,17 +126,18 @@ def build_table(runs: Sequence[Run]) -> Table:
     note = f"median of {seeds} seeds, ± half the range" if seeds > 1 else None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=title, caption=note)
     for header in ("start", *shown, *NORMS, "verdict"):
-        text = header.replace(" ", "\n").replace("_", "_\n").replace("accuracy", "accu-\nracy")
+        name = stand_in(header, NAME_WIDTH)
+        text = name.replace(" ", "\n").replace("_", "_\n").replace("accuracy", "accu-\nracy")
         left = header in ("start", "verdict")
-        table.add_column(text, justify="left" if left else "right", no_wrap=True)
+        table.add_column(Text(text), justify="left" if left else "right", no_wrap=True)
     for network, group in itertools.groupby(rows_of(runs), key=lambda row: row.network):
         table.add_section()
         if network:
-            table.add_row(f"[bold]{escape(network)}[/]")
+            table.add_row(Text(stand_in(network, NAME_WIDTH), "bold"))
         for row in group:
             metrics = [spread(name, row.metric(name)) for name in shown]
-            word = f"[{STYLES.get(row.verdict, 'default')}]{row.verdict}[/]{row.note}"
-            table.add_row(escape(row.initializer), *metrics, *map(number, row.norms()), word)
+            word = Text.assemble((row.verdict, STYLES.get(row.verdict, "")), row.note)
+            table.add_row(Text(stand_in(row.initializer, NAME_WIDTH)), *metrics, *map(number, row.norms()), word)
     return table
 
 
@@ -149,12 +152,12 @@ def text_of(runs: Sequence[Run]) -> str:
 
 def flat(run: Run) -> dict[str, Any]:
     """What a run left, by the names of a data frame's columns."""
-    cells: dict[str, Any] = {"network": run.cell.network} if run.cell.network else {}
-    cells |= {"initializer": run.cell.initializer, "seed": run.cell.seed, "verdict": run.verdict}
+    cells: dict[str, Any] = {"network": no_formula(run.cell.network)} if run.cell.network else {}
+    cells |= {"initializer": no_formula(run.cell.initializer), "seed": run.cell.seed, "verdict": run.verdict}
     cells["findings"] = ", ".join(finding.kind for finding in run.findings)
-    cells["unseen"] = ", ".join(one.name for one in run.unseen)
-    cells |= {"fault": run.fault} if run.fault else {}
-    cells |= run.last
+    cells["unseen"] = no_formula(", ".join(one.name for one in run.unseen))
+    cells |= {"fault": no_formula(run.fault)} if run.fault else {}
+    cells |= {no_formula(name): value for name, value in run.last.items()}
     norms = (None if norm is np.ma.masked else float(norm) for norm in ends(run))
     return cells | dict(zip(NORMS, norms, strict=True))
 

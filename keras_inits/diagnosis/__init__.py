@@ -25,6 +25,7 @@ diagnosis         what comes out
 table             a diagnosis -> text, columns
 plot              a diagnosis -> a picture
 command           what the command `keras-inits diagnose` does
+files             a model or a batch on disk -> in memory, if it is whole
 jacobian          model, examples -> the singular values of its input-output Jacobian
 points            model, examples -> whether they have a Jacobian
 products          model, examples -> products with the Jacobian

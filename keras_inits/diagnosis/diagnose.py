@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from keras_inits._names import stand_in
 from keras_inits.diagnosis.batch import batch_numbers
 from keras_inits.diagnosis.counts import nonfinite_count
 from keras_inits.diagnosis.diagnosis import Diagnosis
@@ -126,7 +127,7 @@ def _row(call: Call, before: Call | None, graph: Graph, gradients: Gradients, sc
         name=watched.name if call.number == 1 else f"{watched.name} (call {call.number})",
         layer=watched.name,
         call=call.number,
-        kind=type(watched.layer).__name__,
+        kind=stand_in(type(watched.layer).__name__),
         shape=call.shape[1:],
         entries=math.prod(call.shape),
         normalised=normalised_over(watched.layer, call.shape),

@@ -67,6 +67,8 @@ class Diagnosis:
     def to_dataframe(self) -> "pandas.DataFrame":
         """A pandas table of layers x numbers; what a layer has not is missing.
 
+        A name that a spreadsheet would compute, such as `=1+1`, has an apostrophe before it.
+
         Raises:
             ImportError: If pandas is not installed.
         """

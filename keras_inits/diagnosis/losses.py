@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_inits import backends
+from keras_inits._names import printable
 from keras_inits.diagnosis.labels import check_labels
 from keras_inits.diagnosis.matching import Part, leaves_of, parts_of
 from keras_inits.diagnosis.unit_sums import SEED
@@ -171,4 +172,5 @@ def _names(model: Any, outputs: Any) -> list[str]:
 
 
 def _described(loss: Any) -> str:
-    return str(loss if isinstance(loss, (str, dict, list)) else getattr(loss, "name", getattr(loss, "__name__", loss)))
+    plain = isinstance(loss, (str, dict, list))
+    return printable(str(loss if plain else getattr(loss, "name", getattr(loss, "__name__", loss))))

@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from keras_inits._names import no_formula
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import LayerNumbers, shortened
 from keras_inits.diagnosis.unseen import Unseen
@@ -65,7 +66,7 @@ def headline(rows: Sequence[LayerNumbers], findings: Sequence[Finding], unseen: 
 def flat(row: LayerNumbers) -> dict[str, Any]:
     """The numbers of a layer, by the names of their columns."""
     plain = ("kind", "dtype", "activation", "ratio", "saturated", "dead", "units", "identical", "call")
-    cells: dict[str, Any] = {"layer": row.name, "shape": "x".join(map(str, row.shape))}
+    cells: dict[str, Any] = {"layer": no_formula(row.name), "shape": "x".join(map(str, row.shape))}
     cells |= {name: getattr(row, name) for name in plain}
     for name in ("inputs", "outputs"):
         moments = getattr(row, name)

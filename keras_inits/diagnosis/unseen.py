@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from keras_inits import thresholds
 from keras_inits._keras import own_trainable
+from keras_inits._names import stand_in
 from keras_inits.diagnosis.numbers import LayerNumbers, few_normalised
 from keras_inits.diagnosis.probes import Probe
 from keras_inits.layer_tree import walk_layers
@@ -40,7 +41,7 @@ def unseen_layers(probes: Sequence[Probe]) -> tuple[Unseen, ...]:
     return tuple(
         Unseen(
             probe.watched.name,
-            type(probe.watched.layer).__name__,
+            stand_in(type(probe.watched.layer).__name__),
             COMPILED if probe.traced else NO_FLOATS if probe.called else NOT_CALLED,
         )
         for probe in probes
@@ -49,7 +50,7 @@ def unseen_layers(probes: Sequence[Probe]) -> tuple[Unseen, ...]:
 
 def not_run(inside: Sequence[tuple[str, Any]]) -> tuple[Unseen, ...]:
     """Says of layers within one that shows values as a whole that no gradient came to them."""
-    return tuple(Unseen(path, type(layer).__name__, NOT_RUN) for path, layer in inside)
+    return tuple(Unseen(path, stand_in(type(layer).__name__), NOT_RUN) for path, layer in inside)
 
 
 def too_few(rows: Sequence[LayerNumbers]) -> tuple[Unseen, ...]:
@@ -90,4 +91,4 @@ def _reason(values: int, examples: int) -> str:
 def all_unseen(model: Any, reason: str = NO_CALL) -> tuple[Unseen, ...]:
     """Each layer with weights, of a model through which no batch can be sent, or was sent."""
     found = [(path, layer) for path, layer in walk_layers(model) if own_trainable(layer)]
-    return tuple(Unseen(path, type(layer).__name__, reason) for path, layer in found)
+    return tuple(Unseen(path, stand_in(type(layer).__name__), reason) for path, layer in found)

@@ -8,6 +8,7 @@ import keras
 from keras import layers
 
 from keras_inits._keras import last_of_graph, own_variables
+from keras_inits._names import stand_in
 from keras_inits.layer_tree import unique, walk_layers
 from keras_inits.layers.kinds import DEPTHWISE, SEPARABLE, TRANSPOSED
 from keras_inits.models.weights import Weight
@@ -65,7 +66,7 @@ def float_variables(model: Any, weights: Sequence[Weight]) -> Iterator[tuple[Any
     for path, layer in walk_layers(model):
         for one in own_variables(layer):
             if "float" in one.dtype:
-                yield layer, paths.get(id(one), f"{path}/{one.name}"), one
+                yield layer, paths.get(id(one), f"{path}/{stand_in(one.name)}"), one
 
 
 def enclosing(model: Any, layer: Any) -> Any:
@@ -95,7 +96,7 @@ def activation_of(layer: Any) -> Any:
 
 def name_of(activation: Any) -> str | None:
     """What to call it: `relu`, `LeakyReLU`."""
-    return None if activation is None else getattr(activation, "__name__", type(activation).__name__)
+    return None if activation is None else stand_in(getattr(activation, "__name__", type(activation).__name__))
 
 
 def output_axis(layer: Any) -> int:

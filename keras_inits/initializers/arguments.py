@@ -3,11 +3,15 @@
 import math
 import numbers
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+
+from keras_inits._names import shown
+
+LARGEST_SIZE = 2**63 - 1
 
 # Each with its largest number.
 FLOATS = {"float16": 65504.0, "bfloat16": 3.3895e38, "float32": 3.4028e38, "float64": 1.7976e308}
@@ -33,43 +37,69 @@ def check_number(
         expected += f" and at most {highest:g}"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(
-            f"Argument `{name}` must be {expected}. Received: {name}={value!r} (of type {type(value).__name__}). "
+            f"Argument `{name}` must be {expected}. Received: {name}={shown(value)} (of type {type(value).__name__}). "
             f"Pass a Python or NumPy number, such as {name}=1.0."
         )
     try:
         number = float(value)
-    except OverflowError:
-        number = math.inf
+    except Exception:  # too large for one, or a number of somebody's own
+        number = math.nan
     if not (math.isfinite(number) and lowest <= number <= highest and number > above):
         raise ValueError(
-            f"Argument `{name}` must be {expected}. Received: {name}={value!r}. "
+            f"Argument `{name}` must be {expected}. Received: {name}={shown(value)}. "
             f"Look at how the value was computed, or choose one within these bounds."
         )
     return number
 
 
 def check_whole(name: str, value: Any, lowest: int) -> int:
-    """Returns `value` as a Python integer, if it is one of at least `lowest`."""
+    """Returns `value` as a Python integer, if it is one of at least `lowest` that a size can have."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(
-            f"Argument `{name}` must be a whole number of at least {lowest}. Received: {name}={value!r} (of type "
+            f"Argument `{name}` must be a whole number of at least {lowest}. Received: {name}={shown(value)} (of type "
             f"{type(value).__name__}). Pass one such as {name}={lowest + 1}."
         )
-    if value < lowest:
+    if not lowest <= int(value) <= LARGEST_SIZE:
         raise ValueError(
-            f"Argument `{name}` must be a whole number of at least {lowest}. Received: {name}={value!r}. "
-            f"Pass one such as {name}={lowest + 1}."
+            f"Argument `{name}` must be a whole number of at least {lowest}, no larger than a size. "
+            f"Received: {name}={shown(value)}. Pass one such as {name}={lowest + 1}."
         )
     return int(value)
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...], hint: str) -> str:
     """Returns `value`, if it is one of the choices."""
-    if value not in choices:
+    text = str.__str__(value) if isinstance(value, str) else None  # a member of an Enum has another str()
+    if text not in choices:
         raise ValueError(
-            f"Argument `{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}. {hint}"
+            f"Argument `{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={shown(value)}. {hint}"
         )
-    return str(value)
+    return text
+
+
+def check_flag(name: str, value: Any, hint: str) -> bool:
+    """Returns `value`, if it is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(
+            f"Argument `{name}` must be True or False. Received: {name}={shown(value)} (of type "
+            f"{type(value).__name__}). {hint}"
+        )
+    return value
+
+
+def check_axes(name: str, axes: Any) -> tuple[int, ...]:
+    """Returns `axes` as a tuple of Python integers; a mask, whose entries count as 0 and 1 too, is none."""
+    try:
+        if not isinstance(axes, (Sequence, np.ndarray)) or any(isinstance(axis, bool) for axis in axes):
+            raise TypeError
+        if isinstance(axes, (str, bytes, bytearray, memoryview)):
+            raise TypeError
+        return tuple(map(operator.index, axes))
+    except TypeError:
+        raise TypeError(
+            "Arguments `input_axes` and `output_axes` must be sequences of integers. "
+            f"Received: {name}={shown(axes)}. Pass the axes of the weight, such as input_axes=(0,), output_axes=(1,)."
+        ) from None
 
 
 def check_two_sizes(initializer: str, reason: str, shape: tuple[int, ...]) -> None:
@@ -89,12 +119,12 @@ def check_shape(shape: Any) -> tuple[int, ...]:
         dims = tuple(operator.index(dim) for dim in shape)
     except TypeError:
         raise TypeError(
-            f"Argument `shape` must be a tuple of known sizes. Received: shape={shape!r}. "
+            f"Argument `shape` must be a tuple of known sizes. Received: shape={shown(shape)}. "
             "Pass integers alone, such as (784, 64), or (64,) for a vector; build the model on a fully defined input."
         ) from None
     if any(dim < 0 for dim in dims):
         raise ValueError(
-            f"Argument `shape` must hold sizes of at least 0. Received: shape={shape!r}. "
+            f"Argument `shape` must hold sizes of at least 0. Received: shape={shown(shape)}. "
             "Look at how the negative size was computed."
         )
     return dims
@@ -105,7 +135,7 @@ def check_dtype(dtype: Any) -> np.dtype:
     name = _dtype_name(_NAMES.get(dtype, dtype) if isinstance(dtype, str) else dtype)
     if name not in FLOATS:
         raise ValueError(
-            f"Initial weights are drawn in a real floating dtype. Received: dtype={dtype!r}. Expected one of "
+            f"Initial weights are drawn in a real floating dtype. Received: dtype={shown(dtype)}. Expected one of "
             f"{', '.join(FLOATS)}. "
             "Draw in float32 and convert the result with `keras.ops.cast`, or use Zeros, Ones or Constant."
         )
@@ -119,7 +149,7 @@ def _dtype_name(dtype: Any) -> str | None:
     except (TypeError, ValueError):  # a list; a name that Keras hands to its backend as it is, such as "f4"
         try:
             return str(np.dtype(dtype).name)
-        except (TypeError, ValueError):
+        except Exception:  # NumPy reads text and objects of many forms
             return None
 
 

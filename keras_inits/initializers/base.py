@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_inits import backends
 from keras_inits.initializers.arguments import check_dtype, check_shape
+from keras_inits.initializers.configs import PACKAGE, check_config
 from keras_inits.initializers.fans import Fans
 from keras_inits.initializers.sampling import Part, Sample
 from keras_inits.initializers.seeds import Seed, check_seed, draw_entropy
@@ -17,7 +18,7 @@ Config = dict[str, Any]
 
 # Where Keras has a class of the same name and another law, it would take that one, in silence, for a saved model that
 # is opened without this package. This entry of the config is one that Keras's class refuses.
-REFUSED_BY_KERAS = {"package": "keras_inits"}
+REFUSED_BY_KERAS = {"package": PACKAGE}
 
 
 backend = backends.current()
@@ -81,8 +82,13 @@ class HostInitializer(keras.initializers.Initializer):
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """Makes an initializer from what `get_config` returned."""
-        return cls(**{name: value for name, value in config.items() if name not in REFUSED_BY_KERAS})
+        """Makes an initializer from what `get_config` returned.
+
+        Raises:
+            TypeError: If the config is no dictionary, or does not hold the arguments of this class.
+            ValueError: If it is of another package, or an argument is refused.
+        """
+        return cls(**check_config(cls, config))
 
     def __repr__(self) -> str:
         """The call that makes this initializer, and its law."""
@@ -95,8 +101,8 @@ class RandomInitializer(HostInitializer):
     """An initializer with a seed.
 
     Args:
-        seed: An integer (of any sign and size) gives the same values at every call with one shape and dtype. `None`
-            gives new values at every call, which repeat after `keras.utils.set_random_seed`. A
+        seed: An integer, of any sign and up to 4,300 digits, gives the same values at every call with one shape and
+            dtype. `None` gives new values at every call, which repeat after `keras.utils.set_random_seed`. A
             `keras.random.SeedGenerator` advances at every call.
     """
 

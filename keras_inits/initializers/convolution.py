@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 
+from keras_inits._names import shown
 from keras_inits.initializers.arguments import check_number, check_range, check_whole
 from keras_inits.initializers.base import Config, HostInitializer, RandomInitializer
 from keras_inits.initializers.buffers import aligned
@@ -110,10 +111,10 @@ class Dirac(HostInitializer):
     def __init__(self, gain: float = 1.0, groups: int = 1, depthwise: bool | None = None) -> None:
         self.gain = check_number("gain", gain)
         self.groups = check_whole("groups", groups, 1)
-        if depthwise not in (None, True, False) or (depthwise and groups > 1):
+        if not (depthwise is None or isinstance(depthwise, bool)) or (depthwise and self.groups > 1):
             raise ValueError(
                 "Dirac takes `depthwise` as True, False or None, and True without `groups`, since a depthwise layer "
-                f"has a group for each channel. Received: depthwise={depthwise!r}, groups={groups}. Leave one out."
+                f"has a group for each channel. Received: depthwise={shown(depthwise)}, groups={groups}. Leave one out."
             )
         self.depthwise = depthwise
 

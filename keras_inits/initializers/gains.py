@@ -10,7 +10,12 @@ import numpy as np
 from keras import activations
 
 from keras_inits import backends
+from keras_inits._names import printable, shown
+from keras_inits.initializers.arguments import check_number
 from keras_inits.initializers.quadrature import normal_mean
+
+LARGEST = 1e150
+"""Of a gain, and of a slope: the square of a larger one is no number."""
 
 Activation = str | Callable[..., Any] | None
 
@@ -64,7 +69,8 @@ def gain(activation: Activation, **parameters: float) -> float:
     Raises:
         ValueError: If the name is unknown, the activation mixes several entries (softmax, log_softmax, sparsemax, glu),
             or the mean square is 0 or not finite.
-        TypeError: If the activation is neither a name nor a callable, or does not take these parameters.
+        TypeError: If the activation is neither a name nor a callable, or does not take these parameters, or they are no
+            numbers.
 
     Example:
         >>> round(gain("relu") ** 2, 6)
@@ -79,8 +85,9 @@ def gain(activation: Activation, **parameters: float) -> float:
     """
     function = _resolve(activation)
     if function is activations.leaky_relu and parameters.keys() == {"negative_slope"}:
-        return math.sqrt(2 / (1 + parameters["negative_slope"] ** 2))
-    if function in GAINS and not parameters:
+        slope = check_number("negative_slope", parameters["negative_slope"], lowest=-LARGEST, highest=LARGEST)
+        return math.sqrt(2 / (1 + slope**2))
+    if not parameters and function in GAINS:
         return GAINS[function]
     return 1 / math.sqrt(_moments(function, **parameters)[0])
 
@@ -116,15 +123,18 @@ def stability(activation: Activation, **parameters: float) -> float:
 def _resolve(activation: Activation) -> Callable[..., Any]:
     if activation is not None and not isinstance(activation, str) and not callable(activation):
         raise TypeError(
-            f"Argument `activation` must be a name or a callable. Received: activation={activation!r} (of type "
+            f"Argument `activation` must be a name or a callable. Received: activation={shown(activation)} (of type "
             f"{type(activation).__name__}). Pass a name such as 'gelu', or a function of one tensor."
         )
     try:
         function: Callable[..., Any] = activations.get(activation)
-    except ValueError:
+        hash(function)
+    except Exception as error:  # an unknown name, or a callable whose own code fails
+        if not isinstance(activation, str):
+            raise _fails(activation, error) from error
         raise ValueError(
-            f"Argument `activation` must be a name of Keras's. Received: activation={activation!r}. Expected one of "
-            f"{', '.join(sorted(function.__name__ for function in GAINS))}. Pass the function itself for others."
+            f"Argument `activation` must be a name of Keras's. Received: activation={shown(activation)}. Expected one "
+            f"of {', '.join(sorted(function.__name__ for function in GAINS))}. Pass the function itself for others."
         ) from None
     if function in SEVERAL_UNITS:
         raise _mixes(activation)
@@ -134,7 +144,7 @@ def _resolve(activation: Activation) -> Callable[..., Any]:
 def _mixes(activation: Any) -> ValueError:
     return ValueError(
         "A gain belongs to an activation that works on each entry on its own, and keeps the shape. Received: "
-        f"activation={activation!r}, which mixes several. Expected one such as 'relu' or 'gelu'. "
+        f"activation={shown(activation)}, which mixes several. Expected one such as 'relu' or 'gelu'. "
         "Start a layer before such an activation as one without: `LecunNormal`."
     )
 
@@ -151,9 +161,10 @@ def _moments(function: Callable[..., Any], **parameters: float) -> tuple[float, 
 
     with np.errstate(over="ignore", invalid="ignore"):
         mean_square, weighted = normal_mean(integrands, float(precision))
-    if not 0 < mean_square < math.inf or not math.isfinite(weighted):
+    if not 1 / LARGEST**2 < mean_square < LARGEST**2 or not math.isfinite(weighted):
         raise ValueError(
-            f"An activation has a gain if its mean square is positive and finite. Received: activation={function!r}, "
+            "An activation has a gain if its mean square is positive and finite. Received: "
+            f"activation={shown(function)}, "
             f"mean square {mean_square:g}. Look at what it returns for numbers from -14 to 14."
         )
     return float(mean_square), float(weighted)
@@ -170,4 +181,19 @@ def check_elementwise(function: Callable[..., Any], parameters: dict[str, float]
 def values_of(function: Callable[..., Any], parameters: dict[str, float], z: np.ndarray) -> np.ndarray:
     """The values of an activation at these points, in the widest dtype that the backend computes in."""
     tensor = backends.current().to_tensor(z.astype(backends.current().widest_float()))
-    return np.asarray(keras.ops.convert_to_numpy(function(tensor, **parameters)))
+    try:
+        values = np.asarray(keras.ops.convert_to_numpy(function(tensor, **parameters)))
+        if not np.issubdtype(values.dtype, np.number):
+            raise TypeError(f"it returns {values.dtype}")
+    except Exception as error:  # whatever the function does
+        raise _fails(function, error) from error
+    return values
+
+
+def _fails(activation: Any, error: Exception) -> Exception:
+    kind = TypeError if isinstance(error, TypeError) else ValueError
+    return kind(
+        "Argument `activation` must be a name or a function of one tensor that returns numbers. Received: "
+        f"activation={shown(activation)}, which fails with {type(error).__name__}: {printable(str(error))[:400]}. "
+        "Call it on a tensor of zeros to see why."
+    )

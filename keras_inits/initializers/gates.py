@@ -3,9 +3,11 @@
 import keras
 import numpy as np
 
+from keras_inits._names import shown
 from keras_inits.initializers.arguments import check_whole
 from keras_inits.initializers.base import Config, HostInitializer, RandomInitializer
 from keras_inits.initializers.buffers import aligned
+from keras_inits.initializers.configs import restored
 from keras_inits.initializers.fans import Fans
 from keras_inits.initializers.seeds import derive_entropy, draw_entropy
 
@@ -40,11 +42,11 @@ class PerGate(HostInitializer):
 
     def __init__(self, initializer: keras.initializers.Initializer, gates: int) -> None:
         if isinstance(initializer, dict):
-            initializer = keras.initializers.deserialize(initializer)
+            initializer = restored("initializer", initializer)
         if not isinstance(initializer, HostInitializer):
             raise TypeError(
-                "PerGate draws the blocks with an initializer of keras_inits, since others repeat themselves. "
-                f"Received: initializer={initializer!r}. Pass one such as keras_inits.Orthogonal()."
+                "Argument `initializer` of PerGate must be an initializer of keras_inits, since others repeat "
+                f"themselves. Received: initializer={shown(initializer)}. Pass one such as keras_inits.Orthogonal()."
             )
         self.initializer: HostInitializer = initializer
         self.gates = check_whole("gates", gates, 1)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras.initializers import Ones, Zeros
 
+from keras_inits._names import shown
 from keras_inits.initializers import sampling
 from keras_inits.initializers.arguments import check_choice, check_number, check_two_sizes
 from keras_inits.initializers.base import Config, RandomInitializer
@@ -166,5 +167,5 @@ def get(init: str, dim_ordering: str = "tf", seed: Seed = None) -> Any:
 
 
 def _choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(str(value), choices, n=1) or choices[:1]
+    close = difflib.get_close_matches(shown(value), choices, n=1) or choices[:1]
     return check_choice(name, value, choices, f"Pass one such as {close[0]!r}, one that Keras 1 had.")

@@ -6,8 +6,12 @@ import re
 from typing import Any
 
 import keras
+import numpy as np
 from keras.initializers import Constant, Ones, Zeros
 
+from keras_inits._names import shown
+from keras_inits.initializers.base import HostInitializer
+from keras_inits.initializers.configs import check_config
 from keras_inits.initializers.convolution import DeltaOrthogonal, Dirac
 from keras_inits.initializers.gates import PerGate
 from keras_inits.initializers.orthogonal import Identity, Orthogonal
@@ -85,8 +89,41 @@ def get(identifier: Any) -> Any:
     if isinstance(identifier, str):
         return _made(_find(identifier))
     if isinstance(identifier, dict) and not identifier.get("module"):  # a short one; Keras writes and reads the long
-        return _find(identifier.get("class_name")).from_config(identifier.get("config", {}))
-    return keras.initializers.get(identifier)
+        return _configured(identifier)
+    if inspect.isclass(identifier) and issubclass(identifier, keras.initializers.Initializer):
+        return _made(identifier)
+    known = identifier is None or isinstance(identifier, (dict, np.ndarray, np.generic)) or callable(identifier)
+    if not known and not keras.ops.is_tensor(identifier):
+        raise _no_initializer(identifier, "it is none of these")
+    try:
+        found = keras.initializers.get(identifier)
+        if found is not None and not callable(found):
+            raise TypeError("what is made of it cannot be called")
+        return found
+    except Exception as error:  # of whatever in a config is not as Keras expects it
+        raise _no_initializer(identifier, f"{type(error).__name__}: {error}") from error
+
+
+def _configured(identifier: dict[Any, Any]) -> Any:
+    """From a short config, whose names must agree if it has two."""
+    cls, config = _find(identifier.get("class_name")), identifier.get("config", {})
+    registered = identifier.get("registered_name")
+    if registered is not None and _find(registered) is not cls:
+        raise _no_initializer(identifier, "its `class_name` and `registered_name` are two laws")
+    if issubclass(cls, HostInitializer):
+        return cls.from_config(config)
+    arguments = check_config(cls, config)
+    try:
+        return cls.from_config(arguments) if arguments else cls()
+    except Exception as error:  # of Keras's own classes
+        raise _no_initializer(identifier, f"{type(error).__name__}: {error}") from error
+
+
+def _no_initializer(identifier: Any, reason: str) -> ValueError:
+    return ValueError(
+        f"Argument `identifier` stands for no initializer. Received: identifier={shown(identifier)}: {shown(reason)}. "
+        "Expected a name, a config, an initializer or its class, a callable, an array or None. Pass one of these."
+    )
 
 
 def _made(cls: Any) -> Any:
@@ -101,12 +138,12 @@ def _made(cls: Any) -> Any:
 
 
 def _find(name: Any) -> Any:
-    bare = str(name).removeprefix("keras_inits>")
+    bare = str.__str__(name).removeprefix("keras_inits>") if isinstance(name, str) else None
     if bare not in NAMES:
-        close = difflib.get_close_matches(bare, NAMES, n=1)
+        close = bare and difflib.get_close_matches(bare, NAMES, n=1)
         guess = f"Did you mean {close[0]!r}? " if close else ""
         raise ValueError(
-            f"No initializer goes by this name. Received: {name!r}. {guess}Expected one of {', '.join(_CAMEL)}, "
+            f"No initializer goes by this name. Received: {shown(name)}. {guess}Expected one of {', '.join(_CAMEL)}, "
             "or the same in snake_case. What only Keras has is found by `keras.initializers.get`."
         )
     return NAMES[bare]

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import keras
 
+from keras_inits.initializers.arguments import check_flag
 from keras_inits.initializers.base import Config
 from keras_inits.initializers.scaling import VarianceScaling
 from keras_inits.initializers.seeds import Seed
@@ -42,13 +43,8 @@ class _NormalRule(VarianceScaling):
         *,
         truncated: bool = False,
     ) -> None:
-        if not isinstance(truncated, bool):
-            raise TypeError(
-                "Argument `truncated` must be True or False. "
-                f"Received: truncated={truncated!r} (of type {type(truncated).__name__}). "
-                "Pass True for the law that Keras 3 has under this name, False for the one that the paper has."
-            )
-        self.truncated = truncated
+        hint = "Pass True for the law that Keras 3 has under this name, False for the one that the paper has."
+        self.truncated = check_flag("truncated", truncated, hint)
         distribution = "truncated_normal" if truncated else "untruncated_normal"
         super().__init__(*self.rule, distribution, seed, input_axes, output_axes)
 

@@ -1,16 +1,17 @@
 """Laws whose scale follows from the fans: the general rule."""
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_inits._names import shown
 from keras_inits.initializers import sampling
-from keras_inits.initializers.arguments import check_choice, check_number
+from keras_inits.initializers.arguments import check_axes, check_choice, check_number
 from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, PointwiseInitializer
+from keras_inits.initializers.configs import restored
 from keras_inits.initializers.fans import Fans, compute_fans
 from keras_inits.initializers.gains import Activation, gain
 from keras_inits.initializers.sampling import Sample
@@ -22,26 +23,19 @@ Axes = tuple[int, ...] | None
 
 
 def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value  # as Keras does
+    return str.lower(value) if isinstance(value, str) else value  # as Keras does
 
 
 def _check_axes(input_axes: Sequence[int] | None, output_axes: Sequence[int] | None) -> tuple[Axes, Axes]:
     if (input_axes is None) != (output_axes is None):
         raise ValueError(
             "Arguments `input_axes` and `output_axes` belong together. "
-            f"Received: input_axes={input_axes!r}, output_axes={output_axes!r}. "
+            f"Received: input_axes={shown(input_axes)}, output_axes={shown(output_axes)}. "
             "Pass both for a kernel whose fans its shape alone does not tell, or neither."
         )
     if input_axes is None or output_axes is None:
         return None, None
-    try:
-        return tuple(map(operator.index, input_axes)), tuple(map(operator.index, output_axes))
-    except TypeError:
-        raise TypeError(
-            "Arguments `input_axes` and `output_axes` must be sequences of integers. "
-            f"Received: input_axes={input_axes!r}, output_axes={output_axes!r}. "
-            "Pass the axes of the weight, such as input_axes=(0,), output_axes=(1,)."
-        ) from None
+    return check_axes("input_axes", input_axes), check_axes("output_axes", output_axes)
 
 
 # A subclass of Keras's class: EinsumDense and MultiHeadAttention hand the axes of their kernels over to no other.
@@ -100,7 +94,7 @@ class VarianceScaling(PointwiseInitializer, keras.initializers.VarianceScaling):
         )
         self.input_axes, self.output_axes = _check_axes(input_axes, output_axes)
         if isinstance(activation, dict):
-            activation = keras.saving.deserialize_keras_object(activation)
+            activation = restored("activation", activation)
         self.activation, self.gain = activation, gain(activation)
 
     def _check_rank(self, shape: tuple[int, ...]) -> None:
@@ -108,7 +102,7 @@ class VarianceScaling(PointwiseInitializer, keras.initializers.VarianceScaling):
         if any(not -len(shape) <= axis < len(shape) for axis in axes):
             raise ValueError(
                 "Arguments `input_axes` and `output_axes` must name axes of the weight. "
-                f"Received: input_axes={self.input_axes}, output_axes={self.output_axes}, shape={shape}. "
+                f"Received: input_axes={shown(self.input_axes)}, output_axes={shown(self.output_axes)}, shape={shape}. "
                 f"Pass axes from {-len(shape)} to {len(shape) - 1}."
             )
 

@@ -13,8 +13,13 @@ import keras
 import numpy as np
 
 from keras_inits import backends
+from keras_inits._names import shown
+from keras_inits.initializers.configs import restored
 
 Seed: TypeAlias = int | keras.random.SeedGenerator | None
+
+MOST_BITS = 14_284
+"""Of an integer: Python writes those of up to 4,300 digits, and a longer one would not get into a saved model."""
 
 _generators = threading.Lock()  # a SeedGenerator reads its state and writes the next one in two steps
 
@@ -32,14 +37,19 @@ if hasattr(os, "register_at_fork"):
 def check_seed(seed: Any) -> Seed:
     """Returns `seed` as a Python integer, a `SeedGenerator` (restored, if it comes from a config) or `None`."""
     if isinstance(seed, dict):
-        seed = keras.saving.deserialize_keras_object(seed)
+        seed = restored("seed", seed)
     if seed is None or isinstance(seed, keras.random.SeedGenerator):
         return seed
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
         raise TypeError(
             "Argument `seed` must be an integer, a `keras.random.SeedGenerator` or None. "
-            f"Received: seed={seed!r} (of type {type(seed).__name__}). "
+            f"Received: seed={shown(seed)} (of type {type(seed).__name__}). "
             "Pass an integer for the same values at every call, or None for new ones."
+        )
+    if int(seed).bit_length() > MOST_BITS:
+        raise ValueError(
+            f"Argument `seed` must be an integer of at most 4,300 digits. Received: seed={shown(seed)}. "
+            "Pass a shorter one, such as a hash of it."
         )
     return int(seed)
 

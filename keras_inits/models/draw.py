@@ -78,7 +78,7 @@ def _own_seed(initializer: Any) -> Seed:
 
 
 def _number(stream: str) -> int:
-    return int.from_bytes(hashlib.blake2b(stream.encode(), digest_size=16).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(stream.encode(errors="surrogatepass"), digest_size=16).digest(), "little")
 
 
 def _seeded(initializer: Any, entropy: tuple[int, ...]) -> Any:

@@ -160,5 +160,5 @@ def _law(row: DrawnWeight) -> str:
 
 
 def _lines(path: str) -> str:
-    """Breaks a long path, behind slashes if it can."""
+    """Breaks a long path, behind slashes if it can; a path has no line ends."""
     return "\n".join(re.findall(rf".{{1,{PATH_WIDTH}}}$|.{{1,{PATH_WIDTH - 1}}}/|.{{1,{PATH_WIDTH}}}", path))

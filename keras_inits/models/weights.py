@@ -9,6 +9,7 @@ import keras
 from keras.src.utils.naming import to_snake_case
 
 from keras_inits._keras import own_trainable, sublayers, unnumbered
+from keras_inits._names import stand_in
 from keras_inits.initializers.fans import Fans
 from keras_inits.layer_tree import unique, walk_layers
 from keras_inits.layers.catalogue import role_of
@@ -60,7 +61,7 @@ def weights_of(model: Any) -> list[Weight]:
             if id(variable) in seen or id(variable) in inside:
                 continue
             seen.add(id(variable))
-            own = unique(f"{path}/{variable.name}", paths)
+            own = unique(f"{path}/{stand_in(variable.name)}", paths)
             stream = unique(f"{stable}/{unnumbered(variable.name)}", streams)
             paths.add(own)
             streams.add(stream)

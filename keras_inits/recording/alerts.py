@@ -1,16 +1,18 @@
 """What happens when gradients go bad in mid-training."""
 
+import sys
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_inits import thresholds
+from keras_inits.recording.book import Book
 from keras_inits.recording.health import EXPLODING, NON_FINITE, VANISHING, ZERO, health
 from keras_inits.recording.quantities import SKIP
-from keras_inits.recording.trace import GradientTrace
+from keras_inits.recording.trace import Block
+from keras_inits.thresholds import PERSISTENT_STEPS
 
 ACTIONS = ("ignore", "warn", "stop", "raise")
 
@@ -44,7 +46,10 @@ class Alerts:
     """What `GradientNormLogger` does at the first step whose gradients went bad, by the kind of it.
 
     Rows come from the device in bulk, so an action follows its step after at most 512 steps, or 5 seconds and a step,
-    or when the epoch ends. The thresholds are those of `keras_inits.thresholds`.
+    or when the epoch ends. For `nonfinite="stop"` and `"raise"` the device is asked at each step, but at most every 5
+    milliseconds, and never waited for. Layers are judged, also where `per="variable"` records their weights one by
+    one, and one layer beside another only when ten recorded steps in a row show the same. The thresholds are those
+    of `keras_inits.thresholds`.
 
     Args:
         nonfinite: A norm is infinite or not a number. Steps that a dynamic loss scale skips are none of these.
@@ -77,8 +82,17 @@ class Alerts:
                 )
 
 
+class First(NamedTuple):
+    """The first of several steps in a row that are bad in one way."""
+
+    step: int
+    layers: tuple[str, ...]
+    norms: np.ma.MaskedArray
+    times: int
+
+
 class Watch:
-    """Looks at each row once, and acts on the first that is bad in each way.
+    """Looks at each block once, and acts on the first step that is bad in each way.
 
     Args:
         alerts: What to do; None for nothing.
@@ -87,36 +101,75 @@ class Watch:
     def __init__(self, alerts: Alerts | None) -> None:
         self._alerts = alerts
         self._told: set[str] = set()
+        self._since: dict[str, First] = {}  # of each kind when it began, if it has not ended
+        self._looked = 0
+
+    @property
+    def seen(self) -> int:
+        """How many blocks it has seen, or needs not."""
+        return sys.maxsize if self._alerts is None else self._looked
 
     def begin_fit(self) -> None:
         """Tells of everything anew."""
-        self._told = set()
+        self._told, self._since = set(), {}
 
-    def look(self, blocks: Sequence[GradientTrace], model: Any) -> None:
-        """Acts on what is new in these rows.
+    def look(self, book: Book, steps: int, model: Any) -> None:
+        """Acts on what is new in a book.
+
+        Args:
+            book: Whose blocks.
+            steps: How many steps were trained by now.
+            model: The one that is trained.
 
         Raises:
             GradientError: If that is the action.
         """
         if self._alerts is None:
             return
-        for block in blocks:
+        for number, block in book.blocks_from(self._looked):
+            self._looked = number + 1
             for row in np.flatnonzero(block.outcomes != SKIP):
-                kind = KINDS.get(health(block.norms[row]), "")
-                if kind and kind not in self._told:
-                    self._told.add(kind)
-                    text = message(kind, int(block.steps[row]), block.layers, block.norms[row])
-                    _act(getattr(self._alerts, kind), text, model)
+                self._look_at(block, int(row), steps, model)
+
+    def _look_at(self, block: Block, row: int, steps: int, model: Any) -> None:
+        norms = block.judged_norms[row]
+        kind = KINDS.get(health(norms), "")
+        ended = {one: first for one, first in self._since.items() if one != kind}
+        self._since = {one: first for one, first in self._since.items() if one == kind}
+        if kind == "nonfinite" and "exploding" in ended:  # it went on until there were no numbers left
+            self._tell("exploding", ended["exploding"], steps, model)
+        if not kind:
+            return
+        first = self._since.get(kind, First(int(block.steps[row]), block.judged_layers, norms, 0))
+        self._since[kind] = first = first._replace(times=first.times + 1)
+        if kind == "nonfinite" or _beyond_range(norms) or first.times >= PERSISTENT_STEPS:
+            self._tell(kind, first, steps, model)
+
+    def _tell(self, kind: str, first: First, steps: int, model: Any) -> None:
+        if kind not in self._told:
+            self._told.add(kind)
+            text = message(kind, first.step, first.layers, first.norms)
+            _act(getattr(self._alerts, kind), text, steps - first.step - 1, model)
 
 
-def _act(action: str, text: str, model: Any) -> None:
+def _beyond_range(norms: np.ma.MaskedArray) -> bool:
+    """Whether the largest norm is one that float32 cannot square: no other layer is needed to tell."""
+    largest = np.max(norms.compressed(), initial=0.0)
+    return bool(largest > thresholds.EXPLODING_NORM or 0.0 < largest < thresholds.VANISHING_NORM)
+
+
+def _act(action: str, text: str, ran_on: int, model: Any) -> None:
     if action == "raise":
-        raise GradientError(text)
+        raise GradientError(f"{text} {_ran_on(ran_on)}")
     if action == "stop":
         model.stop_training = True
-        text += " Training stops here."
+        text += f" {_ran_on(ran_on)} Training stops here."
     if action != "ignore":
         warnings.warn(text, stacklevel=2)
+
+
+def _ran_on(steps: int) -> str:
+    return f"{steps} steps were trained after it before this was seen."
 
 
 def message(kind: str, step: int, layers: tuple[str, ...], norms: np.ma.MaskedArray) -> str:

@@ -1,42 +1,28 @@
 """Which variable stands in which column of a row, and which columns make a layer."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from keras_inits import _keras
 from keras_inits.backends.measures import ABSENT
 from keras_inits.layer_tree import unique, walk_layers
 
 
-class Columns:
-    """The columns of the rows of one model, known from the first row on: only then is every model built.
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The names that rows have values for, each with its columns, which lie beside each other."""
 
-    Args:
-        model: The model that is trained.
-        per: "layer" or "variable": what a name stands for.
-    """
+    names: tuple[str, ...]
+    starts: tuple[int, ...]  # of each name its first column
+    sizes: np.ndarray  # of the variable in each column
 
-    def __init__(self, model: Any, per: str) -> None:
-        self.names: tuple[str, ...] = ()
-        self.sizes = np.zeros(0)  # of the variable in each column
-        self._model, self._per = model, per
-        self._columns: dict[Any, int] = {}
-        self._starts: list[int] = []  # of each name, the first of its columns, which lie beside each other
-        self._places: dict[tuple[int, ...], tuple[list[Any], list[int | None]]] = {}
-
-    def arrange(self, values: Sequence[Any], variables: Sequence[Any]) -> list[Any]:
-        """Returns, for each column, the value of its variable, or None where it has none."""
-        if not self._columns:
-            self._build(list(owned_variables(self._model)), self._model.optimizer._var_key)
-        key = tuple(map(id, variables))
-        if key not in self._places:  # optimizers are handed the same variables at every step
-            self._places[key] = list(variables), [self._place(variable) for variable in variables]
-        arranged: list[Any] = [None] * len(self._columns)
-        for value, place in zip(values, self._places[key][1], strict=True):
-            if place is not None:
-                arranged[place] = value
-        return arranged
+    def groups(self) -> list[list[int]]:
+        """The columns of each name."""
+        ends = [*self.starts[1:], len(self.sizes)]
+        return [list(range(start, end)) for start, end in zip(self.starts, ends, strict=True)]
 
     def norms(self, norms: np.ndarray) -> np.ma.MaskedArray:
         """Puts the variables' norms (rows x columns) together to the norms of what is named (rows x names)."""
@@ -54,32 +40,83 @@ class Columns:
 
     def _joined(self, join: np.ufunc, numbers: np.ndarray) -> np.ma.MaskedArray:
         present = numbers != ABSENT
-        table = join.reduceat(np.where(present, numbers, 0.0), self._starts, axis=1)
-        return np.ma.MaskedArray(table, mask=~np.logical_or.reduceat(present, self._starts, axis=1))
+        table = join.reduceat(np.where(present, numbers, 0.0), self.starts, axis=1)
+        return np.ma.MaskedArray(table, mask=~np.logical_or.reduceat(present, self.starts, axis=1))
+
+
+class Columns:
+    """The columns of the rows of one model, known from the first row on: only then is every model built.
+
+    Args:
+        model: The model that is trained.
+        optimizers: Those whose rows these are; they may train variables that belong to no layer.
+    """
+
+    def __init__(self, model: Any, optimizers: Sequence[Any]) -> None:
+        self._model, self._optimizers = model, optimizers
+        self._columns: dict[Any, int] = {}
+        self.layouts: dict[str, Layout] = {}  # by layers and by variables
+        self._places: dict[tuple[int, ...], tuple[list[Any], list[int | None]]] = {}
+
+    def groups(self, per: str) -> list[list[int]]:
+        """For each name, of a layer or of a variable, its columns."""
+        return self.layouts[per].groups()
+
+    def arrange(self, values: Sequence[Any], variables: Sequence[Any]) -> list[Any]:
+        """Returns, for each column, the value of its variable, or None where it has none."""
+        if not self._places:  # before that, only the layers were asked for their columns
+            self._build(variables)
+        if not variables:
+            return [None] * len(self._columns)
+        key = tuple(map(id, variables))
+        if key not in self._places:  # optimizers are handed the same variables at every step
+            self._places[key] = list(variables), [self._place(variable) for variable in variables]
+        arranged: list[Any] = [None] * len(self._columns)
+        for value, place in zip(values, self._places[key][1], strict=True):
+            if place is not None:
+                arranged[place] = value
+        return arranged
 
     def _place(self, variable: Any) -> int | None:
         # What float8 layers hand over as "gradients" are new values, with which Keras overwrites the variable.
         if getattr(variable, "overwrite_with_gradient", False):
             return None
-        key = self._model.optimizer._var_key
-        if key(variable) not in self._columns:
+        if _keras.variable_key(variable) not in self._columns:
             name = getattr(variable, "path", variable.name)
-            raise ValueError(f"the optimizer was handed the gradient of {name!r}, which no layer of the model owns")
-        return self._columns[key(variable)]
+            raise ValueError(
+                f"the optimizer was handed the gradient of {name!r} only after rows were recorded, and no layer of the "
+                "model owns it"
+            )
+        return self._columns[_keras.variable_key(variable)]
 
-    def _build(self, owned: list[tuple[str, Any]], key: Any) -> None:
-        names: list[str] = []
+    def _build(self, variables: Sequence[Any]) -> None:
+        """Columns for the variables of all layers, then for those that belong to none."""
+        layers: list[str] = []
+        paths: list[str] = []
+        starts: list[int] = []
         sizes: list[int] = []
-        for layer, variable in owned:
-            if key(variable) in self._columns:  # a variable that two layers share is the first one's
+        columns: dict[Any, int] = {}
+        for layer, variable in (*owned_variables(self._model), *self._others(variables)):
+            key = _keras.variable_key(variable)
+            if key in columns:  # a variable that two layers share is the first one's
                 continue
-            name = unique(variable.path, names) if self._per == "variable" else layer
-            if not names or name != names[-1]:
-                names.append(name)
-                self._starts.append(len(sizes))
-            self._columns[key(variable)] = len(sizes)
+            name = unique(variable.path, layers) if layer is None else layer
+            if not layers or name != layers[-1]:
+                layers.append(name)
+                starts.append(len(sizes))
+            paths.append(unique(variable.path, paths))
+            columns[key] = len(sizes)
             sizes.append(int(np.prod(variable.shape)))
-        self.sizes, self.names = np.array(sizes, float), tuple(names)
+        whole = np.array(sizes, float)
+        self.layouts["layer"] = Layout(tuple(layers), tuple(starts), whole)
+        self.layouts["variable"] = Layout(tuple(paths), tuple(range(len(sizes))), whole)
+        self._columns = columns
+
+    def _others(self, variables: Sequence[Any]) -> Iterator[tuple[None, Any]]:
+        trained = [variable for optimizer in self._optimizers for variable in _keras.optimized(optimizer)]
+        for variable in (*variables, *trained):
+            if not getattr(variable, "overwrite_with_gradient", False):
+                yield None, variable
 
 
 def owned_variables(model: Any) -> Iterator[tuple[str, Any]]:
@@ -89,7 +126,7 @@ def owned_variables(model: Any) -> Iterator[tuple[str, Any]]:
     """
     names: list[str] = []
     for path, layer in walk_layers(model):
-        # The public `trainable_variables` are those of sublayers too, and none at all once the layer is frozen.
-        if layer._trainable_variables:
+        own = _keras.own_trainable(layer)
+        if own:
             names.append(unique(path, names))
-            yield from ((names[-1], variable) for variable in list(layer._trainable_variables))
+            yield from ((names[-1], variable) for variable in own)

@@ -28,7 +28,7 @@ def to_dataframe(trace: "GradientTrace", form: str, quantity: str) -> "pandas.Da
         ValueError: If the form is another, or the quantity was not recorded.
     """
     pandas = pandas_for("GradientTrace.to_dataframe()")
-    tables = {"gradient": trace.norms, **trace.tracked}
+    tables = trace.tables
     _check(form, quantity, list(tables))
     if form == "wide":
         columns = {layer: _nullable(tables[quantity][:, index]) for index, layer in enumerate(trace.layers)}

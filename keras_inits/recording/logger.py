@@ -1,20 +1,25 @@
 """The callback."""
 
-import atexit
-import operator
 import os
 import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
-from keras_inits.recording.alerts import Alerts, Watch
-from keras_inits.recording.quantities import TRACKED
-from keras_inits.recording.recorder import Recorder
-from keras_inits.recording.rows import Rows
-from keras_inits.recording.sink import Sink
+from keras_inits.backends.recording import Own
+from keras_inits.recording.alerts import Alerts
+from keras_inits.recording.arguments import attributes, checked_alerts, one_of, step_count, tracked
+from keras_inits.recording.book import Wants
+from keras_inits.recording.optimizers import optimizers_of
+from keras_inits.recording.quantities import Quantity
+from keras_inits.recording.sinks import Sink
+from keras_inits.recording.sinks.delivery import deliveries
+from keras_inits.recording.subscription import Subscription
 from keras_inits.recording.trace import GradientTrace
+
+Sinks = str | os.PathLike[str] | Sink | Sequence[str | os.PathLike[str] | Sink]
+Track = str | Quantity | Sequence[str | Quantity]
 
 
 class GradientNormLogger(keras.callbacks.Callback):
@@ -26,18 +31,21 @@ class GradientNormLogger(keras.callbacks.Callback):
     Steps are counted over all fits with this logger.
 
     `on_epoch_end` adds `grad_norm` to the logs: the mean, over the epoch's recorded steps, of the norm of all layers'
-    gradients together; NaN if one is. List the logger before the callbacks that read it.
+    gradients together; NaN if one is. Steps that a dynamic loss scale skips are left out of it, and counted in
+    `grad_norm_skipped`. List the logger before the callbacks that read it.
 
     Args:
         every: Record the steps 0, `every`, 2 * `every`, ...
         per: `"layer"`, or `"variable"` for each weight on its own.
-        log: What goes to the logs: `"global"`, `"layers"` (`grad_norm`, and `grad_norm/<layer>` for each), or None.
-        filename: A file ending in `.csv` or `.jsonl` to which rows are appended as training goes, whole lines only; or
-            a folder (no suffix), to which they go as scalars for TensorBoard. The first rows replace a file that is
-            there already, unless the model has trained before: then they go on after its last step.
+        log: What goes to the logs: `"global"`, `"layers"` (`grad_norm`, and `grad_norms/<layer>` for each), or None.
+        sinks: Where rows go as training goes: paths that end in `.csv` (whole lines only), `TensorBoardSink`,
+            `WandbSink`, `MLflowSink`, or objects with the methods of `Sink`; one, or several. A file belongs to one
+            training: another one gets another name, with a warning.
+        resume: Whether this training goes on in a file that is there already. A training that `BackupAndRestore`
+            restores, or a saved model, is known by its weights, without this.
         track: What else is recorded of each layer: `"weight"` (the norm of its weights before the step), `"update"`
             (the norm of what the step changed in them, over that), `"largest"` (absolute entry of the gradient),
-            `"zeros"` (share of the entries), `"nonfinite"` (how many entries).
+            `"zeros"` (share of the entries), `"nonfinite"` (how many entries), or a `Quantity` of your own.
         alerts: What to do when gradients vanish, explode or are no numbers; see `Alerts`.
         optimizer: The attribute or attributes of the model that hold the optimizers to record, such as
             `"generator_optimizer"`; by default all that the model and its layers hold.
@@ -64,62 +72,59 @@ class GradientNormLogger(keras.callbacks.Callback):
     def __init__(
         self,
         every: int = 1,
-        per: str = "layer",
-        log: str | None = "global",
-        filename: str | os.PathLike[str] | None = None,
-        track: str | Sequence[str] = ("gradient",),
+        per: Literal["layer", "variable"] = "layer",
+        *,
+        log: Literal["global", "layers"] | None = "global",
+        sinks: Sinks = (),
+        resume: bool = False,
+        track: Track = ("gradient",),
         alerts: Alerts | None = None,
         optimizer: str | Sequence[str] | None = None,
     ) -> None:
+        self._trained: weakref.ref[Any] | None = None
         super().__init__()
-        self.every = _step_count(every)
-        self.per = _one_of("per", per, ("layer", "variable"))
-        self.log = _one_of("log", log, ("global", "layers", None))
-        self.filename = filename
-        self.track = tuple(dict.fromkeys(("gradient", *_names("track", track, TRACKED))))
-        self.alerts = _alerts(alerts)
-        self.optimizer = None if optimizer is None else _names("optimizer", optimizer, None)
-        self._rows = Rows()
-        self._watch = Watch(self.alerts)
-        self._recorder = Recorder(self.per, self.every, self.track, self.optimizer)
-        self._sink: Sink | None = None
-        if filename is not None:
-            self._sink = Sink(filename)
-            atexit.register(_fetch_last, weakref.ref(self))
+        self.every = step_count(every)
+        self.per = one_of("per", per, ("layer", "variable"))
+        self.log = one_of("log", log, ("global", "layers", None))
+        self.resume = one_of("resume", resume, (False, True))
+        self.sinks, self.track = sinks, track
+        self.alerts = checked_alerts(alerts)
+        self.optimizer = attributes(optimizer)
+        self._subscription = self._subscribed()
 
     @property
     def trace(self) -> GradientTrace:
-        """What was recorded so far; also in the middle of `fit`, and after one that was interrupted."""
-        self._fetch()
-        return self._rows.trace()
+        """What was recorded so far; also in the middle of `fit`, after one that was interrupted, and in any thread."""
+        return self._subscription.trace()
+
+    @property
+    def _model(self) -> Any:
+        """The model of the last `fit`, which a logger does not keep alive."""
+        return None if self._trained is None else self._trained()
+
+    @_model.setter
+    def _model(self, model: Any) -> None:
+        self._trained = None if model is None else weakref.ref(model)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Fetches what an earlier, interrupted fit may have left, and looks whether this one can be recorded.
 
         Raises:
-            FileNotFoundError: If `filename` is in a folder that does not exist.
-            FileExistsError: If it is to be a folder, and a file is there.
-            ImportError: If it is to be a folder, and tensorboard is not installed.
+            FileNotFoundError: If a file is to be in a folder that does not exist.
+            FileExistsError: If a sink's folder is a file.
+            ImportError: If the package of a sink is not installed.
             ValueError: If the model has no optimizer of the name that was given.
         """
-        if self._sink is not None:
-            self._sink.check()
-        self._fetch()
-        self._recorder.begin_fit(self._model)
-        self._watch.begin_fit()
+        optimizers_of(self._model, self.optimizer)
+        self._subscription.begin_fit(self._model)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Begins the epoch's means, and the first one where a training that was interrupted ended."""
-        if self._sink is not None and not self._recorder.steps:
-            self._recorder.steps = self._sink.begin(self._recorder.steps_done(self._model))
-        self._rows.begin_epoch()
+        self._subscription.begin_epoch(self._model)
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Has the coming step recorded."""
-        model = self._model  # not `self.model`, which on JAX copies the whole state back to the model
-        if self._recorder.must_fetch(model):
-            self._watch.look(self._fetch(wait=False), model)
-        self._recorder.announce(model)
+        """Has the coming step recorded, and tells of the steps before."""
+        self._subscription.begin_step(self._model)  # not `self.model`, which on JAX copies the state to the model
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Fetches the epoch's rows, and adds their means to the logs.
@@ -127,83 +132,31 @@ class GradientNormLogger(keras.callbacks.Callback):
         Raises:
             GradientError: If `alerts` says so.
         """
-        blocks = self._fetch()
-        if logs is not None and self.log is not None and not self._recorder.gave_up and self._rows.blocks:
-            logs["grad_norm"] = self._rows.mean_global_norm()
-            if self.log == "layers":
-                logs.update({f"grad_norm/{name}": mean for name, mean in self._rows.mean_norms().items()})
-        self._watch.look(blocks, self._model)
+        self._subscription.end_epoch(self._model, logs, self.log)
 
-    def _fetch(self, wait: bool = True) -> list[GradientTrace]:
-        blocks = self._recorder.fetch(wait)
-        for block in blocks:
-            self._rows.append(block)
-            if self._sink is not None:
-                self._sink.append(block)
-        return blocks
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Records no further steps."""
+        self._subscription.end_fit()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but what belongs to a running training."""
+        state = {**self.__dict__, "_trained": None, "_subscription": self._subscription.content()}
+        return {name: value for name, value in state.items() if name != "_close"}
 
-def _fetch_last(reference: Any) -> None:
-    """Brings rows to the file that still wait on the device when the process ends, after an interrupt in `fit`."""
-    logger = reference()
-    if logger is not None:
-        logger._fetch()
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Goes on where the other one was."""
+        content = state.pop("_subscription")
+        self.__dict__.update(state)
+        self._subscription = self._subscribed()
+        self._subscription.restore(content)
 
-
-def _step_count(every: Any) -> int:
-    try:
-        number = operator.index(every)
-    except TypeError:
-        number = None
-    if number is None or isinstance(every, bool):
-        raise TypeError(
-            f"GradientNormLogger received every={every!r}, of type {type(every).__name__}. It expects a whole number "
-            "of at least 1. Pass every=1 to record each step, or every=20 to record one step in twenty."
-        )
-    if number < 1:
-        raise ValueError(
-            f"GradientNormLogger received every={every!r}. It expects a whole number of at least 1. "
-            "Pass every=1 to record each step, or every=20 to record one step in twenty."
-        )
-    return number
-
-
-def _one_of(name: str, value: Any, allowed: tuple[str | None, ...]) -> Any:
-    names = ", ".join(repr(choice) for choice in allowed)
-    if not isinstance(value, str) and value not in allowed:
-        raise TypeError(
-            f"GradientNormLogger received {name}={value!r}, of type {type(value).__name__}. It expects one of {names}. "
-            f"Pass {name}={allowed[0]!r}."
-        )
-    if value not in allowed:
-        raise ValueError(
-            f"GradientNormLogger received {name}={value!r}. It expects one of {names}. Pass {name}={allowed[0]!r}."
-        )
-    return value
-
-
-def _names(argument: str, value: Any, allowed: tuple[str, ...] | None) -> tuple[str, ...]:
-    names = (value,) if isinstance(value, str) else value
-    expected = "names of attributes of the model" if allowed is None else f"any of {', '.join(map(repr, allowed))}"
-    example = "generator_optimizer" if allowed is None else "update"
-    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
-        raise TypeError(
-            f"GradientNormLogger received {argument}={value!r}, of type {type(value).__name__}. It expects {expected}. "
-            f'Pass one, such as {argument}="{example}", or a tuple of them.'
-        )
-    wrong = [name for name in names if allowed is not None and name not in allowed]
-    if wrong or not names:
-        raise ValueError(
-            f"GradientNormLogger received {argument}={value!r}{f', with {wrong[0]!r} in it' if wrong else ''}. It "
-            f'expects {expected}. Pass one, such as {argument}="{example}", or a tuple of them.'
-        )
-    return tuple(names)
-
-
-def _alerts(alerts: Any) -> Alerts | None:
-    if alerts is not None and not isinstance(alerts, Alerts):
-        raise TypeError(
-            f"GradientNormLogger received alerts={alerts!r}, of type {type(alerts).__name__}. It expects an Alerts. "
-            'Pass keras_inits.Alerts(nonfinite="raise"), or leave it out.'
-        )
-    return alerts
+    def _subscribed(self) -> Subscription:
+        names, quantities = tracked(self.track)
+        own = tuple(Own(one.name, one.function, self.per) for one in quantities)
+        prompt = self.alerts is not None and self.alerts.nonfinite in ("stop", "raise")
+        sinks = deliveries(self.sinks)
+        wants = Wants(self.per, self.every, names, own, self.optimizer, any(one.knows_state for one in sinks), prompt)
+        subscription = Subscription(wants, sinks, self.alerts, self.resume)
+        # Rows that wait when the logger is gone, or the process ends, reach their files all the same.
+        self._close = weakref.finalize(self, subscription.close)
+        return subscription

@@ -1,114 +1,131 @@
 """From rows as the device leaves them to a trace: measures of variables become quantities of layers."""
 
-from collections.abc import Sequence
-from typing import Any
+import hashlib
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_inits import _keras
 from keras_inits.backends.measures import ABSENT
-from keras_inits.backends.recording import FetchedRows, innermost
-from keras_inits.recording.columns import Columns
-from keras_inits.recording.quantities import ACCUMULATE, SKIP, UPDATE
-from keras_inits.recording.trace import GradientTrace
-
-MEASURES = {
-    "gradient": ("gradient",),
-    "weight": ("weight",),
-    "update": ("weight", "change"),
-    "largest": ("largest",),
-    "zeros": ("nonzeros",),
-    "nonfinite": ("nonfinite",),
-}
-"""What has to be measured for each quantity."""
+from keras_inits.backends.recording import FetchedRows, Own
+from keras_inits.recording.columns import Layout
+from keras_inits.recording.quantities import ACCUMULATE, ACCUMULATED, GRADIENT, RECORDED, SKIP, UPDATE
+from keras_inits.recording.trace import Block
 
 
-def measures_for(quantities: Sequence[str], optimizers: Sequence[Any]) -> tuple[str, ...]:
+class Treatment(NamedTuple):
+    """What an optimizer does with a gradient before it updates."""
+
+    accumulates: int  # of how many calls
+    may_skip: bool
+    clipnorm: float | None
+    global_clipnorm: float | None
+    clipvalue: float | None
+
+    @property
+    def clips(self) -> bool:
+        """Whether it bounds gradients."""
+        return bool(self.clipnorm or self.global_clipnorm or self.clipvalue)
+
+
+def treatment_of(optimizer: Any) -> Treatment:
+    """What this optimizer does."""
+    inner = _keras.innermost(optimizer)
+    bounds = (inner.clipnorm, inner.global_clipnorm, inner.clipvalue)
+    return Treatment(inner.gradient_accumulation_steps or 1, hasattr(optimizer, "initial_scale"), *bounds)
+
+
+def measures_for(quantities: Sequence[str], treatments: Sequence[Treatment]) -> tuple[str, ...]:
     """What is to be measured, with what these optimizers' clipping and accumulating call for."""
-    wanted = [measure for quantity in quantities for measure in MEASURES[quantity]]
-    inner = [innermost(optimizer) for optimizer in optimizers]
-    if any(optimizer.gradient_accumulation_steps for optimizer in inner):
+    wanted = [measure for quantity in quantities for measure in RECORDED[quantity].measures]
+    if any(one.accumulates > 1 for one in treatments):
         wanted.append("accumulated")
-    if any(optimizer.clipvalue for optimizer in inner):
+    if any(one.clipvalue for one in treatments):
         wanted.append("peak")
     return tuple(dict.fromkeys(wanted))
 
 
-def read(
-    rows: FetchedRows, columns: Columns, optimizers: Sequence[Any], quantities: Sequence[str], sees_clipping: bool
-) -> GradientTrace:
-    """Returns what the rows say.
+class Reader(NamedTuple):
+    """What rows of one recording step mean, without the model that they are of."""
 
-    Args:
-        rows: At least one.
-        columns: Which variable a column is.
-        optimizers: Those that the rows are of, in the order of their numbers.
-        quantities: Those that are wanted.
-        sees_clipping: Whether the gradients were seen before they were clipped.
-    """
-    outcomes = np.full(len(rows), UPDATE, object)
-    clipped = np.ma.MaskedArray(np.zeros(len(rows), bool), mask=True)
-    for number, optimizer in enumerate(optimizers):
-        own = rows.optimizers == number
-        outcomes[own] = _outcomes(rows.where(own, 0), optimizer)
-        updates = own & (outcomes == UPDATE)
-        if sees_clipping and _clips(innermost(optimizer)):
-            clipped[updates] = _is_clipped(rows.where(updates, 0), innermost(optimizer))
-    if len(np.unique(rows.steps)) < len(rows):
-        rows, outcomes, clipped = _merged(rows, _groups(rows), outcomes, clipped)
-    tracked = {
-        name: table
-        for name, table in _tracked(rows, columns, outcomes).items()
-        if name in quantities or name == "accumulated"
-    }
-    norms = columns.norms(rows.measures["gradient"])
-    return GradientTrace(rows.steps, columns.names, norms, tracked, outcomes, clipped)
+    layouts: dict[str, Layout]
+    treatments: tuple[Treatment, ...]
+    sees_clipping: bool  # whether the gradients are seen before they are clipped
 
+    def read(
+        self, rows: FetchedRows, per: str, quantities: Collection[str], own: Sequence[Own], lost: Collection[str]
+    ) -> Block:
+        """Returns what the rows say.
 
-def _tracked(rows: FetchedRows, columns: Columns, outcomes: np.ndarray) -> dict[str, np.ma.MaskedArray]:
-    measures, tracked = rows.measures, {}
-    if "accumulated" in measures:
-        tracked["accumulated"] = columns.norms(measures["accumulated"])
-        tracked["accumulated"][outcomes != UPDATE] = np.ma.masked
-    if "weight" in measures:
-        tracked["weight"] = columns.norms(measures["weight"])
-    if "change" in measures:
-        change = columns.norms(measures["change"])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = change.data / tracked["weight"].data
-        tracked["update"] = np.ma.MaskedArray(np.where(change.data == 0, 0.0, ratio), mask=change.mask)
-    if "largest" in measures:
-        tracked["largest"] = columns.largest(measures["largest"])
-    if "nonzeros" in measures:
-        present = measures["nonzeros"] != ABSENT
-        counts = columns.sums(measures["nonzeros"])
-        sizes = columns.sums(np.where(present, columns.sizes, ABSENT))
-        tracked["zeros"] = np.ma.MaskedArray(1.0 - counts.data / np.maximum(sizes.data, 1.0), mask=counts.mask)
-    if "nonfinite" in measures:
-        tracked["nonfinite"] = columns.sums(measures["nonfinite"])
-    return tracked
+        Args:
+            rows: At least one.
+            per: "layer" or "variable".
+            quantities: Those of the recorder's that are wanted.
+            own: Those of the user's own.
+            lost: The names of those whose function failed.
+        """
+        outcomes, clipped = self._outcomes_and_clipping(rows)
+        if len(np.unique(rows.steps)) < len(rows):
+            rows, outcomes, clipped = _merged(rows, _groups(rows), outcomes, clipped)
+        layout, measures = self.layouts[per], rows.measures
+        norms = RECORDED[GRADIENT].read(measures, layout)
+        tracked = {
+            name: one.read(measures, layout)
+            for name, one in RECORDED.items()
+            if name in (*quantities, ACCUMULATED) and name != GRADIENT and set(one.measures) <= measures.keys()
+        }
+        if ACCUMULATED in tracked:
+            tracked[ACCUMULATED][outcomes != UPDATE] = np.ma.masked
+        for one in own:
+            if one.name not in lost:
+                tracked[one.name] = np.ma.MaskedArray(rows.own[one], mask=np.ma.getmaskarray(norms).copy())
+        judged = norms if per == "layer" else RECORDED[GRADIENT].read(measures, self.layouts["layer"])
+        trace = (rows.steps, layout.names, norms, tracked, outcomes, clipped)
+        return Block(trace, states_of(rows), self.layouts["layer"].names, judged)
+
+    def _outcomes_and_clipping(self, rows: FetchedRows) -> tuple[np.ndarray, np.ma.MaskedArray]:
+        outcomes = np.full(len(rows), UPDATE, object)
+        clipped = np.ma.MaskedArray(np.zeros(len(rows), bool), mask=True)
+        for number, treatment in enumerate(self.treatments):
+            own = rows.optimizers == number
+            outcomes[own] = _outcomes(rows.where(own), treatment)
+            updates = own & (outcomes == UPDATE)
+            if self.sees_clipping and treatment.clips:
+                clipped[updates] = _is_clipped(rows.where(updates), treatment)
+        return outcomes, clipped
 
 
-def _outcomes(rows: FetchedRows, optimizer: Any) -> np.ndarray:
-    number = innermost(optimizer).gradient_accumulation_steps or 1
-    outcomes = np.where(rows.accumulated == number - 1, UPDATE, ACCUMULATE)
-    if not hasattr(optimizer, "initial_scale"):
+def states_of(rows: FetchedRows) -> list[str]:
+    """For each row a word for the state that its step began in: the optimizer's calls and some weights, to the bit."""
+    if not rows.state.shape[1]:
+        return [""] * len(rows)
+    return [state_word(calls, row) for calls, row in zip(rows.calls.tolist(), rows.state, strict=True)]
+
+
+def state_word(calls: int, weights: np.ndarray) -> str:
+    """Eight characters that tell one state of a training from any other."""
+    content = np.asarray(weights, "<f8").tobytes() + calls.to_bytes(8, "little")
+    return hashlib.blake2s(content, digest_size=4).hexdigest()
+
+
+def _outcomes(rows: FetchedRows, treatment: Treatment) -> np.ndarray:
+    last = rows.calls % treatment.accumulates == treatment.accumulates - 1
+    outcomes = np.where(last, UPDATE, ACCUMULATE)
+    if not treatment.may_skip:
         return outcomes
     return np.where(np.isfinite(rows.measures["gradient"]).all(axis=1), outcomes, SKIP)
 
 
-def _clips(optimizer: Any) -> bool:
-    return bool(optimizer.clipnorm or optimizer.global_clipnorm or optimizer.clipvalue)
-
-
-def _is_clipped(rows: FetchedRows, optimizer: Any) -> np.ndarray:
+def _is_clipped(rows: FetchedRows, treatment: Treatment) -> np.ndarray:
     """For each row whether Keras clips its gradient."""
-    norms = rows.measures["accumulated" if optimizer.gradient_accumulation_steps else "gradient"]
+    norms = rows.measures["accumulated" if treatment.accumulates > 1 else "gradient"]
     norms = np.where(norms == ABSENT, 0.0, norms)
-    if optimizer.clipnorm:
-        return (norms > optimizer.clipnorm).any(axis=1)  # type: ignore[no-any-return]
-    if optimizer.global_clipnorm:
-        return np.sqrt((norms**2).sum(axis=1)) > optimizer.global_clipnorm  # type: ignore[no-any-return]
-    return (rows.measures["peak"] > optimizer.clipvalue).any(axis=1)  # type: ignore[no-any-return]
+    if treatment.clipnorm:
+        return np.asarray((norms > treatment.clipnorm).any(axis=1))
+    if treatment.global_clipnorm:
+        return np.sqrt((norms**2).sum(axis=1)) > treatment.global_clipnorm  # type: ignore[no-any-return]
+    return np.asarray((rows.measures["peak"] > treatment.clipvalue).any(axis=1))
 
 
 def _groups(rows: FetchedRows) -> list[list[int]]:
@@ -133,7 +150,10 @@ def _merged(
     measures = {
         name: np.array([np.max(values[group], axis=0) for group in groups]) for name, values in rows.measures.items()
     }
-    merged = FetchedRows(rows.steps[first], rows.optimizers[first], rows.accumulated[first], measures)
+    # Where a call had no gradient, its value is 0.
+    own = {one: np.array([values[group].sum(axis=0) for group in groups]) for one, values in rows.own.items()}
+    heads = (rows.steps[first], rows.optimizers[first], rows.calls[first], rows.state[first])
+    merged = FetchedRows(*heads, measures, own)
     results = [min(outcomes[group], key=(SKIP, ACCUMULATE, UPDATE).index) for group in groups]
     known = ~np.ma.getmaskarray(clipped)
     any_clipped = np.array([(clipped.data[group] & known[group]).any() for group in groups])

@@ -1,240 +1,219 @@
-"""Gives a model, for one step at a time, a training function that also records, and keeps it for later fits."""
+"""The recorder of a model: one for as long as the model lives, and what subscribers want of it together."""
 
-import time
-import warnings
-from collections.abc import Sequence
+import math
+import threading
+import weakref
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from keras_inits.backends import recording
-from keras_inits.backends.recording import innermost
-from keras_inits.recording.announced import Announced, announced_of, own_function
-from keras_inits.recording.columns import Columns
+from keras_inits.backends.recording import Rows
+from keras_inits.recording.compiled_steps import CompiledSteps, Kept, Union
+from keras_inits.recording.failure import Failure
+from keras_inits.recording.handout import Handout, Member, Subscriber
 from keras_inits.recording.optimizers import optimizers_of
-from keras_inits.recording.reading import measures_for, read
-from keras_inits.recording.trace import GradientTrace
+from keras_inits.recording.pace import Pace
+from keras_inits.recording.reading import Reader
+from keras_inits.recording.step_hook import Announcement, StepHook, fit_of, own_function
 
-SECONDS_WAITING = 5.0
-"""How long rows may wait on the device at the most, from one step to the next."""
+_recorders: "weakref.WeakKeyDictionary[Any, Recorder]" = weakref.WeakKeyDictionary()
+
+
+def recorder_of(model: Any) -> "Recorder":
+    """The recorder of a model, which neither keeps the other alive."""
+    if model not in _recorders:
+        _recorders[model] = Recorder()
+    return _recorders[model]
 
 
 class Recorder:
-    """Keeps one recording step, for the model and the settings it was made for, and counts steps over its whole life.
+    """Records the union of what its subscribers want, and hands each of them its own.
 
-    Two recorders of one fit share a step: the second is the guest of the first, which hands it what its step left.
-
-    Args:
-        per: "layer" or "variable".
-        every: The steps 0, every, 2 * every, ... are recorded.
-        quantities: What is recorded of each.
-        optimizers: The names of attributes of the model; None for all optimizers that it has.
+    It holds the rows that wait, and neither the model nor its optimizers: what still waits when a model is gone is
+    handed out all the same. `lock` guards all of it: subscribers may be read in any thread.
     """
 
-    def __init__(self, per: str, every: int, quantities: Sequence[str], optimizers: Sequence[str] | None) -> None:
-        self.steps = 0  # how many were trained, when rows were last fetched
-        self.quantities, self.every, self.optimizers = tuple(quantities), every, optimizers
-        self._per = per
-        self._own: tuple[Any, ...] = ()  # the optimizers themselves
-        self._gave_up = False
-        self._made_for: tuple[Any, ...] = ()
-        self._step: Any = None
-        self._plan: Any = None
-        self._columns = Columns(None, per)
-        self._announced: Announced | None = None
-        self._row = 0  # of the step: the first that was not fetched
-        self._pending = 0  # how many steps may have run since rows were last fetched
-        self._left = 0  # of how many steps before those, at the most, rows may still be on the device
-        self._calls = 0  # rows of a step; 0 until the first step was looked at
-        self._fetched_at = time.monotonic()
-        self._inbox: list[GradientTrace] = []
-        self._guests: list[tuple[Recorder, int]] = []  # each with how far its count of steps is ahead
-        self._host: Recorder | None = None
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.failure = Failure()
+        self._compiled = CompiledSteps()
+        self._pace = Pace()
+        self._handout = Handout()
+        self._members: tuple[Member, ...] = ()
+        self._reader: Reader | None = None
+        self._run = Run()
 
     @property
-    def gave_up(self) -> bool:
-        """Whether this fit is not recorded any more."""
-        return self._host.gave_up if self._host is not None else self._gave_up
+    def steps(self) -> int:
+        """How many steps were trained while something was recorded."""
+        return self._handout.source.steps if self._handout.source is not None else 0
 
-    def begin_fit(self, model: Any) -> None:
-        """Forgets what was announced in a fit that was interrupted, and looks which optimizers the model has now."""
-        self._announced, self._host, self._guests = None, None, []
-        self._own = optimizers_of(model, self.optimizers)
-        if self._step is not None:
-            self._step.start(self.steps)  # which a host may have counted on
-        if self._plan is not None and not set(map(id, self._own)) <= set(map(id, self._plan.optimizers)):
-            self._made_for = ()
+    def join(self, subscriber: Subscriber, model: Any) -> None:
+        """Has the steps of the running fit recorded for a subscriber; those of an earlier fit have left.
 
-    def steps_done(self, model: Any) -> int:
-        """How many steps the model's optimizers have made, as they have it: the most of any."""
-        return max(int(innermost(one)._iterations) for one in optimizers_of(model, self.optimizers))
+        Raises:
+            ValueError: If the model has no optimizer of a name that the subscriber wants.
+        """
+        optimizers_of(model, subscriber.wants.optimizers)
+        with self.lock:
+            self.collect()
+            if self._run.fit() is not fit_of(model):
+                self._members, self._run = (), Run(fit_of(model), self.steps, self._handout.next_row)
+                self.failure.begin_fit()
+            others = [member for member in self._members if member.subscriber is not subscriber]
+            subscriber.join(self._handout.next_row, subscriber.steps - self.steps)
+            self._members = (*others, Member(subscriber, ()))
+            self._run.prepared = False
 
-    def announce(self, model: Any) -> None:
+    def leave(self, subscriber: Subscriber) -> None:
+        """Records no further steps for it."""
+        with self.lock:
+            self.collect()
+            self._members = tuple(member for member in self._members if member.subscriber is not subscriber)
+            self._run.prepared = False
+
+    def announce(self, subscriber: Subscriber, model: Any) -> None:
         """Has the next step, or group of steps, that `fit` takes recorded."""
+        self._raise_interrupt()
         if own_function(model) is None:  # a loop of the user's own, that has not made one
             return
-        other = announced_of(model)
-        if other is not None and other.recorder is not self:
-            self._join(other, model)
-            return
-        self._host = None
-        if _settings(model) != self._made_for:
-            self._collect()
-            self._make(model)
-        elif self._announced is not None and not self._announced.began:
-            self._give_up(
+        if not any(member.subscriber is subscriber for member in self._members):
+            self.join(subscriber, model)
+        kept = self._compiled.current(model)
+        if kept is None or not self._run.prepared:
+            with self.lock:
+                self.collect()
+                kept = self._prepared(model)
+        announcement = self._run.announcement
+        if announcement is not None and not announcement.began:
+            if subscriber not in announcement.by:  # another subscriber announced this step
+                announcement.by += (subscriber,)
+                return
+            self._run.announcement = None
+            self.failure.give_up(
                 "another callback put its training function in the way, or train_on_batch was called, which is not "
                 "recorded"
             )
-        if not self._gave_up:
-            self._pending += model.steps_per_execution
-            self._announced = Announced(model, self, self._step)
+        if kept is not None and not self.failure.gave_up:
+            self._pace.pending += model.steps_per_execution
+            self._run.announcement = Announcement()
+            self._run.announcement.by = (subscriber,)
+            StepHook(model, kept.step, self._run.announcement)
 
     def must_fetch(self, model: Any) -> bool:
-        """Whether rows are here already, or waited for long, or the next step may find no room for its own."""
-        if self._inbox:
-            return True
-        if not self._pending:
+        """Whether rows waited for long, may find no room, or are to be told of at once."""
+        kept, rows = self._compiled.current(model), self._handout.source
+        if kept is None or rows is None:
             return False
-        if not self._calls:
-            return True
-        if time.monotonic() - self._fetched_at > SECONDS_WAITING:
-            return True
-        steps = self._left + self._pending + model.steps_per_execution
-        rows = steps * self._calls // self._plan.every + 1
-        return bool(rows > max(recording.ROWS_WAITING, model.steps_per_execution))
+        prompt = any(member.subscriber.wants.prompt for member in self._members)
+        return self._pace.must_fetch(rows, kept.plan.every, model.steps_per_execution, prompt)
 
-    def fetch(self, wait: bool = True) -> list[GradientTrace]:
-        """The rows that were not fetched before, in blocks; without waiting, those that are computed already."""
-        (self._host or self)._collect(wait)
-        blocks, self._inbox = self._inbox, []
-        return blocks
+    def collect(self, wait: bool = True) -> None:
+        """Takes rows from the device, and hands them out; without waiting, those that are computed already."""
+        with self.lock:
+            rows = self._handout.source
+            if rows is None or self._reader is None:
+                return
+            wait = wait or not self._pace.knows_calls  # which the first rows tell
+            fetched = self._handout.fetch(self._reader, wait)
+            self._note(rows, fetched.steps, wait)
+            if fetched.lost > 0 and self._members:
+                self.failure.tell_lost_rows(fetched.lost)
+            self.failure.tell_lost_quantities(rows.lost)
+            steps = rows.steps
+            for member in self._members:
+                member.subscriber.steps = steps + member.subscriber.ahead
+            self._handout.hand_out(self._members, rows.lost)
 
-    def _collect(self, wait: bool = True) -> None:
-        """Takes the rows from the device, for this recorder and its guests."""
-        self._fetched_at = time.monotonic()
-        if self._step is None or not (self._pending or self._left):
+    def end_epoch(self, subscriber: Subscriber, model: Any) -> None:
+        """Collects, and says if nothing was recorded although there was something to record."""
+        self._raise_interrupt()
+        self.collect()
+        kept = self._compiled.current(model)
+        if kept is None or self.failure.gave_up or kept.step.may_skip_steps:
             return
-        wait = wait or not self._calls  # which the first rows tell
-        count, rows = self._step.fetch(self._row, wait)
-        steps = self._step.steps  # on TensorFlow read from the device
-        self._look(rows.steps, steps)
-        since = steps - (rows.steps[-1] + 1) if len(rows) else self._left + self._pending
-        self._left, self._pending = 0 if wait else since, 0
-        self._warn_of_lost(count - self._row - len(rows))
-        self._row = count
-        for reader, ahead in [(self, 0), *self._guests]:
-            reader.steps = steps + ahead
-            reader._receive(rows, ahead, self._plan, self._step)
+        first = self._run.first_step + subscriber.ahead
+        due = -(-first // subscriber.wants.every) * subscriber.wants.every < subscriber.steps
+        if due and self._handout.next_row == self._run.first_row:
+            self.failure.tell_no_rows(bool(model.trainable_variables))
 
-    def _receive(self, rows: recording.FetchedRows, ahead: int, plan: Any, step: Any) -> None:
-        own = np.array([any(one is optimizer for one in self._own) for optimizer in plan.optimizers])
-        rows = rows.where(((rows.steps + ahead) % self.every == 0) & own[rows.optimizers], ahead)
-        if len(rows):
-            self._columns.arrange((), ())
-            self._inbox.append(read(rows, self._columns, plan.optimizers, self.quantities, not step.clips_before))
+    def key_for(self, name: str, logs: Mapping[str, Any]) -> str:
+        """The key, or another one if a metric has it, in the logs of an epoch of the running fit."""
+        if name in logs and name not in self._run.keys:
+            self.failure.tell_taken_key(name)
+            return f"keras_inits/{name}"
+        self._run.keys.add(name)
+        return name
 
-    def _look(self, steps_of_rows: np.ndarray, steps: int) -> None:
-        """Learns whether the steps since the last look left rows, and how many each."""
-        if self._announced is not None and self._announced.ended and self._pending:
-            if self._step.failure is not None:
-                self._give_up_on(self._step.failure)
-            elif steps == self.steps and not self._step.may_skip_steps:
-                self._give_up(
-                    "the model's train_step does not hand its gradients to an optimizer that the model holds"
-                    if self._announced.trains
-                    else "no layer of the model has a gradient, since no weight is trained"
-                )
-            counts = np.unique(steps_of_rows, return_counts=True)[1].tolist()
-            self._calls = max(self._calls, len(self._plan.optimizers), *counts)
+    @property
+    def recorded_rows(self) -> bool:
+        """Whether the running fit left rows."""
+        return self._handout.next_row > self._run.first_row
 
-    def _warn_of_lost(self, lost: int) -> None:
-        if lost > 0:
-            warnings.warn(
-                f"GradientNormLogger lost {lost} rows: the model's train_step called the optimizer more often than "
-                f"once a step, and more than {recording.ROWS_WAITING} rows came between two looks at the device. It "
-                "expects to have room for them. Compile the model with a smaller steps_per_execution.",
-                stacklevel=2,
-            )
+    def _note(self, rows: Rows, steps: np.ndarray, wait: bool) -> None:
+        if rows.failure is not None and not self.failure.gave_up and self._members:
+            self.failure.give_up_on(rows.failure)
+        counts = np.unique(steps, return_counts=True)[1].tolist()
+        since = rows.steps - (int(steps[-1]) + 1) if len(steps) else None
+        began = self._run.announcement is not None and self._run.announcement.began
+        self._pace.fetched(wait, since, max(counts, default=int(began)))
 
-    def _join(self, other: Announced, model: Any) -> None:
-        """Has another recorder of this fit record for this one too."""
-        host = other.recorder
-        if self._host is not host:
-            self._collect()
-            host._collect()
-            self._host, self._columns = host, Columns(model, self._per)
-            host._guests.append((self, self.steps - host.steps))
-            host._make(model)
-            other.step = host._step
-
-    def _make(self, model: Any) -> None:
-        """Makes a recording step, unless the one that there is records all that is wanted."""
-        if _settings(model) != self._made_for:
-            self._made_for, self._columns, self._step = _settings(model), Columns(model, self._per), None
-            self._gave_up, self._announced = False, None
+    def _prepared(self, model: Any) -> Kept | None:
+        """A step that records what all members want."""
         try:
-            self._own = optimizers_of(model, self.optimizers)
-            plan = self._wanted(model)
-            if self._step is None or not _covers(self._plan, plan):
-                self._plan, self._row, self._calls = plan, 0, 0
-                self._step = recording.current().RecordingStep(model, plan)
-                self._step.start(self.steps)
+            chosen = [optimizers_of(model, member.subscriber.wants.optimizers) for member in self._members]
+            wanted = self._union(chosen)
+            before, steps = self._handout.source, self.steps
+            kept = self._compiled.find(model, own_function(model), wanted)
+            self._members = tuple(
+                Member(member.subscriber, tuple(any(one is own for own in wants) for one in kept.plan.optimizers))
+                for member, wants in zip(self._members, chosen, strict=True)
+            )
+            self._reader = Reader(kept.columns.layouts, kept.treatments, not kept.step.clips_before)
+            kept.step.start(steps, self._shift(kept.plan.every))
+            self._handout.change_source(kept.step.rows)
+            if before is not kept.step.rows:
+                self._pace.restart()
+            self._run.prepared, self._run.announcement = True, None
         except Exception as error:  # a model that trains without the logger must train with it
-            self._step = None
-            self._give_up_on(error)
+            self.failure.give_up_on(error)
+            return None
+        return kept
 
-    def _wanted(self, model: Any) -> recording.Plan:
-        readers = [self, *(guest for guest, _ in self._guests)]
-        optimizers = [one for reader in readers for one in reader._own]
-        optimizers = list({id(optimizer): optimizer for optimizer in optimizers}.values())
-        quantities = [quantity for reader in readers for quantity in reader.quantities]
-        in_step = all(guest.every == self.every and ahead % self.every == 0 for guest, ahead in self._guests)
-        measures = measures_for(quantities, optimizers)
-        return recording.Plan(self._columns.arrange, measures, self.every if in_step else 1, tuple(optimizers))
+    def _union(self, optimizers: list[tuple[Any, ...]]) -> Union:
+        wants = [member.subscriber.wants for member in self._members]
+        quantities = tuple(dict.fromkeys(name for want in wants for name in want.quantities))
+        every = math.gcd(*(want.every for want in wants))
+        if len({member.subscriber.ahead % every for member in self._members}) > 1:
+            every = 1
+        own = tuple(dict.fromkeys(one for want in wants for one in want.own))
+        found = {id(one): one for several in optimizers for one in several}
+        state = any(want.state for want in wants)
+        return Union(quantities, own, every, state, tuple(found.values()))
 
-    def _give_up_on(self, error: Exception) -> None:
-        """Says what the model does that cannot be recorded, or, of any other error, that it is ours."""
-        if isinstance(error, (NotImplementedError, ValueError)):
-            self._give_up(f"{error}")
-        elif not self._gave_up:
-            self._gave_up = True
-            warnings.warn(
-                f"GradientNormLogger stops recording: it failed with {type(error).__name__}: {error}. This is a fault "
-                "of keras_inits, not of your model or data. Training goes on, without further rows. It expects no "
-                "error there; please report it.",
-                stacklevel=2,
-            )
+    def _shift(self, every: int) -> int:
+        return self._members[0].subscriber.ahead % every
 
-    def _give_up(self, reason: str) -> None:
-        if not self._gave_up:
-            warnings.warn(
-                f"GradientNormLogger stops recording: {reason}. It expects a train_step that hands its gradients to "
-                "model.optimizer, as that of keras.Model does, or to an optimizer in another attribute of the model. "
-                "Training goes on, without further rows. Change what is named here to have them.",
-                stacklevel=2,
-            )
-        self._gave_up = True
+    def _raise_interrupt(self) -> None:
+        rows = self._handout.source
+        if rows is not None and rows.interrupt is not None:
+            interrupt, rows.interrupt = rows.interrupt, None
+            raise interrupt
 
 
-def _covers(plan: recording.Plan | None, wanted: recording.Plan) -> bool:
-    """Whether what one plan records is all that another wants."""
-    return (
-        plan is not None
-        and set(plan.measures) >= set(wanted.measures)
-        and wanted.every % plan.every == 0
-        and set(map(id, plan.optimizers)) >= set(map(id, wanted.optimizers))
-    )
+class Run:
+    """The running fit.
 
+    Args:
+        fit: What tells it from others.
+        first_step: The number of its first step.
+        first_row: The number of its first row.
+    """
 
-def _settings(model: Any) -> tuple[Any, ...]:
-    """What a training function is made from; each `compile` makes a new loss tracker."""
-    return (
-        model,
-        model.optimizer,
-        model._loss_tracker,
-        own_function(model),
-        model.run_eagerly,
-        model.jit_compile,
-        model.steps_per_execution,
-    )
+    def __init__(self, fit: Any = None, first_step: int = 0, first_row: int = 0) -> None:
+        self.fit: Any = (lambda: None) if fit is None else weakref.ref(fit)
+        self.first_step, self.first_row = first_step, first_row
+        self.prepared = False
+        self.keys: set[str] = set()  # that subscribers have in the logs
+        self.announcement: Announcement | None = None

@@ -1,14 +1,14 @@
 """The table of gradient norms that a training left."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from keras_inits.recording.quantities import OUTCOMES, QUANTITIES, UPDATE
+from keras_inits.recording.quantities import GRADIENT, OUTCOMES, RESERVED, UPDATE, in_order
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped,unused-ignore]
@@ -33,13 +33,13 @@ class GradientTrace:
         layers: The layers' names in depth order; variables' paths if the logger recorded `per="variable"`.
         norms: steps x layers; masked where a layer had no gradient.
         tracked: What else was recorded, by its name: `"weight"`, `"update"`, `"largest"`, `"zeros"`, `"nonfinite"`,
-            `"accumulated"`; each steps x layers, masked where there was nothing.
+            `"accumulated"`, or that of a `Quantity`; each steps x layers, masked where there was nothing.
         outcomes: For each step what the optimizer did with its gradient: `"update"`, `"accumulate"` (a micro-step whose
             gradient waits for others) or `"skip"` (it overflowed under a dynamic loss scale).
         clipped: For each step whether the gradient that the update used was clipped; masked where nothing is known.
 
     Raises:
-        ValueError: If the shapes do not fit together, or a name is none of these.
+        ValueError: If the shapes do not fit together, steps do not rise, or a quantity has the name of something else.
 
     Example:
         >>> import numpy as np
@@ -65,14 +65,57 @@ class GradientTrace:
                 f"different names, and norms of shape {np.shape(self.norms)}. It expects n steps, m different names, "
                 "and n x m norms. Pass one row of norms for each step and one column for each layer."
             )
+        if (np.diff(steps) < 0).any():
+            place = int(np.flatnonzero(np.diff(steps) < 0)[0])
+            raise ValueError(
+                f"GradientTrace received the step {steps[place + 1]} after the step {steps[place]}. It expects steps "
+                "in rising order. Sort the rows by their steps."
+            )
         outcomes = np.array([UPDATE] * len(steps) if self.outcomes is None else self.outcomes, _OUTCOME_TYPE)
         clipped = np.ma.MaskedArray(np.zeros(len(steps), bool), mask=True) if self.clipped is None else self.clipped
         _check_tracked(self.tracked, outcomes, clipped, shape)
-        tracked = {name: _frozen(self.tracked[name]) for name in QUANTITIES if name in self.tracked}
+        tracked = {name: _frozen(self.tracked[name]) for name in in_order(self.tracked)}
         steps.flags.writeable = outcomes.flags.writeable = False
-        values = (steps, layers, _frozen(self.norms), tracked, outcomes, _frozen(clipped, bool))
-        for one, value in zip(fields(self), values, strict=True):
-            object.__setattr__(self, one.name, value)
+        self._set(steps, layers, _frozen(self.norms), tracked, outcomes, _frozen(clipped, bool))
+
+    def _set(
+        self,
+        steps: np.ndarray,
+        layers: tuple[str, ...],
+        norms: np.ma.MaskedArray,
+        tracked: Mapping[str, np.ma.MaskedArray],
+        outcomes: np.ndarray,
+        clipped: np.ma.MaskedArray,
+    ) -> None:
+        values = {"steps": steps, "layers": layers, "norms": norms, "tracked": tracked}
+        for name, value in {**values, "outcomes": outcomes, "clipped": clipped}.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def of_frozen(
+        cls,
+        steps: np.ndarray,
+        layers: tuple[str, ...],
+        tables: Mapping[str, np.ma.MaskedArray],
+        outcomes: np.ndarray,
+        clipped: np.ma.MaskedArray,
+    ) -> Self:
+        """A trace of arrays that fit together and that nobody writes to: they are taken as they are."""
+        trace = cls.__new__(cls)
+        tracked = {name: tables[name] for name in in_order(tables) if name != GRADIENT}
+        trace._set(steps, layers, tables[GRADIENT], tracked, outcomes, clipped)
+        return trace
+
+    @property
+    def tables(self) -> dict[str, np.ma.MaskedArray]:
+        """All quantities that were recorded, `"gradient"` first."""
+        return {GRADIENT: self.norms, **self.tracked}
+
+    def __getitem__(self, rows: Any) -> "GradientTrace":
+        """Some of the rows: a slice, their numbers, or a mask."""
+        tracked = {name: table[rows] for name, table in self.tracked.items()}
+        parts = (self.norms[rows], tracked, self.outcomes[rows], self.clipped[rows])
+        return GradientTrace(self.steps[rows], self.layers, *parts)
 
     @cached_property
     def global_norm(self) -> np.ndarray:
@@ -101,10 +144,11 @@ class GradientTrace:
             return "GradientTrace: no step was recorded"
         shown = range(len(self.layers))
         lines = [f"GradientTrace: {len(self)} steps ({self.steps[0]} to {self.steps[-1]}) x {len(self.layers)} layers"]
-        width = max(len("all layers"), *(len(name) for name in self.layers), 0) if self.layers else len("all layers")
+        names = [_printable(name) for name in self.layers]
+        width = max(map(len, ["all layers", *names]))
         lines.append(f"{'':{width}}  {'first':>9}  {'last':>9}  {'least':>9}  {'largest':>9}")
         lines.append(_line("all layers", np.ma.MaskedArray(self.global_norm), width))
-        body = [_line(self.layers[index], self.norms[:, index], width) for index in shown]
+        body = [_line(names[index], self.norms[:, index], width) for index in shown]
         if len(body) > MOST_LINES:
             half = MOST_LINES // 2
             body[half:-half] = [f"... {len(body) - 2 * half} more layers ..."]
@@ -134,44 +178,48 @@ class GradientTrace:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a file that `load` gives back exactly, and that is whole or not there at all.
 
+        For other formats hand the trace to pandas: `trace.to_dataframe("long").to_parquet("norms.parquet")`.
+
         Args:
-            path: Where to; `.csv` (no gradient is an empty cell), `.jsonl` (a line of JSON for each step) or `.parquet`
-                (small, with types).
+            path: Where to; it ends in `.npz`.
 
         Raises:
-            ValueError: If the suffix is another.
+            ValueError: If it ends in something else.
             FileNotFoundError: If the folder does not exist.
-            ImportError: If it is `.parquet`, and pyarrow is not installed.
         """
         from keras_inits.recording import files
 
         files.save(path, self)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Reads what `save` or the logger's `filename=` wrote, also while the logger is still writing.
+    def load(cls, path: str | os.PathLike[str]) -> "GradientTrace":
+        """Reads what `save` wrote (`.npz`), or the logger (`.csv`), also while the logger is still writing.
+
+        Of a `.csv` that was cut off or damaged the rows before the damage are read, with a warning.
 
         Raises:
-            ValueError: If the suffix is none of these, or the file is not of this kind.
-            ImportError: If it is `.parquet`, and pyarrow is not installed.
+            ValueError: If the suffix is none of these, or the file is damaged or not of this kind.
         """
         from keras_inits.recording import files
 
-        return cls(**files.load(path))
+        return files.load(path)
 
-    def plot(self, path: str | os.PathLike[str], kind: str = "lines") -> None:
-        """Draws a picture of the trace, on a log scale, of as many steps and layers as there are.
+    def plot(self, path: str | os.PathLike[str], kind: str = "lines", quantity: str = "gradient") -> None:
+        """Draws a picture of the trace, of as many steps and layers as there are.
+
+        The scale is logarithmic; it is linear for `"zeros"`, `"nonfinite"` and a `Quantity` with a negative value.
 
         Args:
             path: Where to; the suffix says the format (`.png`, `.svg`, `.pdf`, ...).
             kind: `"lines"`, the norm of each layer over the steps, from dark (first layer) to light (last);
                 `"heatmap"`, layers x steps with the norm as colour, which stays readable with hundreds of layers;
-                `"profile"`, the norm over depth at the first step, the last, and some between; `"update"`, lines of
-                how much each update changed a layer's weights, beside what trains well.
+                `"profile"`, the norm over depth at the first step, the last, and some between.
+            quantity: What is drawn: the gradient's norm, or a name in `tracked`. Lines of `"update"` stand beside what
+                trains well.
 
         Raises:
             ImportError: If matplotlib is not installed.
-            ValueError: If the kind is another, or is `"update"` and the trace has no updates.
+            ValueError: If the kind is another, or the quantity was not recorded.
 
         Example:
             >>> trace = GradientTrace([0, 5], ("dense", "dense_1"), [[3.0, 4.0], [0.6, 0.8]])
@@ -179,7 +227,7 @@ class GradientTrace:
         """
         from keras_inits.recording.plots import save_plot
 
-        save_plot(self, path, kind)
+        save_plot(self, path, kind, quantity)
 
 
 def _frozen(table: np.ma.MaskedArray, kind: type = np.float64) -> np.ma.MaskedArray:
@@ -193,13 +241,13 @@ def _frozen(table: np.ma.MaskedArray, kind: type = np.float64) -> np.ma.MaskedAr
 def _check_tracked(
     tracked: Mapping[str, np.ma.MaskedArray], outcomes: np.ndarray, clipped: np.ma.MaskedArray, shape: tuple[int, ...]
 ) -> None:
-    names = [name for name in QUANTITIES if name != "gradient"]
-    wrong = [name for name, table in tracked.items() if name not in names or np.shape(table) != shape]
+    reserved = (GRADIENT, *RESERVED)
+    wrong = [name for name, table in tracked.items() if name in reserved or np.shape(table) != shape]
     if wrong:
         raise ValueError(
             f"GradientTrace received tracked={{{wrong[0]!r}: ...}} of shape {np.shape(tracked[wrong[0]])}. It expects "
-            f"tables of shape {shape} with names among {', '.join(map(repr, names))}. Pass one row for each step and "
-            "one column for each layer."
+            f"tables of shape {shape}, and none of the names {', '.join(map(repr, reserved))}. Pass one row for each "
+            "step and one column for each layer."
         )
     if (
         outcomes.shape != shape[:1]
@@ -213,9 +261,37 @@ def _check_tracked(
         )
 
 
+class Block(GradientTrace):
+    """Rows on their way from the recorder to a subscriber.
+
+    Args:
+        trace: What is in a trace.
+        states: For each row a word for the state that its step began in; empty where it is not wanted.
+        judged_layers: The names of the layers, whatever the rows are per.
+        judged_norms: The norms of their gradients.
+    """
+
+    states: Sequence[str]
+    judged_layers: tuple[str, ...]
+    judged_norms: np.ma.MaskedArray
+
+    def __init__(
+        self, trace: Sequence[Any], states: Sequence[str], judged_layers: tuple[str, ...], judged_norms: Any
+    ) -> None:
+        super().__init__(*trace)
+        values = {"states": states, "judged_layers": judged_layers, "judged_norms": judged_norms}
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+
 def global_norms(norms: np.ma.MaskedArray) -> np.ndarray:
     """The norm of each row."""
     return np.asarray(np.sqrt(np.sum(norms.filled(0.0) ** 2, axis=1)))
+
+
+def _printable(name: str) -> str:
+    """A name whose control characters a terminal shows and does not obey."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in name)
 
 
 def _line(name: str, norms: np.ma.MaskedArray, width: int) -> str:

@@ -140,7 +140,7 @@ def test_files_that_are_damaged_are_no_run(tmp_path):
     name = run.cell.file_name
     assert kept.load(run.cell, settings, tmp_path).findings == run.findings
     assert kept.load(run.cell, {"seed": "1"}, tmp_path) is None
-    (tmp_path / f"{name}.csv").unlink()
+    (tmp_path / f"{name}.npz").unlink()
     assert kept.load(run.cell, settings, tmp_path) is None
     kept.keep(run, settings, tmp_path)
     for text in ("", "{}", "[]", '{"settings": {"seed": "0"'):

@@ -84,9 +84,6 @@ def test_a_fault_of_ours_has_a_status_of_its_own(files, monkeypatch):
         (["none.keras", "--shape", "16"], "expected a file that exists. Correct the name."),
         (["good.keras", "--shape", "a,b"], "received 'a'; expected a whole number from 1 up"),
         (["good.keras", "--shape", "15"], "diagnose calls the model on the batch"),
-        (["text.keras", "--shape", "16"], "Expected a file that model.save wrote"),
-        (["good.keras", "--data", "text.keras"], "Write it with numpy.savez(path, x=x, y=y)"),
-        (["good.keras", "--data", "other.npz"], "with the arrays ['images']. Expected x, or one for each input"),
     ],
 )
 def test_what_is_wrong_has_the_status_2(files, monkeypatch, arguments, message):
@@ -94,3 +91,16 @@ def test_what_is_wrong_has_the_status_2(files, monkeypatch, arguments, message):
     result = invoke(*arguments)
     assert result.exit_code == 2, result.output
     assert message in " ".join(result.output.replace("│", " ").split())
+
+
+def test_a_file_that_is_none_has_the_status_3_and_one_line(files, monkeypatch):
+    monkeypatch.chdir(files)
+    for arguments, message in [
+        (["text.keras", "--shape", "16"], "'text.keras', which keras.models.load_model cannot open: "),
+        (["good.keras", "--data", "text.keras"], "'text.keras', which is no .npz file of numbers: File is not a zip"),
+        (["good.keras", "--data", "other.npz"], "'other.npz' with the arrays ['images']. Expected x, or one for each"),
+    ]:
+        result = invoke(*arguments)
+        assert result.exit_code == 3, result.output
+        assert result.output.startswith(f"received {message}")
+        assert result.output.count("\n") == 1

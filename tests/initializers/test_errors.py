@@ -1,5 +1,7 @@
 """Bad arguments: each message says what was received, what is expected and how to fix it, at the earliest moment."""
 
+import enum
+import json
 import re
 
 import keras
@@ -60,6 +62,43 @@ AT_CONSTRUCTION = [
     ),
     (lambda: ki.get({"class_name": ["a"]}), ValueError, ["Received: ['a']"]),
     (lambda: ki.get({"class_name": "Kaimig"}), ValueError, ["Received: 'Kaimig'", "keras.initializers.get"]),
+    (lambda: ki.HeNormal.from_config(None), TypeError, ["`config` of HeNormal", "config=None", "what `get_config`"]),
+    (lambda: ki.HeNormal.from_config({"sed": 1}), TypeError, ["`config` of HeNormal", "['sed']", "unexpected keyword"]),
+    (lambda: ki.Normal.from_config({1: 1}), TypeError, ["`config` of Normal", "Received: [1]"]),
+    (lambda: ki.Sparse.from_config({}), TypeError, ["`config` of Sparse", "missing a required argument: 'sparsity'"]),
+    (
+        lambda: ki.Normal.from_config({"package": "other"}),
+        ValueError,
+        ["one of keras_inits", "package='other'", "Expected 'keras_inits'"],
+    ),
+    (lambda: ki.get({"class_name": "HeNormal", "config": [1]}), TypeError, ["`config` of HeNormal", "config=[1]"]),
+    (lambda: ki.get({"class_name": "Constant", "config": {"x": 1}}), TypeError, ["`config` of Constant", "['x']"]),
+    (
+        lambda: ki.get({"class_name": "HeNormal", "registered_name": "keras_inits>HeUniform"}),
+        ValueError,
+        ["`identifier`", "`class_name` and `registered_name` are two laws", "Pass one of these"],
+    ),
+    (lambda: ki.get(int), ValueError, ["`identifier`", "<class 'int'>", "cannot be called"]),
+    (lambda: ki.get(1.5), ValueError, ["`identifier`", "identifier=1.5", "Expected a name, a config"]),
+    (lambda: ki.VarianceScaling(mode=np.array(["fan_in"])), ValueError, ["`mode`", "mode=array(['fan_in']"]),
+    (lambda: ki.HeNormal(input_axes=[True], output_axes=[False]), TypeError, ["input_axes=[True]"]),
+    (lambda: ki.HeNormal(input_axes=b"0", output_axes=(1,)), TypeError, ["input_axes=b'0'"]),
+    (lambda: ki.HeNormal(input_axes={0: 1}, output_axes=(1,)), TypeError, ["input_axes={0: 1}"]),
+    (lambda: ki.HeNormal(seed=1 << 10**7), ValueError, ["`seed`", "4,300 digits", "<an int of 10000001 bits>"]),
+    (lambda: ki.HeNormal(seed={"a": 1}), TypeError, ["`seed`", "seed={'a': 1}"]),
+    (lambda: ki.HeNormal(seed={"class_name": "X", "config": {}}), ValueError, ["`seed`", "of which Keras makes no"]),
+    (lambda: ki.Normal(10**5000), ValueError, ["`scale`", "<an int of 16610 bits>"]),
+    (lambda: ki.Dirac(depthwise=1), ValueError, ["depthwise=1"]),
+    (lambda: ki.Dirac(groups=2**63), ValueError, ["`groups`", "no larger than a size", "groups=9223372036854775808"]),
+    (lambda: ki.PerGate({"class_name": "X"}, 4), TypeError, ["`initializer`", "{'class_name': 'X'}"]),
+    (lambda: ki.VarianceScaling(activation=iter), TypeError, ["`activation`", "fails with TypeError", "to see why"]),
+    (lambda: ki.VarianceScaling(activation=lambda x: 1 / 0), ValueError, ["`activation`", "with ZeroDivisionError"]),
+    (
+        lambda: ki.gain("leaky_relu", negative_slope="1"),
+        TypeError,
+        ["`negative_slope`", "Received: negative_slope='1'"],
+    ),
+    (lambda: ki.Normal(scale="\x1b[2J" + "a" * 10**6), TypeError, [r"scale='\x1b[2Jaaa", "aa...aa"]),
 ]
 AT_THE_CALL = [
     (
@@ -113,6 +152,21 @@ def test_at_the_call(initializer, arguments, kwargs, error, parts):
         initializer(*arguments, **kwargs)
     for part in parts:
         assert part in str(caught.value)
+
+
+class Mode(str, enum.Enum):  # noqa: UP042 - whose str() is "Mode.IN"
+    IN = "fan_in"
+
+
+def test_a_choice_that_is_text_of_a_class_of_its_own_is_the_law_of_its_letters():
+    law = ki.VarianceScaling(mode=Mode.IN, seed=1)
+    assert type(law.mode) is str
+    np.testing.assert_array_equal(law((64, 4)), ki.VarianceScaling(mode="fan_in", seed=1)((64, 4)))
+
+
+def test_the_longest_seed_goes_through_json():
+    config = json.loads(json.dumps(ki.HeNormal(seed=-(2**14_284) + 1).get_config()))
+    assert ki.HeNormal.from_config(config).seed == -(2**14_284) + 1
 
 
 def test_numbers_of_numpy_are_numbers():

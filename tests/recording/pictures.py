@@ -10,7 +10,13 @@ NAN, INF = float("nan"), float("inf")
 def example(steps=20, layers=5, **more):
     """Norms that grow with depth, so that each is told from the others."""
     norms = np.ma.MaskedArray(10.0 ** np.arange(layers) * np.linspace(1.0, 2.0, steps)[:, None])
-    return GradientTrace(range(steps), [f"block_{i}/dense" for i in range(layers)], norms, {"update": norms}, **more)
+    return GradientTrace(
+        range(steps),
+        [f"block_{i}/dense" for i in range(layers)],
+        norms,
+        {"update": norms, "zeros": norms, "own": -norms},
+        **more,
+    )
 
 
 def odd(steps=20):

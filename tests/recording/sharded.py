@@ -51,7 +51,7 @@ def main():
     keras.distribution.set_distribution(distribution)
     model = build()
     model.set_weights(weights)
-    logger = GradientNormLogger(track=("weight", "update", "largest"), filename=filename)
+    logger = GradientNormLogger(track=("weight", "update", "largest"), sinks=filename or ())
     models.compiled(model)
     if kind == "model":
         assert not model.layers[0].kernel.value.sharding.is_fully_replicated

@@ -1,6 +1,7 @@
 """What happens when gradients vanish, explode or are no numbers."""
 
 import re
+import time
 
 import keras
 import models
@@ -117,3 +118,62 @@ def test_bad_arguments():
         Alerts(vanishing="shout")
     with pytest.raises(TypeError, match=r"received alerts='warn', of type str. It expects an Alerts. Pass"):
         GradientNormLogger(alerts="warn")
+
+
+class Slow(keras.callbacks.Callback):
+    """Has a step take what it takes on a larger model."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        time.sleep(0.006)
+
+
+@pytest.mark.parametrize("action", ["raise", "stop"])
+def test_a_gradient_that_is_not_finite_is_acted_on_within_three_steps(action):
+    x = np.tile(models.data()[0], (5, 1))
+    y = np.tile(models.data()[1], (5, 1))
+    y[20 * models.BATCH] = np.nan
+    logger = GradientNormLogger(alerts=Alerts(nonfinite=action))
+    model = models.compiled(models.sequential())
+    if action == "raise":
+        with pytest.raises(GradientError, match=r"at step 20: .* [0-2] steps were trained after it before this was s"):
+            models.fit(model, x, y, [logger, Slow()], 1)
+    else:
+        with pytest.warns(UserWarning, match=r"at step 20: .* [0-2] steps were trained .* Training stops"):
+            models.fit(model, x, y, [logger, Slow()], 1)
+    assert 21 <= len(logger.trace) <= 24
+
+
+def convolution():
+    parts = [keras.layers.Conv1D(8, 3), keras.layers.BatchNormalization(), keras.layers.ReLU()]
+    return keras.Sequential([keras.Input((7, 8)), *parts, keras.layers.GlobalAveragePooling1D(), models.dense(1)])
+
+
+def attention():
+    inputs = keras.Input((7, 8))
+    outputs = keras.layers.LayerNormalization()(inputs + keras.layers.MultiHeadAttention(2, 4)(inputs, inputs))
+    return keras.Model(inputs, models.dense(1)(keras.layers.GlobalAveragePooling1D()(outputs)))
+
+
+def head_of_zeros():
+    parts = [keras.layers.Flatten(), models.dense(8), keras.layers.Dense(1, kernel_initializer="zeros")]
+    return keras.Sequential([keras.Input((7, 8)), *parts])
+
+
+def unused_words():
+    parts = [keras.layers.Embedding(500, 8), keras.layers.Flatten(), models.dense(1)]
+    return keras.Sequential([keras.Input((7,), dtype="int32"), *parts])
+
+
+@pytest.mark.parametrize("per", ["layer", "variable"])
+@pytest.mark.parametrize("build", [convolution, attention, head_of_zeros, unused_words])
+def test_healthy_models_with_gradients_of_zero_are_not_alarmed(build, per):
+    """A bias before a normalisation, a key's bias, what lies before a head of zeros, rows that no word uses."""
+    random = np.random.default_rng(0)
+    x = random.standard_normal((64, 7, 8), dtype="float32")
+    if build is unused_words:
+        x = random.integers(0, 20, (64, 7))
+    model = build()
+    models.compiled(model, "adam", loss="mse")
+    logger = GradientNormLogger(per=per, alerts=Alerts("raise", "raise", "raise"))
+    model.fit(x, random.standard_normal((64, 1)), batch_size=8, epochs=3, verbose=0, callbacks=[logger])
+    assert len(logger.trace) == 24

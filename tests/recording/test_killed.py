@@ -1,5 +1,7 @@
 """A process that is killed while it appends leaves whole rows, in order, and all that it had appended before."""
 
+import warnings
+
 import numpy as np
 import pytest
 from support import BACKENDS, run_python
@@ -13,7 +15,9 @@ ROUNDS, ROWS, LAYERS = 25, 16, 40
 KILLS = f"""
 import os, random, signal, sys, time, warnings
 import numpy as np
-from keras_inits.recording import GradientTrace, files
+from keras_inits.recording import GradientTrace, TensorBoardSink
+from keras_inits.recording.sinks import Start
+from keras_inits.recording.sinks.csv_file import CsvFile
 
 warnings.simplefilter("ignore")  # of a fork beside other threads; the child only writes
 folder, suffix = sys.argv[1:]
@@ -25,9 +29,10 @@ def block(number):
     return GradientTrace(steps, LAYERS, norms, {{"weight": norms / 2}})
 
 def write(path, said):
-    append = files.TensorBoardFolder(path).append if suffix == "" else lambda trace: files.append(path, trace)
+    sink = CsvFile(path) if suffix else TensorBoardSink(path)
+    sink.begin(Start(0, "", False, 1))
     for number in range(10_000):
-        append(block(number))
+        sink.append(block(number))
         os.write(said, b".")
 
 for number in range({ROUNDS}):
@@ -52,7 +57,9 @@ for number in range({ROUNDS}):
 def read(path):
     """The steps, and the table of gradients and weights."""
     if path.suffix:
-        trace = GradientTrace.load(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a line that was cut off
+            trace = GradientTrace.load(path)
         return trace.steps, np.hstack([trace.norms.filled(-1), trace.tracked["weight"].filled(-1)])
     (file,) = path.iterdir()
     events = [Event.FromString(record) for record in RawEventFileLoader(str(file)).Load()]
@@ -63,7 +70,7 @@ def read(path):
 
 @pytest.mark.thorough
 @pytest.mark.any_backend
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ""])
+@pytest.mark.parametrize("suffix", [".csv", ""])
 def test_whole_rows_are_left_and_none_that_was_appended_is_lost(tmp_path, suffix):
     output = run_python(KILLS, BACKENDS[-1], str(tmp_path), suffix).stdout
     counts = [int(line) for line in output.splitlines()]

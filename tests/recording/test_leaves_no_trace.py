@@ -1,8 +1,10 @@
 """In `fit` and after it, however it ended, all is what it would have been without the logger."""
 
 import copy
+import gc
 import importlib.util
 import pickle
+import weakref
 import zipfile
 
 import h5py
@@ -441,3 +443,51 @@ def test_a_logger_that_was_a_guest_for_a_fit_goes_on_counting():
     for callbacks in ([first], [second, first], [first]):
         models.fit(model, x, y, callbacks)
     np.testing.assert_array_equal(first.trace.steps, np.arange(3 * 14))
+
+
+def test_a_model_that_is_gone_is_freed_though_its_logger_lives():
+    model, logger = ready(), GradientNormLogger()
+    models.fit(model, *models.data(), [logger])
+    gone = weakref.ref(model)
+    del model
+    keras.backend.clear_session()
+    gc.collect()
+    assert gone() is None
+    assert len(logger.trace) == 14
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda logger: pickle.loads(pickle.dumps(logger))])
+def test_a_copy_of_a_logger_has_its_rows_and_goes_on(copied):
+    logger = GradientNormLogger(track="weight", every=2)
+    model = ready()
+    models.fit(model, *models.data(), [logger], 1)
+    copy_of_it = copied(logger)
+    np.testing.assert_array_equal(copy_of_it.trace.norms, logger.trace.norms)
+    models.fit(model, *models.data(), [copy_of_it], 1)
+    assert copy_of_it.trace.steps.tolist() == [0, 2, 4, 6, 8, 10, 12]
+    assert len(logger.trace) == 4
+
+
+def test_reading_the_trace_copies_nothing():
+    model, logger = ready(), GradientNormLogger()
+    models.fit(model, *models.data(), [logger])
+    assert np.shares_memory(logger.trace.norms.data, logger.trace.norms.data)
+    before = logger.trace
+    numbers = before.norms.copy()
+    models.fit(model, *models.data(), [logger])
+    np.testing.assert_array_equal(before.norms, numbers)
+
+
+@pytest.mark.thorough
+@pytest.mark.backend("torch")
+def test_memory_is_flat_over_many_fits():
+    import resource
+
+    model = ready()
+    peaks = []
+    for number in range(600):
+        models.fit(model, *models.data(), [GradientNormLogger(track="update")], 1)
+        if number in (200, 599):
+            gc.collect()
+            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    assert peaks[1] - peaks[0] < 8 * 1024  # kilobytes

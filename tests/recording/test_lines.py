@@ -71,7 +71,7 @@ def test_a_profile_keeps_zero_and_what_is_not_finite_at_its_edges():
 @pytest.mark.parametrize("ratio", [1e-9, 1e-3, 10.0])
 def test_updates_are_drawn_beside_what_trains_well(ratio):
     trace = GradientTrace([0, 1], ("a",), np.ones((2, 1)), {"update": np.full((2, 1), ratio)})
-    figure = lines.draw_update(trace)
+    figure = lines.draw(trace, "update")
     *layers, healthy = lines_of(figure)
     np.testing.assert_array_equal(layers, [[[0.0, ratio], [1.0, ratio]]])
     np.testing.assert_array_equal(healthy[:, 1], [1e-3, 1e-3])
@@ -83,8 +83,36 @@ def test_updates_are_drawn_beside_what_trains_well(ratio):
 def test_updates_that_were_not_tracked_are_asked_for():
     trace = GradientTrace([0], ("a",), np.ones((1, 1)), {"weight": np.ones((1, 1))})
     expected = (
-        r'received kind="update", and the trace has \'gradient\', \'weight\'\. It expects a trace that has "update", '
-        r'.*\. Record it with GradientNormLogger\(track=\("gradient", "update"\)\)\.$'
+        r"GradientTrace\.plot received quantity='update'\. It expects one that the trace has: 'gradient', 'weight'\. "
+        r"Record it with GradientNormLogger\(track='update'\)\.$"
     )
     with pytest.raises(ValueError, match=expected):
-        trace.plot("x.png", "update")
+        trace.plot("x.png", quantity="update")
+
+
+def test_a_quantity_that_may_be_negative_has_a_linear_scale(tmp_path):
+    """A user's own, with zero and negative values; NaN is marked, and no value is left out."""
+    table = np.ma.MaskedArray([[-0.5, 0.0], [0.25, NAN], [1.0, -1.0]])
+    trace = GradientTrace(range(3), ("a", "b"), np.ones((3, 2)), {"cosine": table})
+    figure = lines.draw(trace, "cosine")
+    np.testing.assert_array_equal(lines_of(figure)[0], [[0, -0.5], [1, 0.25], [2, 1.0]])
+    np.testing.assert_array_equal(lines_of(figure)[1], [[0, 0.0], [1, NAN], [2, -1.0]])
+    axes = figure.axes[0]
+    low, high = axes.get_ylim()
+    assert low < -1.0 < 1.0 < high
+    assert (axes.get_yscale(), axes.get_ylabel()) == ("linear", "cosine")
+    assert legend_of(figure) == ["NaN (1 in 1 layer, first at step 1)"]
+    mesh = heatmap.draw(trace, "cosine").axes[0].collections[0]
+    np.testing.assert_array_equal(mesh.get_array().filled(9.0), [[-0.5, 0.25, 1.0], [0.0, 9.0, -1.0]])
+    points = lines_of(profile.draw(trace, "cosine"))
+    np.testing.assert_array_equal([place[:, 0] for place in points], table.data)
+    trace.plot(tmp_path / "cosine.png", quantity="cosine")
+
+
+@pytest.mark.parametrize(
+    ("quantity", "scale"), [("positive", "log"), ("zeros", "linear"), ("nonfinite", "linear"), ("weight", "log")]
+)
+def test_what_is_never_negative_has_the_scale_of_its_kind(quantity, scale):
+    trace = GradientTrace([0, 1], ("a",), np.ones((2, 1)), {quantity: np.array([[0.0], [0.5]])})
+    assert lines.draw(trace, quantity).axes[0].get_yscale() == scale
+    assert profile.draw(trace, quantity).axes[0].get_xscale() == scale

@@ -1,7 +1,5 @@
 """Arguments, logs and files of the callback."""
 
-import json
-
 import keras
 import models
 import numpy as np
@@ -9,7 +7,7 @@ import pytest
 import traces
 from support import run_python
 
-from keras_inits.recording import GradientNormLogger, GradientTrace
+from keras_inits.recording import GradientNormLogger, GradientTrace, TensorBoardSink
 
 WHOLE = "Pass every=1 to record each step, or every=20 to record one step in twenty."
 
@@ -49,18 +47,25 @@ WHOLE = "Pass every=1 to record each step, or every=20 to record one step in twe
             "GradientNormLogger received log='all'. It expects one of 'global', 'layers', None. Pass log='global'.",
         ),
         (
-            {"filename": "norms.txt"},
+            {"sinks": "norms.txt"},
             ValueError,
-            "GradientNormLogger(filename=...) received 'norms.txt', with the suffix '.txt'. It expects a path that "
-            "ends in .csv or .jsonl, or a folder for TensorBoard (no suffix, or a slash at the end). "
-            'Rename it, for example to "norms.csv".',
+            "GradientNormLogger(sinks=...) received 'norms.txt'. It expects paths that end in .csv, and sinks: objects "
+            'with the methods check, begin, append and close. Pass "norms.csv", or '
+            "keras_inits.TensorBoardSink('norms.txt') for a folder.",
         ),
         (
-            {"filename": 3},
+            {"sinks": ["gs://bucket/norms.csv"]},
+            ValueError,
+            "GradientNormLogger(sinks=...) received 'gs://bucket/norms.csv', which is not a path of this machine. It "
+            "expects paths that end in .csv, and sinks: objects with the methods check, begin, append and close. Write "
+            'to a local path, such as "norms.csv", and copy the file when training has ended.',
+        ),
+        (
+            {"sinks": 3},
             TypeError,
-            "GradientNormLogger(filename=...) received 3, of type int. It expects a path that ends in .csv or .jsonl, "
-            "or a folder for TensorBoard (no suffix, or a slash at the end). "
-            'Pass a string or a pathlib.Path, such as "gradients.csv".',
+            "GradientNormLogger(sinks=...) received 3, of type int. It expects paths that end in .csv, and sinks: "
+            'objects with the methods check, begin, append and close. Pass a path, such as "norms.csv", a sink, or a '
+            "list of them.",
         ),
     ],
 )
@@ -85,9 +90,9 @@ def test_logs_have_the_epochs_mean():
 def test_logs_of_every_layer_or_none():
     logger = GradientNormLogger(log="layers", every=5)
     history = fitted(logger).history
-    assert set(history) == {"loss", "grad_norm", "grad_norm/first", "grad_norm/second", "grad_norm/last"}
+    assert set(history) == {"loss", "grad_norm", "grad_norms/first", "grad_norms/second", "grad_norms/last"}
     first = logger.trace.norms[:, 0]  # the steps 0 and 5, 10, 15 and 20
-    np.testing.assert_allclose(history["grad_norm/first"], [first[:2].mean(), first[2], first[3:].mean()], rtol=1e-12)
+    np.testing.assert_allclose(history["grad_norms/first"], [first[:2].mean(), first[2], first[3:].mean()], rtol=1e-12)
     assert set(fitted(GradientNormLogger(log=None)).history) == {"loss"}
 
 
@@ -96,7 +101,7 @@ def test_an_epoch_without_a_recorded_step_says_nan():
     assert np.isnan(history["grad_norm"]).tolist() == [False, False, False]
     history = fitted(GradientNormLogger(every=14, log="layers")).history
     assert np.isnan(history["grad_norm"]).tolist() == [False, True, False]
-    assert np.isnan(history["grad_norm/last"]).tolist() == [False, True, False]
+    assert np.isnan(history["grad_norms/last"]).tolist() == [False, True, False]
 
 
 def test_a_gradient_that_is_not_a_number_makes_the_mean_so():
@@ -122,34 +127,27 @@ def test_reduce_lr_on_plateau_sees_it():
     np.testing.assert_allclose(history["learning_rate"], models.RATE * np.array([1.0, 1.0, 0.5, 0.25]))
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_rows_are_appended_to_a_file_in_whole_lines(tmp_path, suffix):
-    path = tmp_path / f"norms{suffix}"
-    path.write_text("what was there before\n")
-    logger = GradientNormLogger(filename=path)
+def test_rows_are_appended_to_a_file_in_whole_lines(tmp_path):
+    path = tmp_path / "norms.csv"
+    logger = GradientNormLogger(sinks=path)
     lines = []
 
     class Reads(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             text = path.read_text()
             assert text.endswith("\n")
-            lines.append(text.count("\n") - (suffix == ".csv"))
+            lines.append(text.count("\n") - 1)
 
     model = models.compiled(models.sequential())
     for _ in range(2):
         models.fit(model, *models.data(), [logger, Reads()])
     assert lines == [7, 14, 21, 28]
     traces.assert_equal(GradientTrace.load(path), logger.trace)
-    if suffix == ".jsonl":
-        record = json.loads(path.read_text().splitlines()[3])
-        assert record["step"] == 3
-        assert list(record["norms"]) == ["first", "second", "last"]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_a_file_of_two_models(tmp_path, suffix):
-    path = tmp_path / f"norms{suffix}"
-    logger = GradientNormLogger(filename=path)
+def test_a_file_of_two_models(tmp_path):
+    path = tmp_path / "norms.csv"
+    logger = GradientNormLogger(sinks=path)
     for build in (models.sequential, models.nested, models.sequential):
         models.fit(models.compiled(build()), *models.data(), [logger], 1)
     traces.assert_equal(GradientTrace.load(path), logger.trace)
@@ -162,7 +160,7 @@ def test_rows_of_an_interrupted_fit_reach_the_trace_and_the_file(tmp_path):
             if batch == 4:
                 raise RuntimeError("stop")
 
-    logger = GradientNormLogger(filename=tmp_path / "norms.csv")
+    logger = GradientNormLogger(sinks=tmp_path / "norms.csv")
     with pytest.raises(RuntimeError, match="stop"):
         fitted(logger, Stop())
     assert len(logger.trace) == 5
@@ -202,7 +200,7 @@ def test_data_of_unknown_length_leave_a_row_for_each_batch(count):
 
 
 def test_a_folder_that_does_not_exist_is_named_before_training(tmp_path):
-    logger = GradientNormLogger(filename=tmp_path / "no" / "x.csv")
+    logger = GradientNormLogger(sinks=tmp_path / "no" / "x.csv")
     with pytest.raises(FileNotFoundError, match=r"received '.*x.csv', and there is no folder '.*no'. .* Make"):
         fitted(logger)
     assert len(logger.trace) == 0
@@ -219,14 +217,13 @@ class Stops(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_a_training_that_is_restored_goes_on_in_the_file(tmp_path, suffix):
+def test_a_training_that_is_restored_goes_on_in_the_file(tmp_path):
     """From the backup of the first epoch's end, which lies before the rows that the file has."""
-    path = tmp_path / f"norms{suffix}"
+    path = tmp_path / "norms.csv"
 
     def trained(*others):
         # Each time in a new model with a new logger, as after a crash.
-        model, logger = models.compiled(models.sequential(), "adam"), GradientNormLogger(filename=path, every=2)
+        model, logger = models.compiled(models.sequential(), "adam"), GradientNormLogger(sinks=path, every=2)
         models.fit(model, *models.data(), [logger, keras.callbacks.BackupAndRestore(tmp_path / "backup"), *others], 3)
         return logger.trace
 
@@ -253,7 +250,7 @@ class Interrupts(keras.callbacks.Callback):
 
 model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
 model.compile("sgd", "mse")
-logger = GradientNormLogger(filename=sys.argv[1])
+logger = GradientNormLogger(sinks=sys.argv[1])
 model.fit(np.ones((32, 4)), np.ones((32, 1)), batch_size=4, verbose=0, callbacks=[logger, Interrupts()])
 """
 
@@ -267,9 +264,9 @@ def test_rows_that_waited_when_the_process_was_interrupted_reach_the_file(tmp_pa
 
 
 def test_what_does_not_fit_in_memory_is_thinned_and_lives_in_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("keras_inits.recording.rows.MOST_NUMBERS", 3 * 16)
+    monkeypatch.setattr("keras_inits.recording.book.MOST_NUMBERS", 3 * 16)
     path = tmp_path / "norms.csv"
-    logger = GradientNormLogger(filename=path)
+    logger = GradientNormLogger(sinks=path)
     history = fitted(logger, epochs=5).history
     whole = GradientTrace.load(path)
     assert whole.steps.tolist() == list(range(35))
@@ -282,7 +279,7 @@ def test_what_does_not_fit_in_memory_is_thinned_and_lives_in_the_file(tmp_path, 
 def test_a_folder_gets_scalars_for_tensorboard(tmp_path):
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-    logger = GradientNormLogger(filename=tmp_path / "scalars", track="update")
+    logger = GradientNormLogger(sinks=TensorBoardSink(tmp_path / "scalars"), track="update")
     fitted(logger, epochs=2)
     (path,) = (tmp_path / "scalars").iterdir()
     values = {}
@@ -318,3 +315,21 @@ def test_nothing_is_logged_of_the_recording_itself():
     complaints = run_python(QUIET, keras.backend.backend()).stderr
     assert "logged:" not in complaints
     assert "node name" not in complaints
+
+
+def test_a_handler_of_signals_may_read_the_trace():
+    """At any moment of a training, also while the logger takes in rows: here 500 times a second."""
+    import signal
+
+    model, logger, lengths = models.compiled(models.sequential()), GradientNormLogger(), []
+    before = signal.signal(signal.SIGALRM, lambda *_: lengths.append(len(logger.trace)))
+    try:
+        models.fit(model, *models.data(), [logger], 1)
+        signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+        models.fit(model, *models.data(), [logger], 40)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert lengths
+    assert lengths == sorted(lengths)
+    np.testing.assert_array_equal(logger.trace.steps, np.arange(41 * 7))

@@ -16,16 +16,23 @@ from keras_inits.recording.plots import KINDS, heatmap, lines, profile
 
 pytestmark = pytest.mark.any_backend
 
+PICTURES = [*((kind, "gradient") for kind in KINDS), ("lines", "update"), ("heatmap", "zeros"), ("profile", "own")]
+
+
+def tables(norms):
+    """Of each kind: on the same scale, on a linear one, and of the user's own with negative values."""
+    return {"update": norms, "zeros": norms, "own": -norms}
+
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "quantity"), PICTURES)
 @pytest.mark.parametrize("steps", [0, 1, 900])
 @pytest.mark.parametrize("layers", [0, 5, 300])
-def test_pictures_of_every_size(tmp_path, kind, steps, layers):
+def test_pictures_of_every_size(tmp_path, kind, quantity, steps, layers):
     path = tmp_path / "plot.png"
     norms = np.full((steps, layers), 0.5)
-    trace = GradientTrace(range(steps), [f"block_{i}/dense" for i in range(layers)], norms, {"update": norms})
-    trace.plot(path, kind)
+    trace = GradientTrace(range(steps), [f"block_{i}/dense" for i in range(layers)], norms, tables(norms))
+    trace.plot(path, kind, quantity)
     assert path.stat().st_size > 4_000
 
 
@@ -38,21 +45,23 @@ EXTREMES = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "quantity"), PICTURES)
 @pytest.mark.parametrize("name", EXTREMES)
-def test_pictures_of_extremes(tmp_path, kind, name):
+def test_pictures_of_extremes(tmp_path, kind, quantity, name):
     norms = np.ma.asarray(EXTREMES[name])
-    GradientTrace([0, 1], ("a", "b"), norms, {"update": norms}).plot(tmp_path / "plot.svg", kind)
+    GradientTrace([0, 1], ("a", "b"), norms, tables(norms)).plot(tmp_path / "plot.svg", kind, quantity)
     assert (tmp_path / "plot.svg").stat().st_size > 4_000
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "quantity"), PICTURES)
 @pytest.mark.parametrize("name", ["a\rb", "a\nb", "größe", " ", "_a_b^c", "$x$", "$\\foo$", "gamma$\\frac$", "a" * 200])
-def test_names_of_every_kind(tmp_path, kind, name):
+def test_names_of_every_kind(tmp_path, kind, quantity, name):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # of control characters
-        GradientTrace([0], (name, "other"), [[1.0, 2.0]], {"update": np.ones((1, 2))}).plot(tmp_path / "t.png", kind)
+        GradientTrace([0], (name, "other"), [[1.0, 2.0]], tables(np.ones((1, 2)))).plot(
+            tmp_path / "t.png", kind, quantity
+        )
 
 
 @pytest.mark.parametrize("draw", [heatmap.draw, lines.draw, profile.draw])
@@ -73,17 +82,19 @@ def test_names_are_whole_and_do_not_overlap(draw, layers):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "quantity"), PICTURES)
 @pytest.mark.parametrize("suffix", ["png", "svg"])
-def test_pictures_of_many_steps_and_layers_stay_small(tmp_path, kind, suffix):
+def test_pictures_of_many_steps_and_layers_stay_small(tmp_path, kind, quantity, suffix):
     norms = np.random.default_rng(0).lognormal(size=(5_000, 300))
-    trace = GradientTrace(range(5_000), [f"layer_{i}" for i in range(300)], norms, {"update": norms})
-    trace.plot(tmp_path / f"plot.{suffix}", kind)
+    trace = GradientTrace(range(5_000), [f"layer_{i}" for i in range(300)], norms, tables(norms))
+    trace.plot(tmp_path / f"plot.{suffix}", kind, quantity)
     assert (tmp_path / f"plot.{suffix}").stat().st_size < 4_000_000
 
 
 def test_a_wrong_kind_is_named():
-    with pytest.raises(ValueError, match=r"received kind='bars'. It expects one of 'heatmap', 'lines', 'profile', 'up"):
+    with pytest.raises(
+        ValueError, match=r"received kind='bars'\. It expects one of 'heatmap', 'lines', 'profile'\. Pass"
+    ):
         example().plot("x.png", "bars")
 
 
@@ -105,7 +116,7 @@ def test_a_missing_package_is_named_with_its_install_line(monkeypatch, package, 
 
 def test_matplotlib_stays_as_it_was(tmp_path):
     settings, figures = dict.copy(matplotlib.rcParams), pyplot.get_fignums()
-    for kind in KINDS:
-        example().plot(tmp_path / "plot.png", kind)
+    for kind, quantity in PICTURES:
+        example().plot(tmp_path / "plot.png", kind, quantity)
     assert dict.__eq__(matplotlib.rcParams, settings)
     assert pyplot.get_fignums() == figures

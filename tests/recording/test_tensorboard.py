@@ -14,8 +14,7 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.util.tensor_util import make_ndarray
 
-from keras_inits.recording import GradientNormLogger, GradientTrace
-from keras_inits.recording.files import TensorBoardFolder
+from keras_inits.recording import GradientNormLogger, GradientTrace, TensorBoardSink
 
 
 def shown(folder):
@@ -54,7 +53,7 @@ def ordinary(*arguments, **keywords):
 
 
 def test_every_number_is_a_point_and_a_gap_is_none(tmp_path):
-    folder = TensorBoardFolder(tmp_path / "runs" / "first")
+    folder = TensorBoardSink(tmp_path / "runs" / "first")
     for block in (ordinary(5), ordinary(15, first=5)):
         folder.append(block)
         assert max(shown(tmp_path / "runs" / "first")["global_norm"])[0] == block.steps[-1]  # it is there at once
@@ -64,7 +63,7 @@ def test_every_number_is_a_point_and_a_gap_is_none(tmp_path):
 
 def test_numbers_beyond_float32_stay_numbers(tmp_path):
     norms = [[1e100, 1e-100, 0.0], [np.inf, np.nan, 1.0]]
-    folder = TensorBoardFolder(tmp_path)
+    folder = TensorBoardSink(tmp_path)
     folder.append(GradientTrace([0, 1], ("large", "small", "zero"), norms))
     folder.close()
     found = shown(tmp_path)
@@ -77,14 +76,14 @@ def test_numbers_beyond_float32_stay_numbers(tmp_path):
 
 def test_a_training_that_goes_on_shows_no_step_twice(tmp_path):
     for block in (ordinary(10), ordinary(10, first=6)):
-        folder = TensorBoardFolder(tmp_path)
+        folder = TensorBoardSink(tmp_path)
         folder.append(block)
         folder.close()
     assert [step for step, _ in shown(tmp_path)["global_norm"]] == list(range(16))
 
 
 def test_a_record_that_was_cut_off_is_left_out(tmp_path):
-    folder = TensorBoardFolder(tmp_path)
+    folder = TensorBoardSink(tmp_path)
     folder.append(ordinary(10))
     folder.close()
     (path,) = tmp_path.iterdir()
@@ -104,9 +103,9 @@ def test_a_missing_package_is_named_with_its_install_line(tmp_path, monkeypatch)
 
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(
-        ImportError, match=r'filename=.* found no tensorboard.*pip install "keras_inits\[tensorboard\]"'
+        ImportError, match=r'TensorBoardSink found no tensorboard.*pip install "keras_inits\[tensorboard\]"'
     ):
-        TensorBoardFolder(tmp_path / "runs")
+        TensorBoardSink(tmp_path / "runs").check()
     assert not (tmp_path / "runs").exists()
 
 
@@ -117,9 +116,8 @@ if blocked == "blocked":
     sys.modules["tensorflow"] = None
 import keras
 before = sys.modules.get("tensorflow")
-from keras_inits.recording import GradientNormLogger, GradientTrace
-from keras_inits.recording.files import TensorBoardFolder
-folder = TensorBoardFolder(folder)
+from keras_inits.recording import GradientNormLogger, GradientTrace, TensorBoardSink
+folder = TensorBoardSink(folder)
 folder.append(GradientTrace([0, 1], ("a",), [[1.0], [2.0]]))
 folder.close()
 assert sys.modules.get("tensorflow") is before
@@ -141,7 +139,10 @@ def test_tensorflow_is_not_needed_and_not_imported(tmp_path, backend, blocked):
 @pytest.mark.parametrize("below", ["", "/run/1"])
 def test_a_file_in_the_place_of_the_folder_is_named_before_training(below, tmp_path):
     (tmp_path / "runs").write_text("mine")
-    model, logger = models.compiled(models.sequential()), GradientNormLogger(filename=f"{tmp_path}/runs{below}")
+    model, logger = (
+        models.compiled(models.sequential()),
+        GradientNormLogger(sinks=TensorBoardSink(f"{tmp_path}/runs{below}")),
+    )
     before = model.get_weights()
     with pytest.raises(FileExistsError, match=r"found the file .*runs'\. It expects a folder.*Pass another path"):
         models.fit(model, *models.data(), [logger])
@@ -154,7 +155,7 @@ def test_the_callback_of_keras_sees_the_logs(tmp_path):
     callbacks = [GradientNormLogger(log="layers"), keras.callbacks.TensorBoard(tmp_path, write_graph=False)]
     history = models.fit(model, *models.data(), callbacks).history
     found = shown(tmp_path / "train")
-    for name in ("grad_norm", "grad_norm/first"):
+    for name in ("grad_norm", "grad_norms/first"):
         steps, values = zip(*found[f"epoch_{name}"], strict=True)
         assert steps == (0, 1)
         np.testing.assert_allclose(values, history[name], rtol=1e-6)

@@ -1,25 +1,44 @@
-"""Measures of tensors, computed on the device: one file for each backend, with the same table and function.
+"""Measures of tensors, computed on the device: one file for each backend, with the same two functions.
 
-    MEASURES  name, columns (a tensor, or None where there is none) -> one number for each column, `ABSENT` for None
+    measured  columns (a tensor, or None where there is none), kinds -> one number for each kind and column, `ABSENT`
+              for None; each tensor is read as seldom as can be for all kinds together
     norm      a tensor -> its norm, on the host
 
 A norm is right wherever the entries are normal, finite numbers of float32: no square under- or overflows. `current()`
 is the module of the backend that Keras runs on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras_inits.backends import of_backend
 
-NORMS = ("gradient", "accumulated", "weight", "change")
-"""Norms: of the gradient of this step; of what accumulated, with this step's, divided by the number of steps; of the
-weights before the step; of what the step changed in them."""
+NORM, LARGEST, NONZEROS, NONFINITE = "norm", "largest", "nonzeros", "nonfinite"
+"""Kinds: the norm; the largest absolute entry; how many entries are not zero, or not finite."""
 
-NUMBERS = ("largest", "peak", "nonzeros", "nonfinite")
-"""The largest absolute entry of the gradient, and of that which an update uses; how many entries are not zero, or not
-finite."""
+
+class Measure(NamedTuple):
+    """A number that is taken of each variable."""
+
+    kind: str
+    of: str  # "gradient"; "used", what an update uses of it; "weight", before the step; "change", what the step makes
+
+
+MEASURES = {
+    "gradient": Measure(NORM, "gradient"),
+    "accumulated": Measure(NORM, "used"),
+    "weight": Measure(NORM, "weight"),
+    "change": Measure(NORM, "change"),
+    "largest": Measure(LARGEST, "gradient"),
+    "peak": Measure(LARGEST, "used"),
+    "nonzeros": Measure(NONZEROS, "gradient"),
+    "nonfinite": Measure(NONFINITE, "gradient"),
+}
+"""Of which tensor each measure is. What accumulated, with this step's, is divided by the number of steps."""
+
+SCALED = ("gradient", "largest")
+"""What is measured of a gradient that still has its loss scale."""
 
 LEAST_SAFE_MEAN_SQUARE = 1e6 * 2.0**-126
 """From here to the largest float32 a sum of squares, over their number, is right as it is. Below it, squares may have
@@ -40,6 +59,24 @@ ABSENT = -1.0
 def current() -> ModuleType:
     """Returns the file of this folder for the backend that Keras runs on."""
     return of_backend(__name__)
+
+
+def taken(
+    measured: Callable[[list[Any], list[str]], dict[str, Any]], tensors: Mapping[str, list[Any]], names: Sequence[str]
+) -> dict[str, Any]:
+    """These measures of the tensors, by their names; all of one tensor are taken together.
+
+    Args:
+        measured: The function of a backend.
+        tensors: For each `Measure.of` the columns.
+        names: Which measures.
+    """
+    found: dict[str, Any] = {}
+    for of in dict.fromkeys(MEASURES[name].of for name in names):
+        kinds = {name: MEASURES[name].kind for name in names if MEASURES[name].of == of}
+        values = measured(tensors[of], list(kinds.values()))
+        found |= {name: values[kind] for name, kind in kinds.items()}
+    return found
 
 
 def with_absent(values: list[Any], arranged: Sequence[Any], absent: Any) -> list[Any]:

@@ -2,12 +2,23 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from keras_inits.backends.measures import ABSENT, LEAST_SAFE_MEAN_SQUARE, NORMS, RESCALING, STACKED, with_absent
+from keras_inits.backends.measures import (
+    ABSENT,
+    LARGEST,
+    LEAST_SAFE_MEAN_SQUARE,
+    MEASURES,
+    NONFINITE,
+    NONZEROS,
+    NORM,
+    RESCALING,
+    STACKED,
+    with_absent,
+)
 
 Tensor = Any
 
@@ -21,35 +32,77 @@ IN_FLOAT64 = 2**12
 until the last is summed it holds each tensor that it may have to sum again."""
 
 
-def _norms(arranged: list[Tensor]) -> Tensor:
-    """For all columns the sums of squares, then for all the factors that the numbers had when they were squared."""
-    present = [one for one in arranged if one is not None]
-    small, large = _by_size(present)
-    pairs = [(sums, tf.ones_like(sums)) for sums in (_sums_in_float64(present, places) for places in small)]
-    if large:
-        pairs.append(_safe_sums([present[place] for place in large]))
-    order = np.argsort([place for places in (*small, large) for place in places])
-    squares, factors = (tf.gather(tf.concat(parts, 0), order) for parts in zip(*pairs, strict=True))
-    return tf.concat([_with_absent(squares, arranged, ABSENT), _with_absent(factors, arranged, 1.0)], 0)
+class Group(NamedTuple):
+    """Tensors that are measured together: one, as it is, or several small ones of one shape, a row for each."""
+
+    places: list[int]
+    tensor: Tensor
+
+    @property
+    def axes(self) -> int | None:
+        """Over which it is reduced."""
+        return None if len(self.places) == 1 else 1
 
 
-def _by_size(tensors: list[Tensor]) -> tuple[list[list[int]], list[int]]:
-    """The places of the small ones, in groups that are summed together, and of the large ones."""
-    groups: dict[Any, list[int]] = {"large": [], "lone": []}
+def measured(arranged: list[Tensor], kinds: Sequence[str]) -> dict[str, Tensor]:
+    """For each kind one number for each column; of a norm the sums of squares, then the factors that are in them."""
+    groups = _groups([one for one in arranged if one is not None])
+    order = np.argsort([place for group in groups for place in group.places])
+    squares, factors = _squares(groups)
+    finite = tf.reduce_all(tf.math.is_finite(squares))
+
+    def in_columns(values: Tensor) -> Tensor:
+        return _in_columns(tf.gather(values, order), arranged)
+
+    take = {
+        NORM: lambda: tf.concat([in_columns(squares), in_columns(factors)], 0),
+        LARGEST: lambda: in_columns(_largest(groups, finite)),
+        NONZEROS: lambda: in_columns(_each(_nonzeros, groups)),
+        NONFINITE: lambda: in_columns(_nonfinite(groups, finite)),
+    }
+    return {kind: take[kind]() for kind in kinds}
+
+
+def _groups(tensors: list[Tensor]) -> list[Group]:
+    """The small ones first, and those of at most `STACKED` entries and one shape together."""
+    alike: dict[Any, list[int]] = {}
     for place, one in enumerate(tensors):
         entries = one.shape.num_elements()
-        size = "large" if entries is None or entries > IN_FLOAT64 else "lone" if entries > STACKED else tuple(one.shape)
-        groups.setdefault(size, []).append(place)
-    large = groups.pop("large")
-    return [places for places in groups.values() if places], large
+        alike.setdefault(place if entries is None or entries > STACKED else tuple(one.shape), []).append(place)
+    groups = [
+        Group(places, tensors[places[0]])
+        if len(places) == 1
+        else Group(places, tf.reshape(tf.stack([tensors[place] for place in places]), [len(places), -1]))
+        for places in alike.values()
+    ]
+    return sorted(groups, key=_is_large)
 
 
-def _sums_in_float64(present: list[Tensor], places: list[int]) -> Tensor:
-    tensors = [present[place] for place in places]
-    if tensors[0].shape.num_elements() > STACKED:
-        return _sums_of_squares(tf.cast(one, tf.float64) for one in tensors)
-    stack = tf.cast(tf.reshape(tf.stack(tensors), [len(tensors), -1]), tf.float64)
-    return tf.reduce_sum(tf.square(stack), 1)
+def _is_large(group: Group) -> bool:
+    entries = group.tensor.shape.num_elements()
+    return entries is None or entries > IN_FLOAT64 * len(group.places)
+
+
+def _each(reduced: Callable[[Tensor, int | None], Tensor], groups: list[Group], tensors: Any = ()) -> Tensor:
+    """What a function gives for each tensor of the groups, one after the other."""
+    pairs = zip(groups, tensors or [group.tensor for group in groups], strict=True)
+    return tf.concat([tf.reshape(reduced(tensor, group.axes), [-1]) for group, tensor in pairs], 0)
+
+
+def _squares(groups: list[Group]) -> tuple[Tensor, Tensor]:
+    """The sums of squares, and the factors that the numbers had when they were squared."""
+    small, large = ([group for group in groups if _is_large(group) is size] for size in (False, True))
+    sums = _each(_sum_in_float64, small) if small else tf.zeros(0, tf.float64)
+    pairs = [(sums, tf.ones_like(sums))]
+    if large:
+        pairs.append(_safe_sums([group.tensor for group in large]))
+    squares, factors = (tf.concat(parts, 0) for parts in zip(*pairs, strict=True))
+    return squares, factors
+
+
+def _sum_in_float64(tensor: Tensor, axes: int | None) -> Tensor:
+    wide = tf.cast(tensor, tf.float64)
+    return 2.0 * tf.nn.l2_loss(wide) if axes is None else tf.reduce_sum(tf.square(wide), axes)
 
 
 def _safe_sums(tensors: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -59,70 +112,53 @@ def _safe_sums(tensors: list[Tensor]) -> tuple[Tensor, Tensor]:
     return tf.cast(squares, tf.float64), tf.cast(factors, tf.float64)
 
 
-def _of_present(measure: Callable[[list[Tensor]], Tensor]) -> Callable[[list[Tensor]], Tensor]:
-    """Measures what is there, and puts `ABSENT` in all other columns."""
+def _largest(groups: list[Group], finite: Tensor) -> Tensor:
+    # An empty one has no largest; and a maximum may lose a NaN, which a sum keeps.
+    largest = tf.maximum(_each(lambda tensor, axes: tf.reduce_max(tf.abs(tensor), axes), groups), 0.0)
 
-    def measured(arranged: list[Tensor]) -> Tensor:
-        return _with_absent(measure([one for one in arranged if one is not None]), arranged, ABSENT)
+    def as_it_is(largest: Tensor, *_: Tensor) -> tuple[Tensor]:
+        return (largest,)
 
-    return measured
+    def with_nan(largest: Tensor, *tensors: Tensor) -> tuple[Tensor]:
+        sums = _each(lambda tensor, axes: tf.reduce_sum(tf.abs(tensor), axes), groups, tensors)
+        return (tf.where(tf.math.is_nan(sums), sums, largest),)
 
-
-def _largest(present: list[Tensor]) -> Tensor:
-    # An empty one has no largest, and a maximum may lose a NaN.
-    largest = tf.stack([tf.maximum(tf.reduce_max(tf.abs(one)), 0.0) for one in present])
-    return tf.where(_counts_unless_finite(tf.math.is_nan, present) > 0, np.nan, largest)
-
-
-def _nonfinite(present: list[Tensor]) -> Tensor:
-    return _counts_unless_finite(lambda one: ~tf.math.is_finite(one), present)
-
-
-def _nonzeros(present: list[Tensor]) -> Tensor:
-    return tf.stack([_count(tf.cast(one, tf.bool)) for one in present])
-
-
-def _counts_unless_finite(condition: Callable[[Tensor], Tensor], present: list[Tensor]) -> Tensor:
-    """How many entries meet a condition that no finite number meets.
-
-    Each is finite if all sums of squares are, which a graph computes once for this and for the norms.
-    """
-    small, large = _by_size(present)
-    sums = [_sums_in_float64(present, places) for places in small]
-    if large:
-        sums.append(tf.cast(_sums_of_squares([present[place] for place in large]), tf.float64))
-
-    def none(*tensors: Tensor) -> tuple[Tensor]:
-        return (tf.zeros(len(tensors)),)
-
-    def counts(*tensors: Tensor) -> tuple[Tensor]:
-        return (tf.stack([_count(condition(tensor)) for tensor in tensors]),)
-
-    (found,) = _branch(tf.reduce_all(tf.math.is_finite(tf.concat(sums, 0))), none, counts, present)
+    (found,) = _branch(finite, as_it_is, with_nan, [largest, *(group.tensor for group in groups)])
     return found
 
 
-def _count(tensor: Tensor) -> Tensor:
-    return tf.reduce_sum(tf.cast(tensor, tf.float32))
+def _nonfinite(groups: list[Group], finite: Tensor) -> Tensor:
+    number = sum(len(group.places) for group in groups)
+
+    def none(*_: Tensor) -> tuple[Tensor]:
+        return (tf.zeros(number),)
+
+    def counts(*tensors: Tensor) -> tuple[Tensor]:
+        return (_each(lambda tensor, axes: _count(~tf.math.is_finite(tensor), axes), groups, tensors),)
+
+    (found,) = _branch(finite, none, counts, [group.tensor for group in groups])
+    return found
 
 
-MEASURES: dict[str, Callable[[list[Tensor]], Tensor]] = {
-    **dict.fromkeys(NORMS, _norms),
-    **dict.fromkeys(("largest", "peak"), _of_present(_largest)),
-    "nonzeros": _of_present(_nonzeros),
-    "nonfinite": _of_present(_nonfinite),
-}
+def _nonzeros(tensor: Tensor, axes: int | None) -> Tensor:
+    return _count(tf.cast(tensor, tf.bool), axes)
+
+
+def _count(tensor: Tensor, axes: int | None) -> Tensor:
+    return tf.reduce_sum(tf.cast(tensor, tf.float32), axes)
 
 
 def width_of(measures: Sequence[str]) -> int:
     """How many numbers these measures have for each column: of a norm the sum of squares and the factor in them."""
-    return sum(2 if name in NORMS else 1 for name in measures)
+    return sum(2 if MEASURES[name].kind == NORM else 1 for name in measures)
 
 
-def parted(table: np.ndarray, measures: Sequence[str]) -> dict[str, np.ndarray]:
+def parted_measures(table: np.ndarray, measures: Sequence[str]) -> dict[str, np.ndarray]:
     """Splits rows of such numbers, now of the host and float64, into the measures."""
     parts = iter(np.split(table, width_of(measures), axis=1))
-    return {name: _norms_of(next(parts), next(parts)) if name in NORMS else next(parts) for name in measures}
+    return {
+        name: _norms_of(next(parts), next(parts)) if MEASURES[name].kind == NORM else next(parts) for name in measures
+    }
 
 
 def norm(tensor: Tensor) -> float:
@@ -145,12 +181,13 @@ def _norms_of(squares: np.ndarray, factors: np.ndarray) -> np.ndarray:
     return np.where(present, np.sqrt(np.where(present, squares, 0.0)) / factors, ABSENT)
 
 
-def _with_absent(values: Tensor, arranged: list[Tensor], absent: float) -> Tensor:
-    if all(one is not None for one in arranged):
+def _in_columns(values: Tensor, arranged: list[Tensor]) -> Tensor:
+    """The values of what is there, and `ABSENT` in all other columns."""
+    present = sum(one is not None for one in arranged)
+    if present == len(arranged):
         return values
-    numbers = iter(range(len(arranged)))
-    places = with_absent(list(numbers), arranged, sum(one is not None for one in arranged))
-    return tf.gather(tf.concat([values, tf.constant([absent], values.dtype)], 0), places)
+    places = with_absent(list(range(present)), arranged, present)
+    return tf.gather(tf.concat([values, tf.constant([ABSENT], values.dtype)], 0), places)
 
 
 def _entries(tensor: Tensor) -> Any:

@@ -2,12 +2,21 @@
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
-from keras_inits.backends.measures import ABSENT, LEAST_SAFE_MEAN_SQUARE, NORMS, RESCALING, with_absent
+from keras_inits.backends.measures import (
+    ABSENT,
+    LARGEST,
+    LEAST_SAFE_MEAN_SQUARE,
+    NONFINITE,
+    NONZEROS,
+    NORM,
+    RESCALING,
+    with_absent,
+)
 
 Tensor = Any
 
@@ -17,23 +26,29 @@ by 4e-6 at the most, 2**13 by 8e-6. Longer sums are made of pieces of this size.
 adds up on one thread what two have written, and then read again, each from a cache of its own.)"""
 
 
-def _of_present(measure: Callable[[list[Tensor]], Any]) -> Callable[[list[Tensor]], Any]:
-    """Measures what is there, and puts `ABSENT` in all other columns."""
-
-    def measured(arranged: list[Tensor]) -> Any:
-        present = [one for one in arranged if one is not None]
-        values = measure(present) if present else []
-        if len(present) == len(arranged):
-            return values
-        if isinstance(values, list):
-            return with_absent(values, arranged, ABSENT)
-        places = with_absent(list(range(len(present))), arranged, len(present))
-        return torch.cat([values, values.new_full((1,), ABSENT)])[places]
-
-    return measured
+def measured(arranged: list[Tensor], kinds: Sequence[str]) -> dict[str, Any]:
+    """For each kind one number for each column."""
+    present = [one for one in arranged if one is not None]
+    norms = _norms(present) if NORM in kinds or NONFINITE in kinds else []
+    take: dict[str, Callable[[], Any]] = {
+        NORM: lambda: norms,
+        LARGEST: lambda: _largest(present),
+        NONZEROS: lambda: _of_host(torch.stack([torch.count_nonzero(one) for one in present])),
+        NONFINITE: lambda: _nonfinite(present, norms),
+    }
+    return {kind: _in_columns(take[kind](), arranged) for kind in kinds}
 
 
-@_of_present
+def _in_columns(values: Any, arranged: list[Tensor]) -> Any:
+    """The values of what is there, and `ABSENT` in all other columns."""
+    if len(values) == len(arranged):
+        return values
+    if isinstance(values, list):
+        return with_absent(values, arranged, ABSENT)
+    places = with_absent(list(range(len(values))), arranged, len(values))
+    return torch.cat([values, values.new_full((1,), ABSENT)])[places]
+
+
 def _norms(tensors: list[Tensor]) -> Any:
     if tensors[0].is_cuda:
         # No branch on unsafe squares: reading its condition would have the host wait. Float64 is no slower there.
@@ -92,29 +107,23 @@ def _norms_of_rows(tensor: Tensor) -> Tensor:
     return torch.linalg.vector_norm(tensor.reshape(-1, LONGEST_SUM), dim=1, dtype=torch.float32)
 
 
-def _numbers(tensors: list[Tensor], number: Callable[[Tensor], Tensor]) -> Any:
-    values = torch.stack([number(tensor if tensor.dtype == torch.float64 else tensor.float()) for tensor in tensors])
+def _of_host(values: Tensor) -> Any:
     return values.double() if values.is_cuda else values.tolist()
 
 
-@_of_present
 def _largest(tensors: list[Tensor]) -> Any:
-    return _numbers(tensors, lambda one: one.abs().amax() if one.numel() else one.new_zeros(()))
+    # Of both ends, without a tensor of absolute values. An empty one has none.
+    wide = [one if one.numel() else one.new_zeros(1) for one in tensors]
+    largest, least = (torch.stack([end(one) for one in wide]).double() for end in (torch.amax, torch.amin))
+    return _of_host(torch.maximum(largest, -least))
 
 
-@_of_present
-def _nonzeros(tensors: list[Tensor]) -> Any:
-    return _numbers(tensors, torch.count_nonzero)
-
-
-@_of_present
-def _nonfinite(tensors: list[Tensor]) -> Any:
-    if tensors[0].is_cuda:  # which would wait for the sums
-        return _numbers(tensors, _count_of_nonfinite)
-    # What has a finite sum is finite, and a sum takes a fraction of the time.
-    sums = _numbers(tensors, torch.sum)
-    pairs = zip(sums, tensors, strict=True)
-    return [0.0 if math.isfinite(total) else float(_count_of_nonfinite(one)) for total, one in pairs]
+def _nonfinite(tensors: list[Tensor], norms: Any) -> Any:
+    if tensors[0].is_cuda:  # which would wait for the norms
+        return torch.stack([_count_of_nonfinite(one) for one in tensors]).double()
+    # What has a finite norm is finite.
+    pairs = zip(norms, tensors, strict=True)
+    return [0.0 if math.isfinite(one) else float(_count_of_nonfinite(tensor)) for one, tensor in pairs]
 
 
 def _count_of_nonfinite(tensor: Tensor) -> Tensor:
@@ -124,11 +133,3 @@ def _count_of_nonfinite(tensor: Tensor) -> Tensor:
 def norm(tensor: Tensor) -> float:
     """The norm of one tensor of float32, on the host; infinite or not a number only if an entry is."""
     return float(_norms([tensor.detach()])[0])
-
-
-MEASURES: dict[str, Callable[[list[Tensor]], Any]] = {
-    **dict.fromkeys(NORMS, _norms),
-    **dict.fromkeys(("largest", "peak"), _largest),
-    "nonzeros": _nonzeros,
-    "nonfinite": _nonfinite,
-}

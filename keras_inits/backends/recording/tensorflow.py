@@ -1,28 +1,28 @@
 """TensorFlow's recording step: in the trace of the step, each call of an optimizer also writes a row into a ring."""
 
-import contextlib
 import functools
+import inspect
 import threading
+import types
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from keras_inits.backends import swapped
-from keras_inits.backends.measures.tensorflow import MEASURES, dense, parted, width_of
+from keras_inits import _keras
+from keras_inits._swaps import Swap, call_with
+from keras_inits.backends.measures import taken
+from keras_inits.backends.measures.tensorflow import dense, measured
 from keras_inits.backends.recording import (
-    NO_ROWS,
     ROWS_WAITING,
-    FetchedRows,
+    HandedOver,
     Plan,
-    accumulators,
-    innermost,
+    handed_over,
     loss_scale,
-    made_by_keras,
-    unscaled,
+    own_values,
+    some_entries,
 )
 from keras_inits.backends.recording.tensorflow_ring import Ring
 
@@ -37,17 +37,18 @@ class Call:
     variables: Sequence[Any]
     gradients: Sequence[Tensor]
     scale: Tensor
-    accumulated: Any  # a tensor, or 0
+    calls: Tensor  # how often the optimizer was called before
     waiting: list[Tensor]  # what accumulated in calls before
     weights: list[Tensor]
+    state: list[Tensor]
 
 
 class Trace(threading.local):
     """What is known of a step while it is traced (or, eagerly, run); replicas are traced in threads of their own."""
 
-    is_first = True  # whether no optimizer was called yet
     records = True
-    graph: Any = None
+    eager = False
+    called = False  # whether an optimizer was called
     reduced: list[tuple[Tensor, Any]] | None = None
 
 
@@ -60,10 +61,9 @@ class RecordingStep:
     """
 
     def __init__(self, model: Any, plan: Plan) -> None:
-        self.failure: Exception | None = None
         self._model, self._plan, self._strategy = model, plan, model.distribute_strategy
         self._replicated = self._strategy.num_replicas_in_sync > 1
-        self.clips_before = self._replicated and any(_clips(innermost(one)) for one in plan.optimizers)
+        self.clips_before = self._replicated and any(_clips(_keras.innermost(one)) for one in plan.optimizers)
         if self.clips_before:
             warnings.warn(
                 "GradientNormLogger records gradients after clipping here: under a strategy of several replicas Keras "
@@ -73,88 +73,104 @@ class RecordingStep:
             )
         # A step that overflows is then skipped before anything is added up, and leaves no row.
         self.may_skip_steps = self._replicated and any(hasattr(one, "initial_scale") for one in plan.optimizers)
-        self._ring = Ring(self._strategy, max(ROWS_WAITING, model.steps_per_execution))
-        self._trace = Trace()
+        self.rows = Ring(self._strategy, max(ROWS_WAITING, model.steps_per_execution), plan)
+        self._trace, self._traces = Trace(), 0
         # One function leaves rows where a step is due, and one only counts: a branch would slow each step down.
-        self._alternates = plan.every > 1 and not self.may_skip_steps
+        self._alternates = plan.every > 1 and not self.may_skip_steps and not model.run_eagerly
         self._functions = {
             records: self._made(model, records) for records in (True, False) if records or self._alternates
         }
-        self._begun = False
-        self._next = 0  # the step that the next call begins with
+        self._next: int | None = None  # the step that the next call begins with
 
     def __call__(self, *arguments: Any) -> Any:
         """Runs the step or steps that Keras's own training function would run."""
-        if not self._ring.is_made:
+        if not self.rows.columns:
             self._prepare()
         ahead = self._model.steps_per_execution
-        # The first trace says whether the second function may be used, so that is of the first function.
-        records = not (self._alternates and self._begun) or -self._next % self._plan.every < ahead
-        with contextlib.ExitStack() as stack:
-            for index, outermost in enumerate(self._plan.optimizers):
-                optimizer = innermost(outermost) if self._replicated else outermost
-                stack.enter_context(swapped(optimizer, "apply", self._recording_apply(index, optimizer)))
-                if self._replicated:
-                    name = "_all_reduce_sum_gradients"
-                    stack.enter_context(swapped(optimizer, name, self._after_reduction(getattr(optimizer, name))))
-            logs = self._functions[records](*arguments)
-        self._begun = True
-        self._next += ahead
+        records = not self._alternates or self._is_due(ahead)
+        traces = self._traces
+        logs = self._called(records, *arguments)
+        if self._traces > traces and self._alternates:
+            self._trace_other(not records, *arguments)
+        self._next = None if self._next is None else self._next + ahead
         return logs
 
-    @property
-    def steps(self) -> int:
-        """How many steps were trained, recorded or not."""
-        return self._ring.counts()[0]
+    def start(self, step: int, shift: int) -> None:
+        """Counts steps on from here."""
+        self.rows.start(step, shift)
+        self._next = step + shift
 
-    def start(self, step: int) -> None:
-        """Goes on counting steps from here."""
-        self._ring.start(step)
-        self._next = step
+    def _is_due(self, ahead: int) -> bool:
+        # The first trace says whether the second function may be used, so that is of the first function. How many
+        # steps were taken is asked for again where a group of them may have found its data at their end.
+        if self._traces == 0:
+            return True
+        if self._next is None or ahead > 1:
+            self._next = self.rows.due()
+        return -self._next % self._plan.every < ahead
 
-    def fetch(self, since: int, wait: bool) -> tuple[int, FetchedRows]:
-        """How many rows were written so far, and those from row `since` on that are still held; always waits."""
-        steps, count = self._ring.counts()
-        # A group of steps may have found its data at their end. Otherwise a call is not what Keras's function does.
-        self._alternates &= self._next - self._model.steps_per_execution < steps <= self._next
-        self._next = steps
-        rows = self._ring.rows(since, count)
-        if not len(rows):
-            return count, NO_ROWS
-        scales, (steps_of_rows, optimizers, accumulated) = rows[:, -4], rows[:, -3:].T.astype(np.int64)
-        measures = unscaled(parted(rows[:, :-4], self._plan.measures), scales)
-        return count, FetchedRows(steps_of_rows, optimizers, accumulated, measures)
+    def _called(self, records: bool, *arguments: Any) -> Any:
+        seams = []
+        for index, outermost in enumerate(self._plan.optimizers):
+            optimizer = _keras.innermost(outermost) if self._replicated else outermost
+            seams.append(Swap(optimizer, "apply", self._recording_apply(index, optimizer)))
+            if self._replicated:
+                name = _keras.SUM_OVER_REPLICAS
+                seams.append(Swap(optimizer, name, self._after_reduction(getattr(optimizer, name))))
+        return call_with(seams, self._functions[records], *arguments)
+
+    def _trace_other(self, records: bool, *arguments: Any) -> None:
+        """Traces the other function as well, so that both have seen the same Python attributes."""
+        function = _keras.graph_function_of(self._functions[records])
+        if function is None:
+            self._alternates = False
+        else:
+            self._functions[records], made = function.get_concrete_function, self._functions[records]
+            try:
+                self._called(records, *arguments)
+            finally:
+                self._functions[records] = made
 
     def _made(self, model: Any, records: bool) -> Callable[..., Any]:
-        train_step = model.train_step
+        train_step = _retraced(model)
 
         @functools.wraps(train_step)
         def step(*arguments: Any) -> Any:
-            self._trace.is_first, self._trace.records, self._trace.graph = True, records, _graph()
-            return train_step(*arguments)
+            self._traces += 1
+            trace, eager = self._trace, tf.executing_eagerly()
+            trace.records, trace.eager, trace.called = records, eager, False
+            try:
+                logs = train_step(*arguments)
+                trace.called = True
+                return logs
+            finally:
+                if trace.called:  # or the step was interrupted, eagerly, before it did anything
+                    with tf.control_dependencies([] if eager else _tensors(arguments)):
+                        self.rows.count_step()
+                if self._alternates and not eager and _has_random_state(_graph()):
+                    self._alternates = False
 
-        return made_by_keras(model, step)  # type: ignore[no-any-return]
+        return _keras.train_function_of(model, step)  # type: ignore[no-any-return]
 
     def _prepare(self) -> None:
         # A variable that is made in a trace has TensorFlow trace again, so the ring is made here if its width is known.
         try:
-            if all(layer.built for layer in self._model._flatten_layers()):
-                self._make_ring(len(self._plan.arrange((), ())))
+            if all(layer.built for layer in _keras.all_layers(self._model)):
+                self._make_ring(len(self._plan.columns.arrange((), ())), self._model.trainable_variables)
         except Exception as error:
-            self.failure = error
+            self.rows.failure = error
 
-    def _make_ring(self, columns: int) -> None:
-        self._ring.make(width_of(self._plan.measures) * columns + 4)
+    def _make_ring(self, columns: int, variables: Sequence[Any]) -> None:
+        groups = [len(self._plan.columns.groups(one.per)) for one in self._plan.own]
+        self.rows.make(columns, groups, len(some_entries(variables)) if self._plan.state else 0)
 
     def _recording_apply(self, index: int, optimizer: Any) -> Callable[..., Any]:
         apply = optimizer.apply
 
-        def recording_apply(grads: Any, trainable_variables: Any = None) -> Any:
-            grads = list(grads)
-            if trainable_variables is not None:
-                trainable_variables = list(trainable_variables)
-            call = self._attempt(self._before, index, optimizer, grads, trainable_variables)
-            result = apply(grads, trainable_variables)
+        def recording_apply(*arguments: Any, **keywords: Any) -> Any:
+            given = handed_over(arguments, keywords)
+            call = self._attempt(self._before, index, optimizer, given)
+            result = apply(*given.arguments, **given.keywords)
             if call is not None:
                 self._attempt(self._after, call)
             return result
@@ -172,25 +188,30 @@ class RecordingStep:
         try:
             return function(*arguments)
         except Exception as error:  # whatever goes wrong with a record, training goes on
-            self.failure = error
+            self.rows.failure = error
             return None
 
-    def _before(self, index: int, optimizer: Any, gradients: list[Tensor], variables: Any) -> Call:
-        variables = optimizer._trainable_variables if variables is None else variables
-        inner, measures = innermost(optimizer), self._plan.measures
-        number = inner.gradient_accumulation_steps or 1
+    def _before(self, index: int, optimizer: Any, given: HandedOver) -> Call | None:
+        self._trace.called = True
+        if not self._trace.records:
+            return None
+        if self._trace.eager and not tf.executing_eagerly():
+            raise NotImplementedError("A step that runs eagerly calls the optimizer in a tf.function of its own")
+        variables = _keras.optimized(optimizer) if given.variables is None else given.variables
+        number = _keras.innermost(optimizer).gradient_accumulation_steps or 1
         scale = loss_scale(optimizer)
         self._trace.reduced = None
-        waiting = accumulators(optimizer, variables) if number > 1 else []
-        needs_weights = "weight" in measures or "change" in measures
+        waiting = _keras.accumulators(optimizer, variables) if number > 1 else []
+        values = _values(variables) if self._plan.needs_weights or self._plan.state else []
         return Call(
             index,
             variables,
-            gradients,
+            given.gradients,
             tf.identity(tf.cast(1.0 if scale is None else scale, tf.float32)),
-            tf.identity(inner._iterations % number) if number > 1 else 0,
+            tf.identity(tf.convert_to_tensor(_keras.calls_counter(optimizer))),
             [None if one is None else tf.convert_to_tensor(one) for one in waiting],
-            _values(variables) if needs_weights else [],
+            values if self._plan.needs_weights else [],
+            [tf.identity(one) for one in some_entries(values)] if self._plan.state else [],
         )
 
     def _after(self, call: Call) -> None:
@@ -199,62 +220,74 @@ class RecordingStep:
             if self._trace.reduced is None:  # the optimizer found nothing to apply
                 return
             gradients, variables = zip(*self._trace.reduced, strict=True)
-        arranged = self._plan.arrange(gradients, variables)
-        if not self._ring.is_made:
-            self._make_ring(len(arranged))
-        self._alternates = self._alternates and self._may_alternate()
-        first, self._trace.is_first = self._trace.is_first, False
-        step = self._ring.step - int(not first)
-        due = tf.constant(False)
-        if self._trace.records:
-            due = tf.equal(step % self._plan.every, 0) if self._plan.every > 1 else tf.constant(True)
-            self._ring.write(functools.partial(self._row, call, arranged, step), due)
-        # Nothing else holds the count back from going up for a step whose data were at their end.
-        with tf.control_dependencies([getattr(g, "values", g) for g in arranged if g is not None]):
-            self._ring.count(steps=int(first), rows=due)
+        arranged = self._plan.columns.arrange(gradients, variables)
+        if self.rows.columns != len(arranged):  # none yet, or too few for a variable that belongs to no layer
+            self._make_ring(len(arranged), variables)
+        step, every = self.rows.step, self._plan.every
+        due = tf.equal((step + self.rows.shift) % every, 0) if every > 1 else tf.constant(True)
+        self.rows.write(functools.partial(self._row, call, arranged, step), due)
 
-    def _may_alternate(self) -> bool:
-        """Whether the step that is traced does the same in two functions in turn as in one."""
-        if tf.executing_eagerly():
-            return False
-        graph = _graph()
-        return graph is self._trace.graph and not _has_random_state(graph)  # not in a function of the user's own
-
-    def _row(self, call: Call, arranged: list[Tensor], step: Tensor) -> Tensor:
-        """The measures, then the loss scale, the step, which optimizer, and how many calls had accumulated."""
+    def _row(self, call: Call, arranged: list[Tensor], step: Tensor) -> tuple[Tensor, Tensor]:
+        """The measures, quantities of the user's own, some weights, then the scale, step, optimizer and its calls."""
         measures = self._plan.measures
         gradients = [None if gradient is None else dense(gradient) for gradient in arranged]
-        tensors = dict.fromkeys(("gradient", "largest", "nonzeros", "nonfinite"), gradients)
+        tensors = {"gradient": gradients}
         if "accumulated" in measures or "peak" in measures:
-            tensors |= dict.fromkeys(("accumulated", "peak"), self._used(call, arranged, gradients))
+            tensors["used"] = self._used(call, arranged, gradients)
         if call.weights:
-            before, after = (
-                [
-                    None if gradient is None else tf.cast(weight, tf.float32)
-                    for weight, gradient in zip(self._plan.arrange(weights, call.variables), arranged, strict=True)
-                ]
-                for weights in (call.weights, _values(call.variables))
-            )
+            before, after = (self._of_present(arranged, weights, call) for weights in (call.weights, None))
             changes = [None if old is None else new - old for old, new in zip(before, after, strict=True)]
             tensors |= {"weight": before, "change": changes}
-        parts = [MEASURES[name](tensors[name]) for name in measures]
-        extras = [call.scale, step, call.optimizer, call.accumulated]
-        return tf.concat([*(tf.cast(one, tf.float64) for one in (*parts, *([extra] for extra in extras)))], 0)
+        found = taken(measured, tensors, measures)
+        parts, finite = [found[name] for name in measures], tf.reduce_all(tf.math.is_finite(found["gradient"]))
+        for values in self._own(call, arranged, tensors):
+            parts.append(tf.stack(values))
+        extras = [*call.state, call.scale, step, call.optimizer, call.calls]
+        return tf.concat([*(tf.cast(one, tf.float64) for one in (*parts, *([extra] for extra in extras)))], 0), finite
+
+    def _own(self, call: Call, arranged: list[Tensor], tensors: dict[str, list[Tensor]]) -> list[list[Tensor]]:
+        if not self._plan.own:
+            return []
+        gradients = [None if one is None else _float32(tf.convert_to_tensor(one)) / call.scale for one in arranged]
+        return own_values(self._plan, {**tensors, "gradient": gradients}, self.rows.lost)
+
+    def _of_present(self, arranged: list[Tensor], weights: list[Tensor] | None, call: Call) -> list[Tensor]:
+        """The weights, or those that there are now, where there is a gradient."""
+        values = self._plan.columns.arrange(_values(call.variables) if weights is None else weights, call.variables)
+        pairs = zip(values, arranged, strict=True)
+        return [None if gradient is None else _float32(weight) for weight, gradient in pairs]
 
     def _used(self, call: Call, arranged: list[Tensor], gradients: list[Tensor]) -> list[Tensor]:
         """What an update at this call would use, before it is clipped."""
         if not call.waiting:
             return [None if gradient is None else gradient / call.scale for gradient in gradients]
-        number = innermost(self._plan.optimizers[call.optimizer]).gradient_accumulation_steps
-        waiting = self._plan.arrange(call.waiting, call.variables)
+        number = _keras.innermost(self._plan.optimizers[call.optimizer]).gradient_accumulation_steps
+        waiting = self._plan.columns.arrange(call.waiting, call.variables)
         return [
             None if gradient is None else _mean(gradient, wait, call.scale, number)
             for gradient, wait in zip(arranged, waiting, strict=True)
         ]
 
 
+def _retraced(model: Any) -> Callable[..., Any]:
+    """A model's `train_step`; one that the user made a `tf.function` as another one.
+
+    The first knows of no rows if it was traced without them, and leaves some where it should not if with them.
+    """
+    if not hasattr(model.train_step, "python_function"):
+        return model.train_step  # type: ignore[no-any-return]
+    given = inspect.getattr_static(model, "train_step")
+    of_instance = "train_step" in vars(model)
+    function = given.python_function if of_instance else types.MethodType(given.python_function, model)
+    return tf.function(function, jit_compile=getattr(given, "_jit_compile", None))  # type: ignore[no-any-return]
+
+
 def _graph() -> Any:
     return tf.compat.v1.get_default_graph()
+
+
+def _tensors(arguments: Any) -> list[Tensor]:
+    return [one for one in tf.nest.flatten(arguments) if isinstance(one, tf.Tensor)]
 
 
 def _has_random_state(graph: Any) -> bool:
@@ -270,6 +303,10 @@ def _values(variables: Sequence[Any]) -> list[Tensor]:
 
 def _clips(optimizer: Any) -> bool:
     return any(getattr(optimizer, name) is not None for name in ("clipnorm", "clipvalue", "global_clipnorm"))
+
+
+def _float32(tensor: Tensor) -> Tensor:
+    return tf.cast(tensor, tf.float32)
 
 
 def _mean(gradient: Tensor, waiting: Tensor, scale: Tensor, number: int) -> Tensor:

@@ -1,72 +1,165 @@
-"""Comma-separated values: the table's columns, in UTF-8, with a first line of names."""
+r"""The text format: comma-separated values, a line for each step, with plain names of columns in the first line.
+
+    step, global_norm, outcome, clipped    one value for each step
+    gradient/dense, weight/dense, ...      a quantity of a layer: the name of a quantity has no slash
+    state                                  words for states of the training, by which one that goes on is known again
+    check                                  a checksum of the line's other cells and of the first line
+
+No gradient is an empty cell; NaN and infinity are `nan` and `inf`. A control character, a backslash or half of a
+surrogate pair in a layer's name is written as `\u001b`.
+"""
 
 import csv
 import io
-from pathlib import Path
-from typing import Any
+import re
+import warnings
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from keras_inits.recording.files.table import CLIPPED, GLOBAL_NORM, OUTCOME, STEP, columns_of, fields_of
+from keras_inits.recording.quantities import GRADIENT, OUTCOMES
 from keras_inits.recording.trace import GradientTrace
 
+PER_STEP = ("step", "global_norm", "outcome", "clipped")
+STATE, CHECK = "state", "check"
+_ESCAPED = re.compile(r"[\x00-\x1f\x7f-\x9f\\\u2028\u2029\ud800-\udfff]")
 _BOOLEANS = {"True": True, "False": False, "": False}
 
 
-def encode(trace: GradientTrace) -> bytes:
-    """The whole file."""
-    columns = list(columns_of(trace))
+class Mark(NamedTuple):
+    """The word for the state of a training after so many steps."""
+
+    step: int
+    word: str
+
+
+def columns_for(layers: Sequence[str], quantities: Sequence[str]) -> list[str]:
+    """The names of the columns of a file."""
+    return [*PER_STEP, *(f"{quantity}/{layer}" for quantity in quantities for layer in layers), STATE, CHECK]
+
+
+def header(columns: Sequence[str]) -> bytes:
+    """The first line."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(columns)  # which has it quote both of these within a name
-    return line.getvalue().removesuffix("\r\n").encode() + b"\n" + lines(trace, columns)
+    escaped = [_ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", name) for name in columns]
+    csv.writer(line, lineterminator="\n").writerow(escaped)
+    return line.getvalue().encode()
 
 
-def lines(trace: GradientTrace, header: list[str]) -> bytes:
-    """One line for each step, in the order of a file's columns; those that the trace does not have stay empty."""
-    columns = columns_of(trace)
+def lines(trace: GradientTrace, columns: Sequence[str], marks: Sequence[Sequence[Mark]]) -> bytes:
+    """One line for each step; columns that the trace does not have stay empty.
+
+    Args:
+        trace: The rows.
+        columns: Those of the file.
+        marks: For each row the states that are known.
+    """
+    per_step = (trace.steps, trace.global_norm, trace.outcomes, trace.clipped)
+    cells = {name: _cells(np.ma.MaskedArray(values)) for name, values in zip(PER_STEP, per_step, strict=True)}
+    for quantity, table in trace.tables.items():
+        cells |= {f"{quantity}/{layer}": _cells(table[:, place]) for place, layer in enumerate(trace.layers)}
+    cells[STATE] = [" ".join(f"{mark.step}:{mark.word}" for mark in row) for row in marks]
     empty = [""] * len(trace)
-    cells = [_cells(columns[name]) if name in columns else empty for name in header]
-    return "".join(",".join(row) + "\n" for row in zip(*cells, strict=True)).encode()
+    seed = zlib.crc32(header(columns))
+    rows = zip(*(cells.get(name, empty) for name in columns[:-1]), strict=True)
+    return b"".join(_checked(",".join(row).encode(), seed) for row in rows)
 
 
-def names(trace: GradientTrace) -> set[str]:
-    """The columns that a file must have to take the trace's rows."""
-    return set(columns_of(trace))
+class Content(NamedTuple):
+    """What a file has."""
+
+    trace: GradientTrace
+    columns: list[str]
+    marks: list[list[Mark]]  # for each row
+    damaged: list[int]  # the numbers of lines that cannot be read, the first line being 1
 
 
-def header(path: Path) -> list[str]:
-    """The columns that a file has."""
-    with open(path, newline="", encoding="utf-8") as file:
-        return next(csv.reader(file), [])
-
-
-def decode(data: bytes) -> dict[str, Any]:
-    """The trace's arguments from the whole lines.
+def read(data: bytes) -> Content:
+    """All lines that are whole.
 
     Raises:
-        ValueError: If it is no such table.
+        ValueError: If it is no such file.
     """
-    text = data[: data.rfind(b"\n") + 1].decode()
-    rows = [row for row in csv.reader(io.StringIO(text)) if row]
-    if not rows or rows[0][:2] != [STEP, GLOBAL_NORM]:
-        raise ValueError('its first line does not begin with "step,global_norm"')
-    if len(set(rows[0])) != len(rows[0]):
+    first, *rest = data.split(b"\n")
+    columns = _columns(first.decode())
+    seed, good, damaged = zlib.crc32(first + b"\n"), [], []
+    for number, line in enumerate(rest, 2):
+        content, _, check = line.rpartition(b",")
+        if line and check == _check(content, seed) and number <= len(rest):  # the last one has no end
+            good.append(content.decode().split(","))
+        elif line or number <= len(rest):
+            damaged.append(number)
+    if damaged and not good and len(rest) > 1:
+        raise ValueError("its first line or all others are damaged")
+    cells = dict(zip(columns, zip(*good, strict=True) if good else [()] * len(columns), strict=False))
+    marks = [
+        [Mark(int(step), word) for step, word in (one.split(":") for one in cell.split())] for cell in cells[STATE]
+    ]
+    return Content(_trace(columns, cells), columns, marks, damaged)
+
+
+def _mark(text: str) -> Mark:
+    step, word = text.split(":")
+    return Mark(int(step), word)
+
+
+def decode(data: bytes) -> GradientTrace:
+    """The trace of all lines that are whole, with a warning if some are not."""
+    content = read(data)
+    if content.damaged:
+        shown = ", ".join(map(str, content.damaged[:5])) + (", ..." if len(content.damaged) > 5 else "")
+        warnings.warn(
+            f"GradientTrace.load left out {len(content.damaged)} lines that are cut off or damaged (line {shown}). It "
+            "expects the lines that GradientNormLogger wrote. The others are read.",
+            stacklevel=4,
+        )
+    return content.trace
+
+
+def _columns(line: str) -> list[str]:
+    columns = next(csv.reader([line], strict=True), [])
+    columns = [re.sub(r"\\u([0-9a-f]{4})", lambda found: chr(int(found[1], 16)), name) for name in columns]
+    if tuple(columns[:4]) != PER_STEP or columns[-2:] != [STATE, CHECK]:
+        raise ValueError(f'its first line does not begin with "{",".join(PER_STEP)}" and end in "{STATE},{CHECK}"')
+    if len(set(columns)) != len(columns):
         raise ValueError("two of its columns have the same name")
-    columns = zip(*rows[1:], strict=True) if rows[1:] else [()] * len(rows[0])
-    return fields_of({name: _column(name, cells) for name, cells in zip(rows[0], columns, strict=True)})
+    return columns
+
+
+def _trace(columns: list[str], cells: Mapping[str, Sequence[str]]) -> GradientTrace:
+    places = [name.partition("/")[::2] for name in columns[4:-2]]
+    layers = tuple(dict.fromkeys(layer for _, layer in places))
+    tables = {
+        quantity: _table([cells[f"{quantity}/{layer}"] for layer in layers], (len(cells["step"]), len(layers)))
+        for quantity in dict.fromkeys([GRADIENT, *(quantity for quantity, _ in places)])
+    }
+    if not set(cells["outcome"]) <= set(OUTCOMES):
+        raise ValueError(f"it has outcomes that are none of {', '.join(OUTCOMES)}")
+    clipped = np.ma.MaskedArray(
+        [_BOOLEANS[cell] for cell in cells["clipped"]], mask=[not cell for cell in cells["clipped"]], dtype=bool
+    )
+    steps = np.array([int(cell) for cell in cells["step"]], np.int64)
+    return GradientTrace(steps, layers, tables.pop(GRADIENT), tables, np.array(cells["outcome"], str), clipped)
+
+
+def _table(columns: list[Sequence[str]], shape: tuple[int, int]) -> np.ma.MaskedArray:
+    values = np.zeros(shape)
+    mask = np.zeros(shape, bool)
+    for place, cells in enumerate(columns):
+        values[:, place] = [float(cell or "nan") for cell in cells]
+        mask[:, place] = [not cell for cell in cells]
+    return np.ma.MaskedArray(values, mask=mask)
 
 
 def _cells(column: np.ma.MaskedArray) -> list[str]:
     return ["" if value is None else str(value) for value in column.tolist()]
 
 
-def _column(name: str, cells: tuple[str, ...]) -> np.ma.MaskedArray:
-    if name == STEP:
-        return np.ma.MaskedArray(np.array([int(cell) for cell in cells], np.int64))
-    if name == OUTCOME:
-        values = np.array(cells, str)
-    elif name == CLIPPED:
-        values = np.array([_BOOLEANS[cell] for cell in cells], bool)
-    else:
-        values = np.array([float(cell or "nan") for cell in cells])
-    return np.ma.MaskedArray(values, mask=[not cell for cell in cells])
+def _checked(content: bytes, seed: int) -> bytes:
+    return content + b"," + _check(content, seed) + b"\n"
+
+
+def _check(content: bytes, seed: int) -> bytes:
+    return f"{zlib.crc32(content, seed):08x}".encode()

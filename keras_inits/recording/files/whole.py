@@ -1,35 +1,41 @@
 """Bytes that reach a file whole or not at all."""
 
+import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Puts a new file in the place of one that may be there."""
+def replace(path: Path, data: bytes, before: Callable[[int], None] = lambda inode: None) -> None:
+    """Puts a new file in the place of one that may be there.
+
+    Args:
+        path: Where.
+        data: What is in it.
+        before: Is told the new file's inode before it takes its place.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         draft.write_bytes(data)
+        before(draft.stat().st_ino)
         os.replace(draft, path)
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
-def append(path: Path, data: bytes) -> None:
-    """Adds whole lines to a file."""
-    with open(path, "ab", buffering=0) as file:
-        write(file, data)
+def append(path: Path, data: bytes, end: int) -> None:
+    """Writes behind so many bytes of a file, in one call, so that a kill cuts off at most the last line.
 
-
-def write(file: BinaryIO, data: bytes) -> None:
-    """Writes at the end of an unbuffered file in one call, so that a kill cuts off at most the last line.
-
-    A disk that fills up takes a part; that part is taken back.
+    What is there behind them is what an interrupted write left. A disk that fills up takes a part; that part is taken
+    back.
     """
-    end = file.seek(0, os.SEEK_END)
-    try:
-        while data:
-            data = data[file.write(data) :]
-    except OSError:
+    with open(path, "r+b", buffering=0) as file:
         file.truncate(end)
-        raise
+        file.seek(end)
+        try:
+            while data:
+                data = data[file.write(data) :]
+        except OSError:
+            file.truncate(end)
+            raise

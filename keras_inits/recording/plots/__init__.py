@@ -1,9 +1,10 @@
 """The pictures of a trace, one file a kind.
 
     trace -> heatmap  layers x steps, the norm as colour
-          -> lines    a line for each layer over the steps, its depth as colour; also that of the updates
+          -> lines    a line for each layer over the steps, its depth as colour
           -> profile  the norm over depth, a line for each of a few steps
-             canvas   what they share: figures that hold the names, log scales, marks, legends
+             canvas   what they share: figures that hold the names, marks, legends
+             scales   logarithmic or linear, and what is not on them
              thin     many steps made few enough to draw
 
 `pyplot`, which keeps figures for the whole process, is not used, and none of matplotlib's settings is changed.
@@ -12,29 +13,38 @@
 import os
 from typing import TYPE_CHECKING
 
+from keras_inits.recording.quantities import TRACKED
+
 if TYPE_CHECKING:
     from keras_inits.recording.trace import GradientTrace
 
-KINDS = ("heatmap", "lines", "profile", "update")
+KINDS = ("heatmap", "lines", "profile")
 DPI = 120
 
 
-def save_plot(trace: "GradientTrace", path: str | os.PathLike[str], kind: str) -> None:
+def save_plot(trace: "GradientTrace", path: str | os.PathLike[str], kind: str, quantity: str) -> None:
     """Draws a picture of a kind and writes it.
 
     Args:
         trace: What to draw.
         path: Where to.
         kind: One of `KINDS`.
+        quantity: One that was recorded.
 
     Raises:
         ImportError: If matplotlib is not installed.
-        ValueError: If the kind is not one of these, or shows what the trace has not recorded.
+        ValueError: If the kind is not one of these, or the trace has no such quantity.
     """
     if kind not in KINDS:
         raise ValueError(
             f"GradientTrace.plot received kind={kind!r}. It expects one of {', '.join(map(repr, KINDS))}. "
             'Pass kind="heatmap" for many layers, or kind="lines" for few.'
+        )
+    if quantity not in trace.tables:
+        record = repr(quantity) if quantity in TRACKED else f"Quantity({quantity!r}, function)"
+        raise ValueError(
+            f"GradientTrace.plot received quantity={quantity!r}. It expects one that the trace has: "
+            f"{', '.join(map(repr, trace.tables))}. Record it with GradientNormLogger(track={record})."
         )
     try:
         from keras_inits.recording.plots import heatmap, lines, profile
@@ -43,5 +53,5 @@ def save_plot(trace: "GradientTrace", path: str | os.PathLike[str], kind: str) -
             "GradientTrace.plot() found no matplotlib. It expects it to be installed. "
             'Install it with: pip install "keras_inits[report]"'
         ) from error
-    draw = {"heatmap": heatmap.draw, "lines": lines.draw, "profile": profile.draw, "update": lines.draw_update}[kind]
-    draw(trace).savefig(path, dpi=DPI)
+    draw = {"heatmap": heatmap.draw, "lines": lines.draw, "profile": profile.draw}[kind]
+    draw(trace, quantity).savefig(path, dpi=DPI)

@@ -22,13 +22,6 @@ MOST_NAMES = 80
 NAME_SIZE = 8
 WIDTH = 8.5  # inches, without the names
 
-# What a log scale cannot show: (name, test, marker, end of the axis, points from there).
-ODD: tuple[tuple[str, Any, str, int, float], ...] = (
-    ("zero", lambda norms: norms == 0, "v", 0, 5.0),
-    ("NaN", np.isnan, "x", 1, -14.0),
-    ("infinite", np.isinf, "^", 1, -5.0),
-)
-
 # What a step did other than update: (outcome, label, marker, colour). The rarer is drawn over the other.
 OUTCOME_MARKS = ((ACCUMULATE, "micro-step, no update", "|", "#606060"), (SKIP, "skipped step", "d", "#d55e00"))
 
@@ -80,22 +73,6 @@ def number_steps(axes: Axes, first: float, last: float) -> None:
     axes.set_xlabel("step")
 
 
-def log_limits(norms: np.ma.MaskedArray, *others: float, room: float = 0.0) -> tuple[float, float]:
-    """The ends of a log scale that has all positive, finite norms.
-
-    Args:
-        norms: What will be drawn.
-        *others: What has to be on the scale too.
-        room: The share of the scale to leave free at each end.
-    """
-    values = np.append(norms.compressed(), others)
-    values = np.log10(values[np.isfinite(values) & (values > 0)])
-    low, high = (values.min(), values.max()) if len(values) else (-1.0, 0.0)
-    free = max(room * (high - low), 0.1)
-    # Beyond these no norm can be: its square would leave the range of float64, and so would ticks beside the scale.
-    return 10.0 ** max(float(low - free), -150.0), 10.0 ** min(float(high + free), 150.0)
-
-
 def number(many: int, noun: str) -> str:
     """So many of something.
 
@@ -145,6 +122,10 @@ def mark_outcomes(axes: Axes, trace: "GradientTrace") -> None:
         axes.scatter([], [], label=f"{label} ({len(steps):,} of {every:,})", **style)
 
 
+WIDEST_LEGEND = 100
+"""How many characters three entries of a legend may have together to stand beside each other."""
+
+
 def add_legend(axes: Axes, handles: list[Any] | None = None) -> None:
     """Explains, under the axes, what has a label, if anything has one.
 
@@ -155,4 +136,6 @@ def add_legend(axes: Axes, handles: list[Any] | None = None) -> None:
     handles = [*(handles or []), *axes.get_legend_handles_labels()[0]]
     if handles:
         figure: Any = axes.figure
-        figure.legend(handles=handles, loc="outside lower left", ncols=3, frameon=False, fontsize=9)
+        widest = sum(sorted(len(one.get_label()) for one in handles)[-3:])
+        columns = 3 if widest <= WIDEST_LEGEND else 2
+        figure.legend(handles=handles, loc="outside lower left", ncols=columns, frameon=False, fontsize=9)

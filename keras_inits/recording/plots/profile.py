@@ -1,4 +1,4 @@
-"""The norm over depth, a line for each of a few steps."""
+"""The norm or another quantity over depth, a line for each of a few steps."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from keras_inits.recording.plots import canvas, thin
-from keras_inits.recording.quantities import ACCUMULATE, QUANTITIES, SKIP, UPDATE
+from keras_inits.recording.plots.scales import Scale, label_of, scale_for
+from keras_inits.recording.quantities import ACCUMULATE, SKIP, UPDATE
 
 if TYPE_CHECKING:
     from keras_inits.recording.trace import GradientTrace
@@ -18,33 +19,34 @@ MARKERS = "osDPh"
 NOTES = {SKIP: ", skipped", ACCUMULATE: ", micro-step"}
 
 
-def draw(trace: "GradientTrace") -> Figure:
-    """Draws the norms at the first step, at the last and at evenly spaced ones between them; the first layer on top."""
+def draw(trace: "GradientTrace", quantity: str = "gradient") -> Figure:
+    """Draws it at the first step, at the last and at evenly spaced ones between them; the first layer on top."""
     figure, axes = canvas.new_figure(trace)
     canvas.write_names(axes.yaxis, trace.layers)
-    paint(axes, trace)
+    paint(axes, trace, quantity)
     canvas.add_legend(axes)
     return figure
 
 
-def paint(axes: Axes, trace: "GradientTrace") -> None:
+def paint(axes: Axes, trace: "GradientTrace", quantity: str = "gradient") -> None:
     """Draws on axes that are there, all but the names of the layers and the legend."""
-    different = np.unique(trace.steps)
+    different, table = np.unique(trace.steps), trace.tables[quantity]
+    scale = scale_for(quantity, table)
     places = np.linspace(0, len(different) - 1, min(len(different), MOST_STEPS))
     chosen = different[places.round().astype(int)]
-    profiles = [thin.median(trace.norms[trace.steps == step]) for step in chosen]  # two optimizers leave two rows
+    profiles = [thin.median(table[trace.steps == step]) for step in chosen]  # two optimizers leave two rows
     everything = np.ma.MaskedArray(np.ma.vstack([*profiles, np.ma.zeros((0, len(trace.layers)))]))
-    axes.set_xlim(canvas.log_limits(everything, room=0.08))
-    axes.set_xscale("log")
+    axes.set_xlim(scale.limits(everything, room=0.08))
+    axes.set_xscale(scale.name)
     colours = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, max(len(chosen), 1)))
     for index, (step, profile) in enumerate(zip(chosen, profiles, strict=True)):
         label = f"step {step:,}{_note(trace.outcomes[trace.steps == step])}"
-        _draw_profile(axes, profile, colours[index], MARKERS[index], label)
-    for name, test, marker, *_ in canvas.ODD:
+        _draw_profile(axes, profile, scale, {"color": colours[index], "marker": MARKERS[index], "label": label})
+    for name, test, marker, *_ in scale.odd:
         if test(everything.filled(1.0)).any():
             axes.scatter([], [], c="black", marker=marker, s=28, label=name)
     axes.set_ylim(max(len(trace.layers), 1) - 0.5, -0.5)
-    axes.set_xlabel(QUANTITIES["gradient"])
+    axes.set_xlabel(label_of(quantity))
     axes.grid(alpha=0.25)
 
 
@@ -53,21 +55,18 @@ def _note(outcomes: np.ndarray) -> str:
     return "" if UPDATE in outcomes else NOTES[str(outcomes[-1])]
 
 
-def _draw_profile(axes: Axes, norms: np.ma.MaskedArray, colour: np.ndarray, marker: str, label: str) -> None:
-    """Draws one line, broken where there is no norm on the scale; zero stands at its left edge, the rest at its right.
+def _draw_profile(axes: Axes, values: np.ma.MaskedArray, scale: Scale, style: dict[str, Any]) -> None:
+    """Draws one line, broken where there is no value on the scale; zero stands at its left edge, the rest at its right.
 
     Args:
         axes: Where to.
-        norms: One for each layer.
-        colour: That of the step.
-        marker: That of the step.
-        label: What the legend calls the step.
+        values: One for each layer.
+        scale: Theirs.
+        style: The colour and the marker of the step, and what the legend calls it.
     """
-    depth = np.arange(len(norms))
-    size = 5 if len(norms) <= 40 else 3
-    axes.plot(thin.drawable(norms), depth, color=colour, marker=marker, markersize=size, linewidth=1.2, label=label)
-    for _, test, odd_marker, end, points in canvas.ODD:
-        found = depth[test(norms.filled(1.0))]
-        style: dict[str, Any] = {"marker": odd_marker, "s": 28, "color": colour}
+    depth = np.arange(len(values))
+    axes.plot(scale.drawable(values), depth, markersize=5 if len(values) <= 40 else 3, linewidth=1.2, **style)
+    for _, test, marker, end, points in scale.odd:
+        found = depth[test(values.filled(1.0))]
         place = canvas.beside_edge(axes, "y", points)
-        axes.scatter(np.full(len(found), end), found, transform=place, **style)
+        axes.scatter(np.full(len(found), end), found, transform=place, marker=marker, s=28, color=style["color"])

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_inits.recording.plots.scales import LOG, Scale
+
 MOST_COLUMNS = 400
 """Of a picture: on a screen each is still wide enough to be seen alone."""
 
@@ -16,8 +18,8 @@ class Columns(NamedTuple):
 
     Args:
         edges: The steps between which the columns lie.
-        median: Columns x layers; NaN or infinity if a single norm is, and masked if there is none.
-        least: Of the norms that a log scale shows; NaN without any.
+        median: Columns x layers; NaN or infinity if a single value is, and masked if there is none.
+        least: Of the values that the scale shows; NaN without any.
         largest: Of the same.
         pooled: How many steps a column has.
     """
@@ -29,18 +31,19 @@ class Columns(NamedTuple):
     pooled: int
 
 
-def columns(steps: np.ndarray, norms: np.ma.MaskedArray) -> Columns:
+def columns(steps: np.ndarray, values: np.ma.MaskedArray, scale: Scale = LOG) -> Columns:
     """Pools rows to at most `MOST_COLUMNS` columns; rows of one step, as two optimizers leave them, are in one.
 
     Args:
         steps: The rows' steps, rising; at least one.
-        norms: Rows x layers.
+        values: Rows x layers.
+        scale: That on which they are drawn.
     """
     different, starts = np.unique(steps, return_index=True)
     pooled = -(-len(different) // MOST_COLUMNS)
     starts = starts[::pooled]
-    blocks = [norms[start:stop] for start, stop in zip(starts, [*starts[1:], len(steps)], strict=True)]
-    least, largest = zip(*map(_range, blocks), strict=True)
+    blocks = [values[start:stop] for start, stop in zip(starts, [*starts[1:], len(steps)], strict=True)]
+    least, largest = zip(*(_range(block, scale) for block in blocks), strict=True)
     medians = np.ma.MaskedArray(np.ma.stack([median(block) for block in blocks]))
     return Columns(_edges(different, pooled), medians, np.stack(least), np.stack(largest), pooled)
 
@@ -61,12 +64,6 @@ def median(block: np.ma.MaskedArray) -> np.ma.MaskedArray:
     return np.ma.MaskedArray(middle, mask=~present.any(axis=0))
 
 
-def drawable(norms: np.ma.MaskedArray) -> np.ndarray:
-    """The norms that a log scale can show, and NaN for the others."""
-    values = norms.filled(np.nan)
-    return np.where(np.isfinite(values) & (values > 0), values, np.nan)
-
-
 def marks(steps: np.ndarray, first: int, last: int) -> np.ndarray:
     """The indices of marks to draw: of those that would cover each other the last.
 
@@ -80,8 +77,9 @@ def marks(steps: np.ndarray, first: int, last: int) -> np.ndarray:
     return np.asarray(len(steps) - 1 - kept)
 
 
-def _range(block: np.ma.MaskedArray) -> tuple[np.ndarray, np.ndarray]:
-    return np.fmin.reduce(drawable(block)), np.fmax.reduce(drawable(block))
+def _range(block: np.ma.MaskedArray, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
+    shown = scale.drawable(block)
+    return np.fmin.reduce(shown), np.fmax.reduce(shown)
 
 
 def _edges(steps: np.ndarray, pooled: int) -> np.ndarray:

@@ -1,0 +1,96 @@
+"""Checks of the logger's arguments."""
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from keras_inits.recording.alerts import Alerts
+from keras_inits.recording.quantities import TRACKED, Quantity
+
+
+def step_count(every: Any) -> int:
+    """A whole number of at least 1."""
+    try:
+        number = operator.index(every)
+    except TypeError:
+        number = None
+    if number is None or isinstance(every, bool):
+        raise TypeError(
+            f"GradientNormLogger received every={every!r}, of type {type(every).__name__}. It expects a whole number "
+            "of at least 1. Pass every=1 to record each step, or every=20 to record one step in twenty."
+        )
+    if number < 1:
+        raise ValueError(
+            f"GradientNormLogger received every={every!r}. It expects a whole number of at least 1. "
+            "Pass every=1 to record each step, or every=20 to record one step in twenty."
+        )
+    return number
+
+
+def one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> Any:
+    """A value that is among these."""
+    names = ", ".join(repr(choice) for choice in allowed)
+    if not isinstance(value, (str, bool)) and value not in allowed:
+        raise TypeError(
+            f"GradientNormLogger received {name}={value!r}, of type {type(value).__name__}. It expects one of {names}. "
+            f"Pass {name}={allowed[0]!r}."
+        )
+    if value not in allowed:
+        raise ValueError(
+            f"GradientNormLogger received {name}={value!r}. It expects one of {names}. Pass {name}={allowed[0]!r}."
+        )
+    return value
+
+
+def tracked(value: Any) -> tuple[tuple[str, ...], tuple[Quantity, ...]]:
+    """The names of quantities that the recorder knows, the gradient's first, and those of the user's own."""
+    given = [value] if isinstance(value, (str, Quantity)) else value
+    expected = f"any of {', '.join(map(repr, TRACKED))}, or a Quantity"
+    remedy = 'Pass one, such as track="update", or a tuple of them.'
+    if not isinstance(given, Sequence) or not all(isinstance(one, (str, Quantity)) for one in given):
+        raise TypeError(
+            f"GradientNormLogger received track={value!r}, of type {type(value).__name__}. It expects {expected}. "
+            f"{remedy}"
+        )
+    own = tuple(one for one in given if isinstance(one, Quantity))
+    names = [one for one in given if isinstance(one, str)]
+    wrong = [name for name in names if name not in TRACKED]
+    if wrong or not given:
+        raise ValueError(
+            f"GradientNormLogger received track={value!r}{f', with {wrong[0]!r} in it' if wrong else ''}. It "
+            f"expects {expected}. {remedy}"
+        )
+    if len({one.name for one in own}) < len(own):
+        raise ValueError(
+            f"GradientNormLogger received track={value!r}, with two quantities of one name. It expects a name for "
+            "each. Rename one of them."
+        )
+    return tuple(dict.fromkeys(("gradient", *names))), own
+
+
+def attributes(value: Any) -> tuple[str, ...] | None:
+    """Names of attributes of the model that hold optimizers; None for all."""
+    if value is None:
+        return None
+    names = (value,) if isinstance(value, str) else value
+    remedy = 'Pass one, such as optimizer="generator_optimizer", or a tuple of them.'
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise TypeError(
+            f"GradientNormLogger received optimizer={value!r}, of type {type(value).__name__}. It expects names of "
+            f"attributes of the model. {remedy}"
+        )
+    if not names:
+        raise ValueError(
+            f"GradientNormLogger received optimizer={value!r}. It expects names of attributes of the model. {remedy}"
+        )
+    return tuple(names)
+
+
+def checked_alerts(alerts: Any) -> Alerts | None:
+    """What to do, or None."""
+    if alerts is not None and not isinstance(alerts, Alerts):
+        raise TypeError(
+            f"GradientNormLogger received alerts={alerts!r}, of type {type(alerts).__name__}. It expects an Alerts. "
+            'Pass keras_inits.Alerts(nonfinite="raise"), or leave it out.'
+        )
+    return alerts

@@ -1,0 +1,201 @@
+"""Counts what comes of faults: of damaged files, of arguments of any type, of names that something may interpret.
+
+Run: PYTHONPATH=tests/initializers KERAS_BACKEND=torch python tests/faults.py --write docs/explanation/faults-table.md
+
+Each kind of fault is a function from a number of trials to their outcomes, in `KINDS`: "named", an error or a warning
+that names what is wrong; "same", what it was without the fault; "other", something else was read, drawn or shown;
+"unnamed", any other error.
+"""
+
+import argparse
+import dataclasses
+import io
+import random
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+from anything import OURS, asked, mutated
+from hostile import NAMES, is_plain
+from hypothesis import HealthCheck, Phase, given, settings
+from rich.console import Console
+from traces import run_of
+
+from keras_inits._names import no_formula, stand_in
+from keras_inits.comparison import Comparison, kept
+from keras_inits.comparison.report import render_report
+from keras_inits.comparison.table import build_table
+from keras_inits.diagnosis.files import load_arrays, load_model
+from keras_inits.initializers.base import HostInitializer
+
+ARRAYS = {"x": np.linspace(0, 1, 400, dtype="float32").reshape(100, 4), "y": np.arange(100)}
+SHARE_OF_CUTS = 0.15
+Outcomes = Iterator[str]
+
+
+def damaged(data: bytes, each: int, cut: bool) -> Iterator[bytes]:
+    """The bytes with one bit flipped, or cut off."""
+    places = random.Random(0)
+    for _ in range(max(1, int(each * SHARE_OF_CUTS)) if cut else each):
+        if cut:
+            yield data[: places.randrange(len(data))]
+            continue
+        place, changed = places.randrange(8 * len(data)), bytearray(data)
+        changed[place // 8] ^= 1 << place % 8
+        yield bytes(changed)
+
+
+def outcome(file: Path, read: Callable[[], object], same: Callable[[object], bool]) -> str:
+    """What comes of reading a file."""
+    try:
+        found = read()
+    except (ValueError, OSError) as error:
+        return "named" if file.name in str(error) else "unnamed"
+    except Exception:
+        return "unnamed"
+    return "same" if same(found) else "other"
+
+
+def of_runs(each: int, suffix: str, cut: bool) -> Outcomes:
+    """One of the two files of a run that `compare` kept."""
+    run, setting = run_of("healthy"), {"seed": "0"}
+    with tempfile.TemporaryDirectory() as folder:
+        kept.keep(run, setting, Path(folder))
+        file = Path(folder) / f"{run.cell.file_name}.{suffix}"
+        for data in damaged(file.read_bytes(), each, cut):
+            file.write_bytes(data)
+            yield outcome(file, lambda: kept.read(run.cell, setting, Path(folder)), lambda found: False)
+
+
+def of_batches(each: int, save: Callable[..., None], cut: bool) -> Outcomes:
+    """A batch for the command."""
+
+    def same(found: object) -> bool:
+        return found.keys() == ARRAYS.keys() and all(np.array_equal(found[name], ARRAYS[name]) for name in ARRAYS)
+
+    buffer = io.BytesIO()
+    save(buffer, **ARRAYS)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "batch.npz"
+        for data in damaged(buffer.getvalue(), each, cut):
+            file.write_bytes(data)
+            yield outcome(file, lambda: load_arrays(file), same)
+
+
+def of_models(each: int, cut: bool) -> Outcomes:
+    """A model for the command."""
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1)])
+
+    def same(found: object) -> bool:
+        pairs = zip(found.get_weights(), model.get_weights(), strict=True)
+        return all(map(np.array_equal, *zip(*pairs, strict=True)))
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.keras"
+        model.save(file)
+        for data in damaged(file.read_bytes(), each, cut):
+            file.write_bytes(data)
+            yield outcome(file, lambda: load_model(file), same)
+
+
+def of_configs(each: int) -> Outcomes:
+    """A config of an initializer with up to three changes, drawn as the fuzz draws them."""
+    outcomes = []
+
+    @settings(max_examples=each, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(mutated(OURS))
+    def try_one(case) -> None:
+        family, config, changed = case
+        try:
+            made = family.cls.from_config(config)
+        except (TypeError, ValueError) as error:
+            names = (*map(str, config), *changed, "config", "package")
+            outcomes.append("named" if any(repr(name)[1:-1][:50] in str(error) for name in names) else "unnamed")
+        except Exception:
+            outcomes.append("unnamed")
+        else:
+            values = {name: getattr(made, name) for name in made.get_config() if name != "package"}
+            law = all(asked(config[name], values[name]) for name in values.keys() & config.keys())
+            outcomes.append("same" if law and isinstance(made, HostInitializer) else "other")
+
+    try_one()
+    yield from outcomes
+
+
+def of_names(each: int, show: Callable[[Comparison, str], str]) -> Outcomes:
+    """A name of a start and a network, and what shows it."""
+    for name in NAMES.values():
+        plain = stand_in(name)
+        run = dataclasses.replace(run_of("healthy", start=plain, activation=plain), history={plain: (1.0,)})
+        try:
+            text = show(Comparison((run,), 1), plain)
+        except Exception:
+            yield "unnamed"
+        else:
+            told = plain != name or (show is in_spreadsheet and no_formula(name) != name)
+            yield "other" if not is_plain(text) else "named" if told else "same"
+
+
+def in_terminal(comparison: Comparison, name: str) -> str:
+    file = io.StringIO()
+    Console(file=file, force_terminal=True, color_system=None, width=1000).print(build_table(comparison.runs))
+    return file.getvalue() if stand_in(name, 32) in file.getvalue() else "\0"
+
+
+def in_page(comparison: Comparison, name: str) -> str:
+    text = render_report(comparison).replace("\u200b", "")
+    return text if text.count("<script") == 1 else "\0"
+
+
+def in_spreadsheet(comparison: Comparison, name: str) -> str:
+    cells = comparison.to_dataframe()["initializer"]
+    return "\0" if cells[0].startswith(tuple("=+-@")) else comparison.to_dataframe().to_csv()
+
+
+KINDS: dict[str, Callable[[int], Outcomes]] = {
+    "bits of a kept run's `.csv`": lambda each: of_runs(each, "csv", cut=False),
+    "cuts of it": lambda each: of_runs(each, "csv", cut=True),
+    "bits of a kept run's `.json`": lambda each: of_runs(each, "json", cut=False),
+    "cuts of it, too": lambda each: of_runs(each, "json", cut=True),
+    "bits of a batch, `.npz`": lambda each: of_batches(each, np.savez, cut=False),
+    "cuts of a batch": lambda each: of_batches(each, np.savez, cut=True),
+    "bits of a compressed batch": lambda each: of_batches(each, np.savez_compressed, cut=False),
+    "cuts of a compressed batch": lambda each: of_batches(each, np.savez_compressed, cut=True),
+    "bits of a model, `.keras`": lambda each: of_models(each, cut=False),
+    "cuts of a model": lambda each: of_models(each, cut=True),
+    "configs with arguments of any type": lambda each: of_configs(4 * each),
+    "names in the terminal": lambda each: of_names(each, in_terminal),
+    "names in the page": lambda each: of_names(each, in_page),
+    "names in a spreadsheet": lambda each: of_names(each, in_spreadsheet),
+}
+
+
+def count(each: int) -> Iterator[tuple[str, Counter[str]]]:
+    """The outcomes of each kind of fault."""
+    warnings.simplefilter("ignore")
+    for kind, trials in KINDS.items():
+        yield kind, Counter(trials(each))
+
+
+def main() -> None:
+    """Prints the table, and writes it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--each", type=int, default=1000)
+    parser.add_argument("--write", type=Path)
+    options = parser.parse_args()
+    lines = ["| fault | tried | named | as without it | something else | another error |", "|---|---|---|---|---|---|"]
+    for kind, found in count(options.each):
+        numbers = (found.total(), *(found[name] for name in ("named", "same", "other", "unnamed")))
+        lines.append(f"| {kind} | {' | '.join(f'{number:,}' for number in numbers)} |")
+        print(lines[-1], flush=True)
+    if options.write is not None:
+        options.write.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
