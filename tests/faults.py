@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from rich.console import Console
 from traces import run_of
 
+import keras_inits
 from keras_inits._names import no_formula, stand_in
 from keras_inits.comparison import Comparison, kept
 from keras_inits.comparison.report import render_report
@@ -121,7 +122,7 @@ def of_configs(each: int) -> Outcomes:
         else:
             values = {name: getattr(made, name) for name in made.get_config() if name != "package"}
             law = all(asked(config[name], values[name]) for name in values.keys() & config.keys())
-            outcomes.append("same" if law and isinstance(made, HostInitializer) else "other")
+            outcomes.append("same" if law and isinstance(made, HostInitializer | keras_inits.Constant) else "other")
 
     try_one()
     yield from outcomes
@@ -158,8 +159,8 @@ def in_spreadsheet(comparison: Comparison, name: str) -> str:
 
 
 KINDS: dict[str, Callable[[int], Outcomes]] = {
-    "bits of a kept run's `.csv`": lambda each: of_runs(each, "csv", cut=False),
-    "cuts of it": lambda each: of_runs(each, "csv", cut=True),
+    "bits of a kept run's `.npz`": lambda each: of_runs(each, "npz", cut=False),
+    "cuts of it": lambda each: of_runs(each, "npz", cut=True),
     "bits of a kept run's `.json`": lambda each: of_runs(each, "json", cut=False),
     "cuts of it, too": lambda each: of_runs(each, "json", cut=True),
     "bits of a batch, `.npz`": lambda each: of_batches(each, np.savez, cut=False),

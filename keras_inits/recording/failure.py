@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping
 
+from keras_inits._names import one_line
 from keras_inits.backends.recording import ROWS_WAITING
 
 EXPECTED = (
@@ -31,14 +32,14 @@ class Failure:
     def give_up_on(self, error: BaseException) -> None:
         """Ends recording for an error: one that says what the model does that cannot be recorded, or one of ours."""
         if isinstance(error, (NotImplementedError, ValueError)):
-            self.give_up(f"{error}")
+            self.give_up(one_line(str(error)))
             return
         self.gave_up = True
         self._tell(
             "ours",
-            f"GradientNormLogger stops recording: it failed with {type(error).__name__}: {error}. This is a fault of "
-            "keras_inits, not of your model or data. Training goes on, without further rows. It expects no error "
-            "there; please report it.",
+            f"GradientNormLogger stops recording: it failed with {type(error).__name__}: {one_line(str(error))}. "
+            "This is a fault of keras_inits, not of your model or data. Training goes on, without further rows. It "
+            "expects no error there; please report it.",
         )
 
     def tell_lost_rows(self, lost: int) -> None:
@@ -56,8 +57,9 @@ class Failure:
             self._tell(
                 f"quantity {name}",
                 f"GradientNormLogger stops recording the quantity {name!r}: its function failed with "
-                f"{type(error).__name__}: {error}. It expects a function of the gradient, the weight and the update "
-                "that returns a scalar. Training and all other quantities go on. Change the function to have it.",
+                f"{type(error).__name__}: {one_line(str(error))}. It expects a function of the gradient, the "
+                "weight and the update that returns a scalar. Training and all other quantities go on. Change the "
+                "function to have it.",
             )
 
     def tell_no_rows(self, trains: bool) -> None:

@@ -44,6 +44,8 @@ class Subscription:
         for sink in self._sinks:
             sink.check()
         self._collect()
+        for sink in self._sinks:
+            sink.begin_fit(self._book)
         self._recorder, self._joins = recorder_of(model), True
         self._watch.begin_fit()
 

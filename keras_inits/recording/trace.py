@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from keras_inits._names import stand_in
 from keras_inits.recording.quantities import GRADIENT, OUTCOMES, RESERVED, UPDATE, in_order
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class GradientTrace:
             return "GradientTrace: no step was recorded"
         shown = range(len(self.layers))
         lines = [f"GradientTrace: {len(self)} steps ({self.steps[0]} to {self.steps[-1]}) x {len(self.layers)} layers"]
-        names = [_printable(name) for name in self.layers]
+        names = [stand_in(name) for name in self.layers]
         width = max(map(len, ["all layers", *names]))
         lines.append(f"{'':{width}}  {'first':>9}  {'last':>9}  {'least':>9}  {'largest':>9}")
         lines.append(_line("all layers", np.ma.MaskedArray(self.global_norm), width))
@@ -156,6 +157,8 @@ class GradientTrace:
 
     def to_dataframe(self, form: str = "wide", quantity: str = "gradient") -> "pandas.DataFrame":
         """A pandas table, in which "no gradient" is `pandas.NA` and NaN stays NaN.
+
+        A name that a spreadsheet would compute, such as `=1+1`, has an apostrophe before it.
 
         Args:
             form: `"wide"`, steps x layers of one quantity; or `"long"`, a row for each step and layer with the columns
@@ -284,11 +287,6 @@ class Block(GradientTrace):
 def global_norms(norms: np.ma.MaskedArray) -> np.ndarray:
     """The norm of each row."""
     return np.asarray(np.sqrt(np.sum(norms.filled(0.0) ** 2, axis=1)))
-
-
-def _printable(name: str) -> str:
-    """A name whose control characters a terminal shows and does not obey."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in name)
 
 
 def _line(name: str, norms: np.ma.MaskedArray, width: int) -> str:

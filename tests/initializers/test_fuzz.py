@@ -29,7 +29,7 @@ def check(make, config, names):
         assert len(text) < 5000
         assert text.isprintable() or "config" not in text
     else:
-        if isinstance(initializer, HostInitializer):
+        if isinstance(initializer, HostInitializer | ki.Constant):
             kept = {name: getattr(initializer, name) for name in initializer.get_config() if name != "package"}
             assert all(asked(config[name], kept[name]) for name in kept.keys() & config.keys()), (config, kept)
             assert str(initializer)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_inits import backends
+from keras_inits._names import one_line, printable, shown
 from keras_inits.recording.book import Book
 from keras_inits.recording.files.csv import Mark
 from keras_inits.recording.sinks import Sink, Start
@@ -20,7 +21,7 @@ MOST_WAITING = 2**23
 
 
 class Delivery:
-    """Brings the blocks of a book to one sink, in the first process of a job alone.
+    """Brings the blocks of a book to one sink, in the first process of a job alone, and not in those forked from it.
 
     Args:
         sink: Where to.
@@ -31,6 +32,7 @@ class Delivery:
         self._sink, self._name = sink, name
         self.sent = 0  # how many blocks it has
         self._told = False
+        self._process = os.getpid()
 
     @property
     def knows_state(self) -> bool:
@@ -51,8 +53,15 @@ class Delivery:
             self._tell(error)
             return 0
 
+    def begin_fit(self, book: Book) -> None:
+        """Sends from here on what this process records; what one recorded that it was forked from, that one sends."""
+        if self._process != os.getpid():
+            self._process, self.sent = os.getpid(), book.next_block
+
     def deliver(self, book: Book) -> None:
         """Sends what was not sent."""
+        if self._process != os.getpid():
+            return
         if not backends.current().is_first_process():
             self.sent = book.next_block
             return
@@ -71,6 +80,8 @@ class Delivery:
 
     def close(self) -> None:
         """Ends the sink."""
+        if self._process != os.getpid():
+            return
         try:
             self._sink.close()
         except Exception as error:
@@ -80,9 +91,9 @@ class Delivery:
         if not self._told:
             self._told = True
             warnings.warn(
-                f"GradientNormLogger could not write to {self._name}: {type(error).__name__}: {error}. It expects to "
-                "be able to. Training goes on, and the rows are kept and written with the next ones. Make room, or "
-                "give leave to write there.",
+                f"GradientNormLogger could not write to {self._name}: {type(error).__name__}: {one_line(str(error))}. "
+                "It expects to be able to. Training goes on, and the rows are kept and written with the next ones. "
+                "Make room, or give leave to write there.",
                 stacklevel=2,
             )
 
@@ -105,19 +116,21 @@ def _delivery(sink: Any) -> Delivery:
         path = os.fspath(sink)
         if "://" in path:
             raise ValueError(
-                f"GradientNormLogger(sinks=...) received {path!r}, which is not a path of this machine. It expects "
-                f'{_EXPECTED}. Write to a local path, such as "norms.csv", and copy the file when training has ended.'
+                f"GradientNormLogger(sinks=...) received {shown(path)}, which is not a path of this machine. It "
+                f'expects {_EXPECTED}. Write to a local path, such as "norms.csv", and copy the file when '
+                "training has ended."
             )
         if Path(path).suffix != ".csv":
+            better = f"{printable(Path(path).stem) or 'gradients'}.csv"
             raise ValueError(
-                f"GradientNormLogger(sinks=...) received {path!r}. It expects {_EXPECTED}. Pass "
-                f'"{Path(path).stem or "gradients"}.csv", or keras_inits.TensorBoardSink({path!r}) for a folder.'
+                f"GradientNormLogger(sinks=...) received {shown(path)}. It expects {_EXPECTED}. Pass "
+                f'"{better}", or keras_inits.TensorBoardSink({shown(path)}) for a folder.'
             )
         file = CsvFile(path)
         return Delivery(file, repr(str(file.path)))
     if not _is_sink(sink):
         raise _wrong(sink)
-    return Delivery(sink, repr(sink))
+    return Delivery(sink, shown(sink))
 
 
 def _is_sink(sink: Any) -> bool:
@@ -126,6 +139,6 @@ def _is_sink(sink: Any) -> bool:
 
 def _wrong(sink: Any) -> TypeError:
     return TypeError(
-        f"GradientNormLogger(sinks=...) received {sink!r}, of type {type(sink).__name__}. It expects {_EXPECTED}. Pass "
-        'a path, such as "norms.csv", a sink, or a list of them.'
+        f"GradientNormLogger(sinks=...) received {shown(sink)}, of type {type(sink).__name__}. It expects {_EXPECTED}. "
+        'Pass a path, such as "norms.csv", a sink, or a list of them.'
     )

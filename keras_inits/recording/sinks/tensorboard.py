@@ -36,6 +36,7 @@ class TensorBoardSink:
             )
         self.path = Path(path).absolute()
         self._file: Path | None = None
+        self._process = 0  # which made it
         self._size = self._before = 0  # of the file, after and before the last rows
         self._last: GradientTrace | None = None
 
@@ -60,8 +61,9 @@ class TensorBoardSink:
 
     def append(self, rows: GradientTrace) -> None:
         """Adds rows, each a record of its own, in one write."""
-        if self._file is None or not self._file.exists():
+        if self._file is None or not self._file.exists() or self._process != os.getpid():
             self._file, self._size, self._before = self._new_file(), 0, 0
+            self._process = os.getpid()
         if rows is not self._last:
             self._before, self._last = self._size, rows
         now, first = time.time(), self._before == 0
