@@ -21,7 +21,7 @@ MOST_WAITING = 2**23
 
 
 class Delivery:
-    """Brings the blocks of a book to one sink, in the first process of a job alone, and not in those forked from it.
+    """Brings the blocks of a book to one sink, in the first process of a job alone.
 
     Args:
         sink: Where to.
@@ -32,7 +32,6 @@ class Delivery:
         self._sink, self._name = sink, name
         self.sent = 0  # how many blocks it has
         self._told = False
-        self._process = os.getpid()
 
     @property
     def knows_state(self) -> bool:
@@ -53,17 +52,14 @@ class Delivery:
             self._tell(error)
             return 0
 
-    def begin_fit(self, book: Book) -> None:
-        """Sends from here on what this process records; what one recorded that it was forked from, that one sends."""
-        if self._process != os.getpid():
-            self._process, self.sent = os.getpid(), book.next_block
+    def skip(self, book: Book) -> None:
+        """Sends nothing of what a book has by now."""
+        self.sent = book.next_block
 
     def deliver(self, book: Book) -> None:
         """Sends what was not sent."""
-        if self._process != os.getpid():
-            return
         if not backends.current().is_first_process():
-            self.sent = book.next_block
+            self.skip(book)
             return
         for number, block in book.blocks_from(self.sent):
             try:
@@ -80,8 +76,6 @@ class Delivery:
 
     def close(self) -> None:
         """Ends the sink."""
-        if self._process != os.getpid():
-            return
         try:
             self._sink.close()
         except Exception as error:
