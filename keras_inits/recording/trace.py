@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from keras_inits._names import stand_in
+from keras_inits._names import shown, stand_in
 from keras_inits.recording.quantities import GRADIENT, OUTCOMES, RESERVED, UPDATE, in_order
 
 if TYPE_CHECKING:
@@ -58,11 +58,12 @@ class GradientTrace:
 
     def __post_init__(self) -> None:
         """Keeps copies, which nobody can write to."""
-        steps, layers = np.array(self.steps, np.int64), tuple(self.layers)
+        steps, layers = _whole(self.steps), tuple(self.layers)
         shape = (*steps.shape, len(layers))
-        if np.shape(self.norms) != shape or steps.ndim != 1 or len(set(layers)) != len(layers):
+        names = {name for name in layers if isinstance(name, str)}
+        if np.shape(self.norms) != shape or steps.ndim != 1 or len(names) != len(layers):
             raise ValueError(
-                f"GradientTrace received steps of shape {steps.shape}, {len(layers)} layers with {len(set(layers))} "
+                f"GradientTrace received steps of shape {steps.shape}, {len(layers)} layers with {len(names)} "
                 f"different names, and norms of shape {np.shape(self.norms)}. It expects n steps, m different names, "
                 "and n x m norms. Pass one row of norms for each step and one column for each layer."
             )
@@ -228,6 +229,21 @@ class GradientTrace:
         from keras_inits.recording.plots import save_plot
 
         save_plot(self, path, kind)
+
+
+def _whole(steps: Any) -> np.ndarray:
+    """Steps as integers.
+
+    Raises:
+        ValueError: If one is no whole number from 0 up.
+    """
+    given = np.array(steps)
+    if given.size and (given.dtype.kind not in "iu" or given.min() < 0 or given.max() >= 2**63):
+        raise ValueError(
+            f"GradientTrace received steps={shown(given)} of {given.dtype}. It expects whole numbers from 0 up. Pass "
+            "integers."
+        )
+    return given.astype(np.int64)
 
 
 def _frozen(table: np.ma.MaskedArray, kind: type = np.float64) -> np.ma.MaskedArray:

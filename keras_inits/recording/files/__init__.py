@@ -48,9 +48,10 @@ def load(path: str | os.PathLike[str]) -> GradientTrace:
     try:
         return _READERS[suffix](data)
     except Exception as error:  # whatever a damaged file makes a reader raise
+        reason = one_line(f"{error}" if isinstance(error, ValueError) else f"{type(error).__name__}: {error}")
         raise ValueError(
-            f"GradientTrace.load could not read {shown(os.fspath(path))}: {one_line(str(error))}. It expects a file "
-            "that GradientTrace.save or GradientNormLogger(sinks=...) wrote. Pass the path of such a file."
+            f"GradientTrace.load could not read {shown(os.fspath(path))}: {reason.removesuffix('.')}. It expects a "
+            "file that GradientTrace.save or GradientNormLogger(sinks=...) wrote. Pass the path of such a file."
         ) from error
 
 

@@ -89,14 +89,14 @@ def read(data: bytes) -> Content:
         content, _, check = line.rpartition(b",")
         if line and check == _check(content, seed) and number <= len(rest):  # the last one has no end
             good.append(content.decode().split(","))
+            if len(good[-1]) != len(columns) - 1:
+                raise ValueError(f"its line {number} has {len(good[-1])} cells, and {len(columns) - 1} are expected")
         elif line or number <= len(rest):
             damaged.append(number)
     if damaged and not good and len(rest) > 1:
         raise ValueError("its first line or all others are damaged")
     cells = dict(zip(columns, zip(*good, strict=True) if good else [()] * len(columns), strict=False))
-    marks = [
-        [Mark(int(step), word) for step, word in (one.split(":") for one in cell.split())] for cell in cells[STATE]
-    ]
+    marks = [[_mark(one) for one in cell.split()] for cell in cells[STATE]]
     return Content(_trace(columns, cells), columns, marks, damaged)
 
 

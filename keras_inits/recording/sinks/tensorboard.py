@@ -40,6 +40,10 @@ class TensorBoardSink:
         self._size = self._before = 0  # of the file, after and before the last rows
         self._last: GradientTrace | None = None
 
+    def __repr__(self) -> str:
+        """The call that makes it."""
+        return f"TensorBoardSink({str(self.path)!r})"
+
     def check(self) -> None:
         """Raises an error if no folder can be there, or tensorboard is not installed.
 
