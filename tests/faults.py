@@ -32,7 +32,7 @@ from keras_inits.comparison.report import render_report
 from keras_inits.comparison.table import build_table
 from keras_inits.diagnosis.files import load_arrays, load_model
 from keras_inits.initializers.base import HostInitializer
-from keras_inits.recording import GradientTrace
+from keras_inits.recording import GradientTrace, MLflowSink
 from keras_inits.recording.files import csv
 
 ARRAYS = {"x": np.linspace(0, 1, 400, dtype="float32").reshape(100, 4), "y": np.arange(100)}
@@ -171,6 +171,28 @@ def of_names(each: int, show: Callable[[Comparison, str], str]) -> Outcomes:
             yield "other" if not is_plain(text) else "named" if told else "same"
 
 
+def of_layer_names(each: int, show: Callable[[GradientTrace], str]) -> Outcomes:
+    """A name of a layer in a trace that somebody made, which may have any."""
+    for name in NAMES.values():
+        try:
+            text = show(GradientTrace([0], (name,), [[1.0]]))
+        except Exception:
+            yield "unnamed"
+        else:
+            yield "other" if not is_plain(text) else "same" if name in text else "named"
+
+
+def in_cells(trace: GradientTrace) -> str:
+    (cell,) = trace.to_dataframe().columns
+    return "\0" if cell.startswith(tuple("=+-@")) else cell
+
+
+def as_key(trace: GradientTrace) -> str:
+    sink = MLflowSink()
+    sink._name([f"gradient/{trace.layers[0]}"])
+    return next(iter(sink._keys.values()))
+
+
 def in_terminal(comparison: Comparison, name: str) -> str:
     file = io.StringIO()
     Console(file=file, force_terminal=True, color_system=None, width=1000).print(build_table(comparison.runs))
@@ -206,6 +228,9 @@ KINDS: dict[str, Callable[[int], Outcomes]] = {
     "names in the terminal": lambda each: of_names(each, in_terminal),
     "names in the page": lambda each: of_names(each, in_page),
     "names in a spreadsheet": lambda each: of_names(each, in_spreadsheet),
+    "layers' names in a printed trace": lambda each: of_layer_names(each, str),
+    "layers' names in a trace's spreadsheet": lambda each: of_layer_names(each, in_cells),
+    "layers' names as MLflow's keys": lambda each: of_layer_names(each, as_key),
 }
 
 

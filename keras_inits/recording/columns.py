@@ -121,6 +121,14 @@ class Columns:
                 yield None, variable
 
 
+def renamed(model: Any) -> Iterator[tuple[str, str]]:
+    """The names of layers that no table can show as they are, each with what stands in for it."""
+    for _, layer in walk_layers(model):
+        name = stand_in(layer.name)
+        if name != layer.name:
+            yield layer.name, name
+
+
 def owned_variables(model: Any) -> Iterator[tuple[str, Any]]:
     """Each layer's own trainable variables, with the layer's name, in depth order, each layer once.
 

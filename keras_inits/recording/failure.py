@@ -1,9 +1,9 @@
 """What is said when recording fails. Training goes on in every case."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from keras_inits._names import one_line
+from keras_inits._names import LONGEST, one_line, shown
 from keras_inits.backends.recording import ROWS_WAITING
 
 EXPECTED = (
@@ -11,6 +11,10 @@ EXPECTED = (
     "optimizer in another attribute of the model. Training goes on, without further rows. Change what is named here to "
     "have them."
 )
+
+
+MOST_TOLD = 5
+"""How many layers a warning has the names of."""
 
 
 class Failure:
@@ -69,6 +73,17 @@ class Failure:
         else:
             reason = "no layer of the model has a gradient, since no weight is trained"
         self._tell("no rows", f"GradientNormLogger has recorded nothing so far: {reason}. {EXPECTED}")
+
+    def tell_stand_ins(self, names: Sequence[tuple[str, str]]) -> None:
+        """Says which layers have other names in tables, files and pictures."""
+        if names:
+            told = ", ".join(f"{shown(name)} {stand_in!r}" for name, stand_in in names[:MOST_TOLD])
+            self._tell(
+                "names",
+                f"GradientNormLogger calls the layer {told}{', ...' if len(names) > MOST_TOLD else ''}. It expects "
+                f"names of at most {LONGEST} printable characters, which every table and picture can show. Nothing else "
+                "follows from it; rename the layer to have its name there.",
+            )
 
     def tell_taken_key(self, name: str) -> None:
         """Says that a metric has the name that a mean is to have."""
