@@ -189,7 +189,9 @@ def in_cells(trace: GradientTrace) -> str:
 
 def as_key(trace: GradientTrace) -> str:
     sink = MLflowSink()
-    sink._name([f"gradient/{trace.layers[0]}"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sink._name([f"gradient/{trace.layers[0]}"])
     return next(iter(sink._keys.values()))
 
 

@@ -81,8 +81,8 @@ class Failure:
             self._tell(
                 "names",
                 f"GradientNormLogger calls the layer {told}{', ...' if len(names) > MOST_TOLD else ''}. It expects "
-                f"names of at most {LONGEST} printable characters, which every table and picture can show. Nothing else "
-                "follows from it; rename the layer to have its name there.",
+                f"names of at most {LONGEST} printable characters, which every table and picture can show. Nothing "
+                "else follows from it; rename the layer to have its name there.",
             )
 
     def tell_taken_key(self, name: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import keras_inits as ki
 from keras_inits.initializers.base import HostInitializer
 
-pytestmark = pytest.mark.fuzz
+pytestmark = [pytest.mark.fuzz, pytest.mark.thorough]
 
 LONGEST = 5.0
 """Seconds, on a busy machine; what was `1 << 10**7` took half a minute."""
