@@ -4,15 +4,17 @@ It stands beside the package, not in it: importing anything of the package impor
 environment variable KERAS_BACKEND, once; and `--backend` must set that before.
 """
 
+import contextlib
 import difflib
 import importlib.util
 import os
+import re
 import signal
 import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
@@ -29,6 +31,7 @@ REPORT_MODULES = ("PIL", "jinja2", "matplotlib", "pandas", "rich", "sklearn", "t
 BAD_FILE = 3
 INTERRUPTED = 130
 OUR_FAULT = 70  # sysexits' EX_SOFTWARE
+LOG_LINE = re.compile(rb"[IWEF]\d{4} |WARNING: All log messages before absl::")
 
 
 def main() -> None:
@@ -144,7 +147,8 @@ def _compare(starts: Sequence[str], activations: Sequence[str], numbers: tuple[i
     command = None
     with Interruption() as interruption:
         try:
-            from keras_inits.comparison.command import Command
+            with _without_log_lines():
+                from keras_inits.comparison.command import Command
 
             command = Command(starts, activations, *numbers, output, interruption.check)
             command.train_all()
@@ -172,11 +176,13 @@ def _compare(starts: Sequence[str], activations: Sequence[str], numbers: tuple[i
 def _diagnose(model: Path, data: Path | None, shape: tuple[int, ...] | None) -> int:
     """Goes through the diagnosis, and returns the exit status."""
     try:
-        from keras_inits.diagnosis import command
+        with _without_log_lines():
+            from keras_inits.diagnosis import command
     except ImportError as error:
         return _explain(error)
     try:
-        return command.run(model, data, shape)
+        with _without_log_lines():
+            return command.run(model, data, shape)
     except command.InternalError:
         traceback.print_exc()
         return OUR_FAULT
@@ -185,12 +191,43 @@ def _diagnose(model: Path, data: Path | None, shape: tuple[int, ...] | None) -> 
         return BAD_FILE if isinstance(error, command.FileError) else 2
 
 
+@contextlib.contextmanager
+def _without_log_lines() -> Iterator[None]:
+    """Leaves out what a backend's library logs of the machine, unless there is an error that nobody foresaw.
+
+    It writes to the file of the process, past Python, and in part before it reads at which level it is to log.
+    """
+    try:
+        before = os.dup(2)
+    except OSError:  # the process has no such file
+        yield
+        return
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        failed = True
+        try:
+            yield
+            failed = False
+        except ValueError:  # of the user's model or data
+            failed = False
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(before, 2)
+            os.close(before)
+            file.seek(0)
+            for line in file:
+                if failed or not LOG_LINE.match(line):
+                    sys.stderr.write(line.decode(errors="replace"))
+
+
 def _choose_backend(backend: str | None) -> None:
     """Sets the backend of Keras, which is not imported yet, or checks the one that is set."""
     if backend is not None:
         os.environ["KERAS_BACKEND"] = backend
     elif "KERAS_BACKEND" in os.environ:
         _backend(os.environ["KERAS_BACKEND"])
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # from its import on; what fails is an exception
 
 
 def _explain(error: ImportError) -> int:

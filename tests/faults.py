@@ -23,14 +23,17 @@ from anything import OURS, asked, mutated
 from hostile import NAMES, is_plain
 from hypothesis import HealthCheck, Phase, given, settings
 from rich.console import Console
-from traces import run_of
+from traces import assert_equal, full_trace, run_of
 
+import keras_inits
 from keras_inits._names import no_formula, stand_in
 from keras_inits.comparison import Comparison, kept
 from keras_inits.comparison.report import render_report
 from keras_inits.comparison.table import build_table
 from keras_inits.diagnosis.files import load_arrays, load_model
 from keras_inits.initializers.base import HostInitializer
+from keras_inits.recording import GradientTrace, MLflowSink
+from keras_inits.recording.files import csv
 
 ARRAYS = {"x": np.linspace(0, 1, 400, dtype="float32").reshape(100, 4), "y": np.arange(100)}
 SHARE_OF_CUTS = 0.15
@@ -69,6 +72,33 @@ def of_runs(each: int, suffix: str, cut: bool) -> Outcomes:
         for data in damaged(file.read_bytes(), each, cut):
             file.write_bytes(data)
             yield outcome(file, lambda: kept.read(run.cell, setting, Path(folder)), lambda found: False)
+
+
+def of_traces(each: int, suffix: str, cut: bool) -> Outcomes:
+    """A trace: of the text format, what can be read of it, with a warning that names the file."""
+    trace = full_trace(40)
+    columns = csv.columns_for(trace.layers, list(trace.tables))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"trace.{suffix}"
+        trace.save(file.with_suffix(".npz"))
+        if suffix == "csv":
+            file.write_bytes(csv.header(columns) + csv.lines(trace, columns, [[]] * len(trace)))
+        for data in damaged(file.read_bytes(), each, cut):
+            file.write_bytes(data)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                found = outcome(file, lambda: GradientTrace.load(file), lambda found: is_part(found, trace))
+            told = any(file.name in str(one.message) for one in caught)
+            yield "named" if found == "same" and told else found
+
+
+def is_part(found: GradientTrace, trace: GradientTrace) -> bool:
+    """Whether the rows that were found are those of a trace."""
+    try:
+        assert_equal(found, trace[np.isin(trace.steps, found.steps)])
+    except AssertionError:
+        return False
+    return True
 
 
 def of_batches(each: int, save: Callable[..., None], cut: bool) -> Outcomes:
@@ -121,7 +151,7 @@ def of_configs(each: int) -> Outcomes:
         else:
             values = {name: getattr(made, name) for name in made.get_config() if name != "package"}
             law = all(asked(config[name], values[name]) for name in values.keys() & config.keys())
-            outcomes.append("same" if law and isinstance(made, HostInitializer) else "other")
+            outcomes.append("same" if law and isinstance(made, HostInitializer | keras_inits.Constant) else "other")
 
     try_one()
     yield from outcomes
@@ -141,6 +171,30 @@ def of_names(each: int, show: Callable[[Comparison, str], str]) -> Outcomes:
             yield "other" if not is_plain(text) else "named" if told else "same"
 
 
+def of_layer_names(each: int, show: Callable[[GradientTrace], str]) -> Outcomes:
+    """A name of a layer in a trace that somebody made, which may have any."""
+    for name in NAMES.values():
+        try:
+            text = show(GradientTrace([0], (name,), [[1.0]]))
+        except Exception:
+            yield "unnamed"
+        else:
+            yield "other" if not is_plain(text) else "same" if name in text else "named"
+
+
+def in_cells(trace: GradientTrace) -> str:
+    (cell,) = trace.to_dataframe().columns
+    return "\0" if cell.startswith(tuple("=+-@")) else cell
+
+
+def as_key(trace: GradientTrace) -> str:
+    sink = MLflowSink()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sink._name([f"gradient/{trace.layers[0]}"])
+    return next(iter(sink._keys.values()))
+
+
 def in_terminal(comparison: Comparison, name: str) -> str:
     file = io.StringIO()
     Console(file=file, force_terminal=True, color_system=None, width=1000).print(build_table(comparison.runs))
@@ -158,10 +212,14 @@ def in_spreadsheet(comparison: Comparison, name: str) -> str:
 
 
 KINDS: dict[str, Callable[[int], Outcomes]] = {
-    "bits of a kept run's `.csv`": lambda each: of_runs(each, "csv", cut=False),
-    "cuts of it": lambda each: of_runs(each, "csv", cut=True),
+    "bits of a kept run's `.npz`": lambda each: of_runs(each, "npz", cut=False),
+    "cuts of it": lambda each: of_runs(each, "npz", cut=True),
     "bits of a kept run's `.json`": lambda each: of_runs(each, "json", cut=False),
     "cuts of it, too": lambda each: of_runs(each, "json", cut=True),
+    "bits of a trace, `.npz`": lambda each: of_traces(each, "npz", cut=False),
+    "cuts of a trace, `.npz`": lambda each: of_traces(each, "npz", cut=True),
+    "bits of a trace, `.csv`": lambda each: of_traces(each, "csv", cut=False),
+    "cuts of a trace, `.csv`": lambda each: of_traces(each, "csv", cut=True),
     "bits of a batch, `.npz`": lambda each: of_batches(each, np.savez, cut=False),
     "cuts of a batch": lambda each: of_batches(each, np.savez, cut=True),
     "bits of a compressed batch": lambda each: of_batches(each, np.savez_compressed, cut=False),
@@ -172,6 +230,9 @@ KINDS: dict[str, Callable[[int], Outcomes]] = {
     "names in the terminal": lambda each: of_names(each, in_terminal),
     "names in the page": lambda each: of_names(each, in_page),
     "names in a spreadsheet": lambda each: of_names(each, in_spreadsheet),
+    "layers' names in a printed trace": lambda each: of_layer_names(each, str),
+    "layers' names in a trace's spreadsheet": lambda each: of_layer_names(each, in_cells),
+    "layers' names as MLflow's keys": lambda each: of_layer_names(each, as_key),
 }
 
 

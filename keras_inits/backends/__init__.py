@@ -5,7 +5,11 @@
     host's code       -> untraced         -> the same, as it is, where the backend would translate it
     operations        -> compiled         -> the same as one program, where that is faster than one by one
     nothing           -> widest_float     -> the name of the most precise dtype
+    nothing           -> without_threads  -> a block that computes on the caller's thread, where the backend can
+    nothing           -> compute          -> a small computation, done
     nothing           -> is_first_process -> whether this process writes the files of a distributed job
+
+`forks` has all of them compute in processes that were forked, as far as they can.
 
 Its folders have a file for each of them too: `measures` of tensors on the device, and `recording` of a training step.
 `current()` is the module of the backend that Keras runs on; the other two are never imported.

@@ -64,6 +64,16 @@ def on_meta_device() -> bool:
     return False
 
 
+def without_threads() -> contextlib.AbstractContextManager[None]:
+    """Does nothing: JAX computes on threads of its own, and on nothing else."""
+    return contextlib.nullcontext()
+
+
+def compute() -> None:
+    """Computes something small, and waits for it."""
+    np.asarray(jax.jit(jnp.sum)(jnp.ones(2)))
+
+
 def is_first_process() -> bool:
     """Whether this process writes the files of a job of one or several."""
     return bool(jax.process_index() == 0)

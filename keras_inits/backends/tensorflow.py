@@ -58,6 +58,16 @@ def on_meta_device() -> bool:
     return False
 
 
+def without_threads() -> contextlib.AbstractContextManager[None]:
+    """Does nothing: TensorFlow computes small operations on the caller's thread, and shares large ones in any case."""
+    return contextlib.nullcontext()
+
+
+def compute() -> None:
+    """Computes something small, and waits for it."""
+    tf.reduce_sum(tf.ones(2)).numpy()
+
+
 def is_first_process() -> bool:
     """Whether this process writes the files of a job: strategies that `fit` runs under have one process."""
     return True

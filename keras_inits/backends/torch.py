@@ -1,7 +1,7 @@
 """Torch's side of the room."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -56,6 +56,22 @@ def is_tracing(*tensors: Any) -> bool:
 def on_meta_device() -> bool:
     """Whether Keras's current device is the one that has shapes and no values."""
     return bool(torch.device(get_device()).type == "meta")
+
+
+@contextlib.contextmanager
+def without_threads() -> Iterator[None]:
+    """Has torch compute on the caller's thread alone within the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def compute() -> None:
+    """Computes something small, and waits for it."""
+    torch.ones(2).sum().item()
 
 
 def is_first_process() -> bool:

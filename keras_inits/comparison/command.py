@@ -94,7 +94,7 @@ class Command:
         (self.output / PLOT_NAME).write_bytes(plot_bytes(comparison.runs))
         comparison.report(self.output / REPORT_NAME)
         self._print(f"Report: {self.output / REPORT_NAME}")
-        files = f"{PLOT_NAME}, and for each run a CSV file and a JSON file"
+        files = f"{PLOT_NAME}, and for each run a .npz and a .json file"
         self._print(f"Plot and norms: {self.output / files}")
 
     def _print(self, text: str) -> None:

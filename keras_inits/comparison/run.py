@@ -85,14 +85,14 @@ def train(model: keras.Model, plan: Plan, cell: Cell, on_epoch_end: Callable[[],
     optimizer = model.optimizer
     if optimizer is not None and not optimizer.built:
         optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
-    logger = GradientNormLogger()
+    logger = GradientNormLogger(log=None)  # a metric may have the keys that it would add
     keras.utils.set_random_seed(cell.seed)
     more = plan.arguments()
     callbacks = [logger, *(more.pop("callbacks", None) or [])]
     epochs: list[dict[str, float]] = []
 
     def after_epoch(epoch: int, logs: dict[str, Any]) -> None:
-        epochs.append({name: float(value) for name, value in logs.items() if name != "grad_norm"})
+        epochs.append({name: float(value) for name, value in logs.items()})
         on_epoch_end()
 
     callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=after_epoch))

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from keras_inits._names import stand_in
+from keras_inits.backends.forks import computing
 from keras_inits.diagnosis.batch import batch_numbers
 from keras_inits.diagnosis.counts import nonfinite_count
 from keras_inits.diagnosis.diagnosis import Diagnosis
@@ -31,6 +32,7 @@ FLOAT16_SCALES = tuple(2.0**exponent for exponent in range(15, -46, -10))
 does, by less if the gradients overflow."""
 
 
+@computing("diagnose")
 def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
     """Sends one batch forward and backward through a built model, and says what is wrong with its weights.
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_inits.backends import differentiation
+from keras_inits.backends.forks import computing
 from keras_inits.diagnosis.bidiagonal import bidiagonal
 from keras_inits.diagnosis.points import check_model, points_of
 from keras_inits.diagnosis.products import Products
@@ -46,6 +47,7 @@ class JacobianSpectrum:
         )
 
 
+@computing("jacobian_spectrum")
 def jacobian_spectrum(model: Any, x: Any, products: int = MOST) -> JacobianSpectrum:
     r"""Computes the singular values of the Jacobian of a model's output by its input, at each example.
 

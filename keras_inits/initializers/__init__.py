@@ -2,6 +2,7 @@
 
     lookup      "he_normal" -> HeNormal(); the public list
     plain       laws whose scale is given                   sparse      one of them with zeros
+    constant    one value everywhere
     scaling     laws whose scale follows from the fans      fans        shape -> (fan_in, fan_out)
     rules       the named ones among them                   gains       activation -> factor
     orthogonal  matrices that keep norms                    haar        Gaussian -> orthogonal matrix
@@ -15,9 +16,10 @@
 A new law goes into the file that its line describes, into the list in `lookup`, and below.
 """
 
-from keras.initializers import Constant, Ones, Zeros
+from keras.initializers import Ones, Zeros
 
 from keras_inits.initializers import keras1
+from keras_inits.initializers.constant import Constant
 from keras_inits.initializers.convolution import DeltaOrthogonal, Dirac
 from keras_inits.initializers.gains import gain, stability
 from keras_inits.initializers.gates import PerGate

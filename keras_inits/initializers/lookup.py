@@ -7,11 +7,12 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras.initializers import Constant, Ones, Zeros
+from keras.initializers import Ones, Zeros
 
 from keras_inits._names import shown
 from keras_inits.initializers.base import HostInitializer
 from keras_inits.initializers.configs import check_config
+from keras_inits.initializers.constant import Constant
 from keras_inits.initializers.convolution import DeltaOrthogonal, Dirac
 from keras_inits.initializers.gates import PerGate
 from keras_inits.initializers.orthogonal import Identity, Orthogonal

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from keras_inits.initializers.base import HostInitializer
+from keras_inits.initializers.constant import Constant
 from keras_inits.initializers.orthogonal import Identity, Orthogonal
 from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
 from keras_inits.initializers.scaling import VarianceScaling
@@ -73,7 +74,12 @@ def to_builtin(model: Any, replace: Any = None, custom_objects: dict[str, Any] |
             "The weights stay as they are."
         )
     new = made(model, config, classes, custom_objects)
-    left = [path for path, layer in walk_layers(new) for x in vars(layer).values() if isinstance(x, HostInitializer)]
+    left = [
+        path
+        for path, layer in walk_layers(new)
+        for x in vars(layer).values()
+        if isinstance(x, HostInitializer | Constant)
+    ]
     if left:
         raise ValueError(
             "to_builtin replaces the initializers that a model's config names. Received a model whose code makes "
@@ -114,7 +120,7 @@ def _replaced(config: Any, name: str, policy: Any, replace: Any, missing: list[s
     return {key: _replaced(value, name, policy, replace, missing) for key, value in config.items()}
 
 
-def twin(initializer: HostInitializer, dtype: str) -> Any:
+def twin(initializer: HostInitializer | Constant, dtype: str) -> Any:
     """Returns the initializer of Keras's that has the same law for weights of this dtype, or None."""
     seed = getattr(initializer, "seed", None)
     seed = seed % 2**31 if isinstance(seed, int) else seed  # Keras takes no negative and no larger ones
@@ -133,6 +139,8 @@ def twin(initializer: HostInitializer, dtype: str) -> Any:
             return keras.initializers.Orthogonal(gain, seed)
         case Identity(gain=1.0):
             return keras.initializers.Identity()
+        case Constant(value=value):
+            return keras.initializers.Constant(value)
     return None
 
 

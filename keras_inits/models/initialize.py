@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from keras_inits.backends.forks import computing
 from keras_inits.initializers.arguments import check_choice, check_whole
 from keras_inits.initializers.seeds import Seed, check_seed
 from keras_inits.models.auto import DISTRIBUTIONS
@@ -17,6 +18,7 @@ from keras_inits.models.told import table_of
 from keras_inits.models.weights import weights_of
 
 
+@computing("initialize")
 def initialize(
     model: Any,
     rules: Any = "auto",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from keras_inits.backends.forks import computing
 from keras_inits.initializers.arguments import check_number, check_whole
 from keras_inits.initializers.seeds import Seed, check_seed
 from keras_inits.models.calls import check_batch, check_finite_batch
@@ -15,6 +16,7 @@ from keras_inits.models.told import table_of
 from keras_inits.models.weights import weights_of
 
 
+@computing("lsuv")
 def lsuv(
     model: Any, x: Any, seed: Seed = None, tolerance: float = 0.01, iterations: int = 10, verbose: int = 1
 ) -> InitializationTable:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_inits import _keras
+from keras_inits._names import shown, stand_in
 from keras_inits.backends.measures import ABSENT
 from keras_inits.layer_tree import unique, walk_layers
 
@@ -84,8 +85,8 @@ class Columns:
         if _keras.variable_key(variable) not in self._columns:
             name = getattr(variable, "path", variable.name)
             raise ValueError(
-                f"the optimizer was handed the gradient of {name!r} only after rows were recorded, and no layer of the "
-                "model owns it"
+                f"the optimizer was handed the gradient of {shown(name)} only after rows were recorded, and no layer "
+                "of the model owns it"
             )
         return self._columns[_keras.variable_key(variable)]
 
@@ -100,11 +101,12 @@ class Columns:
             key = _keras.variable_key(variable)
             if key in columns:  # a variable that two layers share is the first one's
                 continue
-            name = unique(variable.path, layers) if layer is None else layer
+            path = stand_in(variable.path)
+            name = unique(path, layers) if layer is None else layer
             if not layers or name != layers[-1]:
                 layers.append(name)
                 starts.append(len(sizes))
-            paths.append(unique(variable.path, paths))
+            paths.append(unique(path, paths))
             columns[key] = len(sizes)
             sizes.append(int(np.prod(variable.shape)))
         whole = np.array(sizes, float)
@@ -117,6 +119,14 @@ class Columns:
         for variable in (*variables, *trained):
             if not getattr(variable, "overwrite_with_gradient", False):
                 yield None, variable
+
+
+def renamed(model: Any) -> Iterator[tuple[str, str]]:
+    """The names of layers that no table can show as they are, each with what stands in for it."""
+    for _, layer in walk_layers(model):
+        name = stand_in(layer.name)
+        if name != layer.name:
+            yield layer.name, name
 
 
 def owned_variables(model: Any) -> Iterator[tuple[str, Any]]:

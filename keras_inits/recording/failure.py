@@ -1,8 +1,9 @@
 """What is said when recording fails. Training goes on in every case."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from keras_inits._names import LONGEST, one_line, shown
 from keras_inits.backends.recording import ROWS_WAITING
 
 EXPECTED = (
@@ -10,6 +11,10 @@ EXPECTED = (
     "optimizer in another attribute of the model. Training goes on, without further rows. Change what is named here to "
     "have them."
 )
+
+
+MOST_TOLD = 5
+"""How many layers a warning has the names of."""
 
 
 class Failure:
@@ -31,14 +36,14 @@ class Failure:
     def give_up_on(self, error: BaseException) -> None:
         """Ends recording for an error: one that says what the model does that cannot be recorded, or one of ours."""
         if isinstance(error, (NotImplementedError, ValueError)):
-            self.give_up(f"{error}")
+            self.give_up(one_line(str(error)))
             return
         self.gave_up = True
         self._tell(
             "ours",
-            f"GradientNormLogger stops recording: it failed with {type(error).__name__}: {error}. This is a fault of "
-            "keras_inits, not of your model or data. Training goes on, without further rows. It expects no error "
-            "there; please report it.",
+            f"GradientNormLogger stops recording: it failed with {type(error).__name__}: {one_line(str(error))}. "
+            "This is a fault of keras_inits, not of your model or data. Training goes on, without further rows. It "
+            "expects no error there; please report it.",
         )
 
     def tell_lost_rows(self, lost: int) -> None:
@@ -56,8 +61,9 @@ class Failure:
             self._tell(
                 f"quantity {name}",
                 f"GradientNormLogger stops recording the quantity {name!r}: its function failed with "
-                f"{type(error).__name__}: {error}. It expects a function of the gradient, the weight and the update "
-                "that returns a scalar. Training and all other quantities go on. Change the function to have it.",
+                f"{type(error).__name__}: {one_line(str(error))}. It expects a function of the gradient, the "
+                "weight and the update that returns a scalar. Training and all other quantities go on. Change the "
+                "function to have it.",
             )
 
     def tell_no_rows(self, trains: bool) -> None:
@@ -67,6 +73,17 @@ class Failure:
         else:
             reason = "no layer of the model has a gradient, since no weight is trained"
         self._tell("no rows", f"GradientNormLogger has recorded nothing so far: {reason}. {EXPECTED}")
+
+    def tell_stand_ins(self, names: Sequence[tuple[str, str]]) -> None:
+        """Says which layers have other names in tables, files and pictures."""
+        if names:
+            told = ", ".join(f"{shown(name)} {stand_in!r}" for name, stand_in in names[:MOST_TOLD])
+            self._tell(
+                "names",
+                f"GradientNormLogger calls the layer {told}{', ...' if len(names) > MOST_TOLD else ''}. It expects "
+                f"names of at most {LONGEST} printable characters, which every table and picture can show. Nothing "
+                "else follows from it; rename the layer to have its name there.",
+            )
 
     def tell_taken_key(self, name: str) -> None:
         """Says that a metric has the name that a mean is to have."""

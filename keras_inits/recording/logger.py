@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import keras
 
+from keras_inits.backends.forks import computing
 from keras_inits.backends.recording import Own
 from keras_inits.recording.alerts import Alerts
 from keras_inits.recording.arguments import attributes, checked_alerts, one_of, step_count, tracked
@@ -114,7 +115,10 @@ class GradientNormLogger(keras.callbacks.Callback):
             FileExistsError: If a sink's folder is a file.
             ImportError: If the package of a sink is not installed.
             ValueError: If the model has no optimizer of the name that was given.
+            RuntimeError: If this process was forked, and the backend does not compute in it.
         """
+        with computing("fit with GradientNormLogger"):
+            pass
         optimizers_of(self._model, self.optimizer)
         self._subscription.begin_fit(self._model)
 

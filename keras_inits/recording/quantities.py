@@ -58,9 +58,10 @@ class Quantity:
                 f"Quantity received function={self.function!r}, of type {type(self.function).__name__}. It expects a "
                 "function of the gradient, the weight and the update. Pass one that is written with keras.ops."
             )
-        if self.name in RECORDED or self.name in RESERVED or not re.fullmatch(r"[\w .:-]+", self.name):
+        if self.name in RECORDED or self.name in RESERVED or not re.fullmatch(r"\w[\w .:-]*", self.name):
             raise ValueError(
-                f"Quantity received name={self.name!r}. It expects letters, digits, spaces and any of _.:-, and none "
+                f"Quantity received name={self.name!r}. It expects letters, digits, spaces and any of _.:-, a letter "
+                f"or digit first, and none "
                 f"of the names {', '.join(map(repr, (*RECORDED, *RESERVED)))}. Choose another name."
             )
 

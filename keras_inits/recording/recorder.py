@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_inits.backends.recording import Rows
+from keras_inits.recording.columns import renamed
 from keras_inits.recording.compiled_steps import CompiledSteps, Kept, Union
 from keras_inits.recording.failure import Failure
 from keras_inits.recording.handout import Handout, Member, Subscriber
@@ -64,6 +65,7 @@ class Recorder:
             others = [member for member in self._members if member.subscriber is not subscriber]
             subscriber.join(self._handout.next_row, subscriber.steps - self.steps)
             self._members = (*others, Member(subscriber, ()))
+            self.failure.tell_stand_ins(list(renamed(model)))
             self._run.prepared = False
 
     def leave(self, subscriber: Subscriber) -> None:

@@ -1,6 +1,7 @@
 """One logger's part in the recorder: its book, where its rows go, and who watches them."""
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -38,12 +39,14 @@ class Subscription:
         self._recorder: Recorder | None = None
         self._joins = False  # at the next epoch
         self._lock = threading.RLock()
+        self._process = os.getpid()  # which sends to the sinks, and not those that are forked from it
 
     def begin_fit(self, model: Any) -> None:
         """Brings an earlier fit to its end, and checks what can be written."""
         for sink in self._sinks:
             sink.check()
         self._collect()
+        self._take_over()
         self._recorder, self._joins = recorder_of(model), True
         self._watch.begin_fit()
 
@@ -59,6 +62,7 @@ class Subscription:
 
     def begin_step(self, model: Any) -> None:
         """Announces the coming step, after a look at those before."""
+        self._take_over()
         if self._recorder is None:  # a loop of the user's own that began without `on_train_begin`
             self._recorder = recorder_of(model)
         with self._ours("recorded a step"):
@@ -96,6 +100,8 @@ class Subscription:
 
     def close(self) -> None:
         """Brings what still waits to the sinks, and ends them."""
+        if self._process != os.getpid():
+            return
         self._collect()
         for sink in self._sinks:
             sink.close()
@@ -110,12 +116,22 @@ class Subscription:
         trace, self._book.steps = content
         self._book.restore(trace)
 
+    def _take_over(self) -> None:
+        """Sends to the sinks in a process that was forked too, but nothing that the first one recorded, and sends."""
+        if self._process != os.getpid():
+            self._collect()
+            self._process = os.getpid()
+            for sink in self._sinks:
+                sink.skip(self._book)
+
     def _collect(self, wait: bool = True) -> None:
         if self._recorder is not None:
             self._recorder.collect(wait)
         self._deliver()
 
     def _deliver(self) -> None:
+        if self._process != os.getpid():
+            return
         with self._lock:
             for sink in self._sinks:
                 sink.deliver(self._book)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from keras_inits._names import shown, stand_in
 from keras_inits.recording.quantities import GRADIENT, OUTCOMES, RESERVED, UPDATE, in_order
 
 if TYPE_CHECKING:
@@ -57,11 +58,12 @@ class GradientTrace:
 
     def __post_init__(self) -> None:
         """Keeps copies, which nobody can write to."""
-        steps, layers = np.array(self.steps, np.int64), tuple(self.layers)
+        steps, layers = _whole(self.steps), tuple(self.layers)
         shape = (*steps.shape, len(layers))
-        if np.shape(self.norms) != shape or steps.ndim != 1 or len(set(layers)) != len(layers):
+        names = {name for name in layers if isinstance(name, str)}
+        if np.shape(self.norms) != shape or steps.ndim != 1 or len(names) != len(layers):
             raise ValueError(
-                f"GradientTrace received steps of shape {steps.shape}, {len(layers)} layers with {len(set(layers))} "
+                f"GradientTrace received steps of shape {steps.shape}, {len(layers)} layers with {len(names)} "
                 f"different names, and norms of shape {np.shape(self.norms)}. It expects n steps, m different names, "
                 "and n x m norms. Pass one row of norms for each step and one column for each layer."
             )
@@ -144,7 +146,7 @@ class GradientTrace:
             return "GradientTrace: no step was recorded"
         shown = range(len(self.layers))
         lines = [f"GradientTrace: {len(self)} steps ({self.steps[0]} to {self.steps[-1]}) x {len(self.layers)} layers"]
-        names = [_printable(name) for name in self.layers]
+        names = [stand_in(name) for name in self.layers]
         width = max(map(len, ["all layers", *names]))
         lines.append(f"{'':{width}}  {'first':>9}  {'last':>9}  {'least':>9}  {'largest':>9}")
         lines.append(_line("all layers", np.ma.MaskedArray(self.global_norm), width))
@@ -156,6 +158,8 @@ class GradientTrace:
 
     def to_dataframe(self, form: str = "wide", quantity: str = "gradient") -> "pandas.DataFrame":
         """A pandas table, in which "no gradient" is `pandas.NA` and NaN stays NaN.
+
+        A name that a spreadsheet would compute, such as `=1+1`, has an apostrophe before it.
 
         Args:
             form: `"wide"`, steps x layers of one quantity; or `"long"`, a row for each step and layer with the columns
@@ -230,6 +234,21 @@ class GradientTrace:
         save_plot(self, path, kind, quantity)
 
 
+def _whole(steps: Any) -> np.ndarray:
+    """Steps as integers.
+
+    Raises:
+        ValueError: If one is no whole number from 0 up.
+    """
+    given = np.array(steps)
+    if given.size and (given.dtype.kind not in "iu" or given.min() < 0 or given.max() >= 2**63):
+        raise ValueError(
+            f"GradientTrace received steps={shown(given)} of {given.dtype}. It expects whole numbers from 0 up. Pass "
+            "integers."
+        )
+    return given.astype(np.int64)
+
+
 def _frozen(table: np.ma.MaskedArray, kind: type = np.float64) -> np.ma.MaskedArray:
     values: np.ndarray = np.array(np.ma.getdata(table), kind)
     mask = np.array(np.ma.getmaskarray(table))
@@ -287,11 +306,6 @@ class Block(GradientTrace):
 def global_norms(norms: np.ma.MaskedArray) -> np.ndarray:
     """The norm of each row."""
     return np.asarray(np.sqrt(np.sum(norms.filled(0.0) ** 2, axis=1)))
-
-
-def _printable(name: str) -> str:
-    """A name whose control characters a terminal shows and does not obey."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in name)
 
 
 def _line(name: str, norms: np.ma.MaskedArray, width: int) -> str:

@@ -47,7 +47,7 @@ def test_the_other_runs_are_kept_and_the_fault_is_named(monkeypatch, tmp_path):
     page = render_report(comparison)
     assert said.replace("<on purpose>", "&lt;on purpose&gt;") in page
     assert page.count("Not diagnosed: keras_inits failed.") == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"zeros-0.csv", "zeros-0.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"zeros-0.npz", "zeros-0.json"}
     again = compare(small.build, small.data(), ["he_normal", "zeros"], epochs=1, output=tmp_path)
     assert again.faults == ()
     assert len(again.runs[0].layers) == len(good.layers)

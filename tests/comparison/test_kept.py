@@ -43,7 +43,7 @@ def test_a_run_comes_back_as_it_was(folder):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("suffix", ["json", "csv"])
+@pytest.mark.parametrize("suffix", ["json", "npz"])
 def test_no_flipped_bit_and_no_cut_is_believed(folder, suffix):
     run, directory = folder
     file = directory / f"{run.cell.file_name}.{suffix}"
@@ -66,19 +66,19 @@ def test_no_flipped_bit_and_no_cut_is_believed(folder, suffix):
 @pytest.mark.parametrize(
     ("damage", "name"),
     [
-        (lambda table, rest: table.unlink(), ".csv"),
+        (lambda table, rest: table.unlink(), ".npz"),
         (lambda table, rest: rest.write_text("{}"), ".json"),
         (lambda table, rest: rest.write_text("[" * 100_000), ".json"),
         (lambda table, rest: rest.write_bytes(kept._sealed(b"{}")), ".json"),
         (lambda table, rest: rest.write_bytes(kept._sealed(b"[1]")), ".json"),
         (lambda table, rest: (rest.unlink(), rest.mkdir()), ".json"),
-        (lambda table, rest: (table.unlink(), table.mkdir()), ".csv"),
+        (lambda table, rest: (table.unlink(), table.mkdir()), ".npz"),
         (lambda table, rest: shutil.copy(table, rest), ".json"),
     ],
 )
 def test_what_is_no_run_is_told(folder, damage, name):
     run, directory = folder
-    damage(directory / f"{run.cell.file_name}.csv", directory / f"{run.cell.file_name}.json")
+    damage(directory / f"{run.cell.file_name}.npz", directory / f"{run.cell.file_name}.json")
     found, (sentence,) = told(*folder)
     assert found is None
     assert f"{run.cell.file_name}{name}" in sentence
@@ -94,7 +94,7 @@ def test_the_table_of_another_run_is_told(folder):
     run, directory = folder
     (directory / "other").mkdir()
     kept.keep(run_of("zero"), SETTINGS, directory / "other")
-    shutil.copy(directory / "other" / f"{run.cell.file_name}.csv", directory)
+    shutil.copy(directory / "other" / f"{run.cell.file_name}.npz", directory)
     found, (sentence,) = told(*folder)
     assert found is None
     assert f"it is not the one of '{run.cell.file_name}.json'" in sentence
@@ -103,8 +103,8 @@ def test_the_table_of_another_run_is_told(folder):
 def test_compare_trains_again_what_is_damaged(tmp_path):
     again = functools.partial(compare, small.build, small.data(), ["he_normal"], epochs=1, output=tmp_path)
     first = again().runs[0]
-    (tmp_path / "he_normal-0.csv").write_text((tmp_path / "he_normal-0.csv").read_text().split("\n")[0] + "\n")
-    with pytest.warns(UserWarning, match=r"he_normal-0\.csv.* is trained again") as caught:
+    (tmp_path / "he_normal-0.npz").write_bytes((tmp_path / "he_normal-0.npz").read_bytes()[:-100])
+    with pytest.warns(UserWarning, match=r"he_normal-0\.npz.* is trained again") as caught:
         second = again().runs[0]
     assert [one.filename for one in caught if "trained again" in str(one.message)] == [__file__]
     assert second.verdict == first.verdict == "healthy"
@@ -125,7 +125,7 @@ def test_a_run_that_cannot_be_written_is_told_and_written_with_the_next(tmp_path
     with pytest.warns(UserWarning, match=r"'zeros' cannot be kept: .*No space left on device: '.*zeros-0\.json'"):
         comparison = compare(small.build, small.data(), starts, epochs=1, output=tmp_path)
     assert len(comparison.runs) == 2
-    assert {path.name for path in tmp_path.iterdir()} == {f"{name}-0.{x}" for name in starts for x in ("csv", "json")}
+    assert {path.name for path in tmp_path.iterdir()} == {f"{name}-0.{x}" for name in starts for x in ("npz", "json")}
 
 
 def test_a_file_in_the_place_of_the_directory(tmp_path):

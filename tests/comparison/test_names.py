@@ -103,16 +103,18 @@ def test_compare_with_all_of_them(tmp_path):
 
 
 def test_metrics_with_names_of_their_own():
+    names = ("[/a]", "\x1b[2J", "a\nb", "a\\nb", "grad_norm")
+
     def build(initializer):
         model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4, kernel_initializer=initializer)])
-        metrics = [keras.metrics.MeanSquaredError(name=name) for name in ("[/a]", "\x1b[2J", "a\nb", "a\\nb")]
+        metrics = [keras.metrics.MeanSquaredError(name=name) for name in names]
         model.compile("sgd", "mse", metrics=metrics)
         return model
 
     x = small.data()[0]
     (run,) = compare(build, (x, x[:, :4]), ["he_normal"], epochs=1).runs
-    assert set(run.history) == {"loss", "[/a]", r"\x1b[2J", r"a\nb", r"a\nb#2"}
-    assert len(set(run.last.values())) == 1  # all five are the mean squared error
+    assert set(run.history) == {"loss", "[/a]", r"\x1b[2J", r"a\nb", r"a\nb#2", "grad_norm"}
+    assert len(set(run.last.values())) == 1  # all six are the mean squared error
 
 
 def test_an_initializer_whose_own_text_fails():

@@ -1,5 +1,10 @@
 """The command `keras-inits diagnose`: what it prints, and its exit status."""
 
+import contextlib
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -104,3 +109,22 @@ def test_a_file_that_is_none_has_the_status_3_and_one_line(files, monkeypatch):
         assert result.exit_code == 3, result.output
         assert result.output.startswith(f"received {message}")
         assert result.output.count("\n") == 1
+
+
+@pytest.mark.thorough
+def test_a_process_of_its_own_prints_one_line_whatever_its_backend_logs(files):
+    environment = {**os.environ, "KERAS_BACKEND": keras.backend.backend()}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    command = [sys.executable, "-m", "keras_inits_cli", "diagnose", "text.keras", "--shape", "16"]
+    found = subprocess.run(command, cwd=files, env=environment, capture_output=True, text=True)
+    assert (found.returncode, found.stdout) == (3, "")
+    assert found.stderr.startswith("received 'text.keras', which keras.models.load_model cannot open")
+    assert found.stderr.count("\n") == 1
+
+
+def test_log_lines_are_shown_where_an_import_fails(capfd):
+    for error in (ValueError, ImportError):
+        with contextlib.suppress(error), cli._without_log_lines():
+            os.write(2, b"I0000 of the machine\nof a user\n")
+            raise error
+    assert capfd.readouterr().err == "of a user\nI0000 of the machine\nof a user\n"

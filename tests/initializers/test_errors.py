@@ -73,6 +73,9 @@ AT_CONSTRUCTION = [
     ),
     (lambda: ki.get({"class_name": "HeNormal", "config": [1]}), TypeError, ["`config` of HeNormal", "config=[1]"]),
     (lambda: ki.get({"class_name": "Constant", "config": {"x": 1}}), TypeError, ["`config` of Constant", "['x']"]),
+    (lambda: ki.Constant.from_config({"x": 1}), TypeError, ["`config` of Constant", "['x']"]),
+    (lambda: ki.Constant("a"), TypeError, ["`value`", "Received: value='a' (of type str)", "Pass a Python or NumPy"]),
+    (lambda: ki.Constant.from_config({"value": {"class_name": "X"}}), TypeError, ["`value`", "{'class_name': 'X'}"]),
     (
         lambda: ki.get({"class_name": "HeNormal", "registered_name": "keras_inits>HeUniform"}),
         ValueError,

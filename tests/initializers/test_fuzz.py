@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import keras_inits as ki
 from keras_inits.initializers.base import HostInitializer
 
-pytestmark = pytest.mark.fuzz
+pytestmark = [pytest.mark.fuzz, pytest.mark.thorough]
 
 LONGEST = 5.0
 """Seconds, on a busy machine; what was `1 << 10**7` took half a minute."""
@@ -29,7 +29,7 @@ def check(make, config, names):
         assert len(text) < 5000
         assert text.isprintable() or "config" not in text
     else:
-        if isinstance(initializer, HostInitializer):
+        if isinstance(initializer, HostInitializer | ki.Constant):
             kept = {name: getattr(initializer, name) for name in initializer.get_config() if name != "package"}
             assert all(asked(config[name], kept[name]) for name in kept.keys() & config.keys()), (config, kept)
             assert str(initializer)

@@ -1,9 +1,12 @@
 """The exact format and the text format: the same bits again, and damage that is noticed."""
 
 import io
+import json
 import random
 import re
 import warnings
+import zipfile
+import zlib
 
 import numpy as np
 import pandas
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from keras_inits.recording import GradientTrace
-from keras_inits.recording.files import csv, whole
+from keras_inits.recording.files import csv, exact, whole
 from keras_inits.recording.quantities import OUTCOMES, RECORDED
 
 pytestmark = pytest.mark.any_backend
@@ -142,7 +145,7 @@ def test_of_a_cut_file_nothing_else_is_read(tmp_path, form):
 def test_a_line_that_is_cut_off_is_left_out_with_a_warning(tmp_path):
     trace, path = traces.full_trace(10), tmp_path / "t.csv"
     path.write_bytes(as_text(trace)[:-20])
-    with pytest.warns(UserWarning, match=r"left out 1 lines that are cut off or damaged \(line 11\)"):
+    with pytest.warns(UserWarning, match=r"left out 1 lines of .*t\.csv\x27 that are cut off or damaged \(line 11\)"):
         traces.assert_equal(GradientTrace.load(path), trace[:9])
 
 
@@ -165,11 +168,23 @@ def test_a_disk_that_fills_up_leaves_whole_lines(tmp_path, monkeypatch):
 
 
 HEAD = "step,global_norm,outcome,clipped"
+
+
+def checked(*lines):
+    """A file whose checksums are right, whatever is in its lines."""
+    head = f"{HEAD},gradient/a,state,check\n"
+    return head + "".join(csv._checked(line.encode(), zlib.crc32(head.encode())).decode() for line in lines)
+
+
 BROKEN = {
     "twice.csv": (f"{HEAD},gradient/a,gradient/a,state,check\n", "two of its columns have the same name"),
     "foreign.csv": ("epoch,loss\n0,1\n", 'its first line does not begin with "step,global_norm,outcome,clipped"'),
     "damaged.csv": (f"{HEAD},gradient/a,state,check\n0,1,update,,1,,00000000\n", "or all others are damaged"),
     "empty.csv": ("", "its first line does not begin"),
+    "half.csv": (checked("0.5,1,update,,1,"), "invalid literal for int() with base 10: '0.5'"),
+    "negative.csv": (checked("-3,1,update,,1,"), "It expects whole numbers from 0 up"),
+    "falling.csv": (checked("4,1,update,,1,", "3,1,update,,1,"), "received the step 3 after the step 4"),
+    "long.csv": (checked("3,1,update,,1,,,"), "its line 2 has 8 cells, and 6 are expected"),
     "text.npz": ("step,global_norm\n", "not a zip file"),
 }
 
@@ -203,6 +218,32 @@ def test_what_is_wrong_with_a_file_is_named(tmp_path, name):
 def test_a_path_that_a_trace_cannot_go_to_is_named(path, error, message):
     with pytest.raises(error, match=re.escape(message)):
         traces.full_trace().save(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps": np.array([0.5, 1.5])}, "its part 'steps' is of float64"),
+        ({"values_0": np.array([["1"], ["2"]])}, "its part 'values_0' is of <U1"),
+        ({"steps": np.array([-1, 0])}, "It expects whole numbers from 0 up"),
+        ({"layers": [1]}, "1 layers with 0 different names"),
+        ({"rows": 3}, "it has 2 rows, and 3 are expected"),
+    ],
+)
+def test_an_exact_file_of_something_else_is_an_error_although_its_checksums_are_right(tmp_path, changes, message):
+    with zipfile.ZipFile(io.BytesIO(exact.encode(GradientTrace([0, 1], ("a",), [[1.0], [2.0]])))) as archive:
+        contents = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
+    about = json.loads(contents.pop(exact.ABOUT))
+    contents |= {name: exact._bytes_of(one) for name, one in changes.items() if name in contents}
+    about |= {name: one for name, one in changes.items() if name not in contents}
+    about["checks"] = {name: zlib.crc32(content) for name, content in contents.items()}
+    with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:
+        archive.writestr(exact.ABOUT, json.dumps(about))
+        for name, content in contents.items():
+            archive.writestr(f"{name}.npy", content)
+    with pytest.raises(ValueError, match=r"could not read '.*t\.npz'") as caught:
+        GradientTrace.load(tmp_path / "t.npz")
+    assert message in str(caught.value)
 
 
 def test_steps_that_do_not_rise_are_an_error():

@@ -6,24 +6,28 @@ whole           bytes that reach a file whole or not at all
 """
 
 import os
-from collections.abc import Callable
+import warnings
 from pathlib import Path
 from typing import Any
 
+from keras_inits._names import one_line, printable, shown
 from keras_inits.recording.files import csv, exact, whole
 from keras_inits.recording.trace import GradientTrace
 
 __all__ = ["check_folder", "load", "save", "suffix_of"]
 
-_READERS: dict[str, Callable[[bytes], GradientTrace]] = {".npz": exact.decode, ".csv": csv.decode}
+SUFFIXES = (".npz", ".csv")
+MOST_TOLD = 5
+"""How many lines a warning has the numbers of."""
 
 
 def save(path: str | os.PathLike[str], trace: GradientTrace) -> None:
     """Writes a file that is whole or, whatever interrupts, not there at all."""
     if suffix_of(path, "GradientTrace.save", "a path that ends in .npz") != ".npz":
+        better = f"{printable(Path(path).stem) or 'gradients'}.npz"
         raise ValueError(
-            f"GradientTrace.save received {os.fspath(path)!r}. It expects a path that ends in .npz. Rename it, for "
-            f'example to "{Path(path).stem or "gradients"}.npz"; for other formats hand the trace to pandas: '
+            f"GradientTrace.save received {shown(os.fspath(path))}. It expects a path that ends in .npz. Rename it, "
+            f'for example to "{better}"; for other formats hand the trace to pandas: '
             'trace.to_dataframe("long").to_csv(...).'
         )
     check_folder(Path(path), "GradientTrace.save")
@@ -37,19 +41,34 @@ def load(path: str | os.PathLike[str]) -> GradientTrace:
         ValueError: If the suffix is none of these, or the file is damaged or not of this kind.
     """
     suffix = suffix_of(path, "GradientTrace.load", "a path that ends in .npz or .csv")
-    if suffix not in _READERS:
+    if suffix not in SUFFIXES:
         raise ValueError(
-            f"GradientTrace.load received {os.fspath(path)!r}. It expects a path that ends in .npz, as "
+            f"GradientTrace.load received {shown(os.fspath(path))}. It expects a path that ends in .npz, as "
             "GradientTrace.save writes it, or in .csv, as GradientNormLogger(sinks=...) does. Pass one of these."
         )
     data = Path(path).read_bytes()
     try:
-        return _READERS[suffix](data)
+        trace, damaged = (exact.decode(data), []) if suffix == ".npz" else _of_text(data)
     except Exception as error:  # whatever a damaged file makes a reader raise
+        reason = one_line(f"{error}" if isinstance(error, ValueError) else f"{type(error).__name__}: {error}")
         raise ValueError(
-            f"GradientTrace.load could not read {os.fspath(path)!r}: {error}. It expects a file that "
-            "GradientTrace.save or GradientNormLogger(sinks=...) wrote. Pass the path of such a file."
+            f"GradientTrace.load could not read {shown(os.fspath(path))}: {reason.removesuffix('.')}. It expects a "
+            "file that GradientTrace.save or GradientNormLogger(sinks=...) wrote. Pass the path of such a file."
         ) from error
+    if damaged:
+        told = ", ".join(map(str, damaged[:MOST_TOLD])) + (", ..." if len(damaged) > MOST_TOLD else "")
+        warnings.warn(
+            f"GradientTrace.load left out {len(damaged)} lines of {shown(os.fspath(path))} that are cut off or damaged "
+            f"(line {told}). It expects the lines that GradientNormLogger wrote. The others are read.",
+            stacklevel=3,
+        )
+    return trace
+
+
+def _of_text(data: bytes) -> tuple[GradientTrace, list[int]]:
+    """The trace of all lines that are whole, and the numbers of the others."""
+    content = csv.read(data)
+    return content.trace, content.damaged
 
 
 def suffix_of(path: Any, caller: str, expected: str) -> str:
@@ -60,7 +79,7 @@ def suffix_of(path: Any, caller: str, expected: str) -> str:
     """
     if not isinstance(path, str | os.PathLike):
         raise TypeError(
-            f"{caller} received {path!r}, of type {type(path).__name__}. It expects {expected}. "
+            f"{caller} received {shown(path)}, of type {type(path).__name__}. It expects {expected}. "
             'Pass a string or a pathlib.Path, such as "gradients.npz".'
         )
     return Path(path).suffix
@@ -70,6 +89,6 @@ def check_folder(path: Path, caller: str) -> None:
     """Raises an error if there is no folder for the file to be in."""
     if not path.parent.is_dir():
         raise FileNotFoundError(
-            f"{caller} received {str(path)!r}, and there is no folder {str(path.parent)!r}. It expects a file in one "
-            "that exists. Make it first: pathlib.Path(...).mkdir(parents=True)."
+            f"{caller} received {shown(str(path))}, and there is no folder {shown(str(path.parent))}. It expects a "
+            "file in one that exists. Make it first: pathlib.Path(...).mkdir(parents=True)."
         )

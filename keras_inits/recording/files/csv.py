@@ -12,7 +12,6 @@ surrogate pair in a layer's name is written as `\u001b`.
 import csv
 import io
 import re
-import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -89,33 +88,20 @@ def read(data: bytes) -> Content:
         content, _, check = line.rpartition(b",")
         if line and check == _check(content, seed) and number <= len(rest):  # the last one has no end
             good.append(content.decode().split(","))
+            if len(good[-1]) != len(columns) - 1:
+                raise ValueError(f"its line {number} has {len(good[-1])} cells, and {len(columns) - 1} are expected")
         elif line or number <= len(rest):
             damaged.append(number)
     if damaged and not good and len(rest) > 1:
         raise ValueError("its first line or all others are damaged")
     cells = dict(zip(columns, zip(*good, strict=True) if good else [()] * len(columns), strict=False))
-    marks = [
-        [Mark(int(step), word) for step, word in (one.split(":") for one in cell.split())] for cell in cells[STATE]
-    ]
+    marks = [[_mark(one) for one in cell.split()] for cell in cells[STATE]]
     return Content(_trace(columns, cells), columns, marks, damaged)
 
 
 def _mark(text: str) -> Mark:
     step, word = text.split(":")
     return Mark(int(step), word)
-
-
-def decode(data: bytes) -> GradientTrace:
-    """The trace of all lines that are whole, with a warning if some are not."""
-    content = read(data)
-    if content.damaged:
-        shown = ", ".join(map(str, content.damaged[:5])) + (", ..." if len(content.damaged) > 5 else "")
-        warnings.warn(
-            f"GradientTrace.load left out {len(content.damaged)} lines that are cut off or damaged (line {shown}). It "
-            "expects the lines that GradientNormLogger wrote. The others are read.",
-            stacklevel=4,
-        )
-    return content.trace
 
 
 def _columns(line: str) -> list[str]:

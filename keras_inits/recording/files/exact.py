@@ -11,6 +11,8 @@ from keras_inits.recording.trace import GradientTrace
 
 FORMAT = "keras_inits trace 1"
 ABOUT = "about.json"
+KINDS = {"steps": "i", "outcomes": "S", "clipped": "b", "values": "f", "gaps": "b"}
+"""Of the dtypes of the arrays, by the first words of their names."""
 
 
 def encode(trace: GradientTrace) -> bytes:
@@ -50,6 +52,9 @@ def decode(data: bytes) -> GradientTrace:
         if zlib.crc32(content) != about["checks"][name]:
             raise ValueError(f"its part {name!r} is damaged")
     arrays = {name: np.load(io.BytesIO(content), allow_pickle=False) for name, content in contents.items()}
+    for name, array in arrays.items():
+        if array.dtype.kind != KINDS[name.partition("_")[0]]:
+            raise ValueError(f"its part {name!r} is of {array.dtype}")
     tables = {
         name: np.ma.MaskedArray(arrays[f"values_{number}"], mask=arrays[f"gaps_{number}"])
         for number, name in enumerate(about["quantities"])

@@ -10,6 +10,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation, Transform
 
+from keras_inits._names import stand_in
 from keras_inits.recording.plots import thin
 from keras_inits.recording.quantities import ACCUMULATE, SKIP
 
@@ -38,7 +39,7 @@ def new_figure(trace: "GradientTrace", note: str = "") -> tuple[Figure, Axes]:
     canvas: Any = FigureCanvasAgg(figure)
     measure = canvas.get_renderer().get_text_width_height_descent
     font = FontProperties(size=NAME_SIZE)
-    widest = max((measure(trace.layers[index], font, ismath=False)[0] for index in shown), default=0.0)
+    widest = max((measure(stand_in(trace.layers[index]), font, ismath=False)[0] for index in shown), default=0.0)
     figure.set_size_inches(WIDTH + widest / figure.dpi, max(4.8, 1.8 + 0.15 * len(shown)))
     axes = figure.add_subplot()
     title = f"{number(len(trace.layers), 'layer')}, {number(len(np.unique(trace.steps)), 'recorded step')}"
@@ -56,7 +57,7 @@ def write_names(axis: Any, layers: tuple[str, ...]) -> None:
     """Puts the layers' names on an axis, or a colour bar, on which layer i stands at i."""
     shown = shown_names(layers)
     # A name is no formula, whatever dollar signs are in it.
-    axis.set_ticks(shown, labels=[layers[index] for index in shown], fontsize=NAME_SIZE, parse_math=False)
+    axis.set_ticks(shown, labels=[stand_in(layers[index]) for index in shown], fontsize=NAME_SIZE, parse_math=False)
 
 
 def number_steps(axes: Axes, first: float, last: float) -> None:

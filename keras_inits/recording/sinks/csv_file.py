@@ -46,6 +46,7 @@ class CsvFile:
         self._done: Done | None = None
         self._planned: Done | None = None  # what takes the place of the file now
         self._marks: dict[int, Mark] = {}  # for the row of a step, the state after it
+        self._process = os.getpid()  # which writes it
 
     def check(self) -> None:
         """Raises an error if there is no folder for it."""
@@ -78,11 +79,15 @@ class CsvFile:
         """Writes rows, whole ones only; those that are written already once."""
         self._recover()
         done = self._done
+        if self._process != os.getpid():
+            self._begin_anew(rows, "belongs to the process that this one was forked from")
+            return
         if done is None:
             self._rewrite(rows, None)
             return
         if self._inode() != done.inode:
-            self._begin_anew(rows)
+            gone = not self.path.exists()
+            self._begin_anew(rows, f"was {'deleted' if gone else 'replaced by another file'} while it was writing it")
             return
         end = done.before if done.block is rows else done.size
         needed = csv.columns_for(rows.layers, tuple(rows.tables))
@@ -95,7 +100,7 @@ class CsvFile:
 
     def close(self) -> None:
         """Lets others write the file."""
-        if _writers.get(self.path) is self:
+        if _writers.get(self.path) is self and self._process == os.getpid():
             del _writers[self.path]
             Lock(self.path).give_back()
 
@@ -110,7 +115,7 @@ class CsvFile:
             return False
         if not Lock(self.path).take():
             return False
-        _writers[self.path] = self
+        _writers[self.path], self._process = self, os.getpid()
         return True
 
     def _marks_of(self, rows: GradientTrace) -> list[list[Mark]]:
@@ -154,17 +159,16 @@ class CsvFile:
         except FileNotFoundError:
             return None
 
-    def _begin_anew(self, rows: GradientTrace) -> None:
-        gone = not self.path.exists()
-        named, what = str(self.path), "was deleted" if gone else "was replaced by another file"
-        if not gone:
+    def _begin_anew(self, rows: GradientTrace, what: str) -> None:
+        named = str(self.path)
+        if self._process != os.getpid() or self.path.exists():
             self.close()
             for self.path in self._candidates():  # noqa: B020
                 if not self.path.exists() and self._take():
                     break
         self._rewrite(rows, None)  # if this fails, it comes again with the next rows, and is told then
         warnings.warn(
-            f"GradientNormLogger found that {named!r} {what} while it was writing it. It expects to be alone in "
+            f"GradientNormLogger found that {named!r} {what}. It expects to be alone in "
             f"its file. The rows from step {rows.steps[0]} on go to {str(self.path)!r}; the trace has all of them.",
             stacklevel=2,
         )

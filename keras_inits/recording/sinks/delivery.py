@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_inits import backends
+from keras_inits._names import one_line, printable, shown
 from keras_inits.recording.book import Book
 from keras_inits.recording.files.csv import Mark
 from keras_inits.recording.sinks import Sink, Start
@@ -51,10 +52,14 @@ class Delivery:
             self._tell(error)
             return 0
 
+    def skip(self, book: Book) -> None:
+        """Sends nothing of what a book has by now."""
+        self.sent = book.next_block
+
     def deliver(self, book: Book) -> None:
         """Sends what was not sent."""
         if not backends.current().is_first_process():
-            self.sent = book.next_block
+            self.skip(book)
             return
         for number, block in book.blocks_from(self.sent):
             try:
@@ -80,9 +85,9 @@ class Delivery:
         if not self._told:
             self._told = True
             warnings.warn(
-                f"GradientNormLogger could not write to {self._name}: {type(error).__name__}: {error}. It expects to "
-                "be able to. Training goes on, and the rows are kept and written with the next ones. Make room, or "
-                "give leave to write there.",
+                f"GradientNormLogger could not write to {self._name}: {type(error).__name__}: {one_line(str(error))}. "
+                "It expects to be able to. Training goes on, and the rows are kept and written with the next ones. "
+                "Make room, or give leave to write there.",
                 stacklevel=2,
             )
 
@@ -105,19 +110,21 @@ def _delivery(sink: Any) -> Delivery:
         path = os.fspath(sink)
         if "://" in path:
             raise ValueError(
-                f"GradientNormLogger(sinks=...) received {path!r}, which is not a path of this machine. It expects "
-                f'{_EXPECTED}. Write to a local path, such as "norms.csv", and copy the file when training has ended.'
+                f"GradientNormLogger(sinks=...) received {shown(path)}, which is not a path of this machine. It "
+                f'expects {_EXPECTED}. Write to a local path, such as "norms.csv", and copy the file when '
+                "training has ended."
             )
         if Path(path).suffix != ".csv":
+            better = f"{printable(Path(path).stem) or 'gradients'}.csv"
             raise ValueError(
-                f"GradientNormLogger(sinks=...) received {path!r}. It expects {_EXPECTED}. Pass "
-                f'"{Path(path).stem or "gradients"}.csv", or keras_inits.TensorBoardSink({path!r}) for a folder.'
+                f"GradientNormLogger(sinks=...) received {shown(path)}. It expects {_EXPECTED}. Pass "
+                f'"{better}", or keras_inits.TensorBoardSink({shown(path)}) for a folder.'
             )
         file = CsvFile(path)
         return Delivery(file, repr(str(file.path)))
     if not _is_sink(sink):
         raise _wrong(sink)
-    return Delivery(sink, repr(sink))
+    return Delivery(sink, shown(sink))
 
 
 def _is_sink(sink: Any) -> bool:
@@ -126,6 +133,6 @@ def _is_sink(sink: Any) -> bool:
 
 def _wrong(sink: Any) -> TypeError:
     return TypeError(
-        f"GradientNormLogger(sinks=...) received {sink!r}, of type {type(sink).__name__}. It expects {_EXPECTED}. Pass "
-        'a path, such as "norms.csv", a sink, or a list of them.'
+        f"GradientNormLogger(sinks=...) received {shown(sink)}, of type {type(sink).__name__}. It expects {_EXPECTED}. "
+        'Pass a path, such as "norms.csv", a sink, or a list of them.'
     )

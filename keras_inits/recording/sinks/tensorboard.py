@@ -36,8 +36,13 @@ class TensorBoardSink:
             )
         self.path = Path(path).absolute()
         self._file: Path | None = None
+        self._process = 0  # which made it
         self._size = self._before = 0  # of the file, after and before the last rows
         self._last: GradientTrace | None = None
+
+    def __repr__(self) -> str:
+        """The call that makes it."""
+        return f"TensorBoardSink({str(self.path)!r})"
 
     def check(self) -> None:
         """Raises an error if no folder can be there, or tensorboard is not installed.
@@ -60,8 +65,9 @@ class TensorBoardSink:
 
     def append(self, rows: GradientTrace) -> None:
         """Adds rows, each a record of its own, in one write."""
-        if self._file is None or not self._file.exists():
+        if self._file is None or not self._file.exists() or self._process != os.getpid():
             self._file, self._size, self._before = self._new_file(), 0, 0
+            self._process = os.getpid()
         if rows is not self._last:
             self._before, self._last = self._size, rows
         now, first = time.time(), self._before == 0
