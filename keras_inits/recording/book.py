@@ -95,8 +95,8 @@ class Book:
         self.steps = 0  # how many were trained while it was subscribed
         self._keeps_blocks = keeps_blocks
         self._content = Content()
-        # One thread replaces the content at a time; any may read it. A thread may come again while it holds the lock: by
-        # a handler of signals that reads the trace, or a logger that is let go in the middle of something.
+        # One thread replaces the content at a time; any may read it. A thread may come again while it holds the lock:
+        # by a handler of signals that reads the trace, or a logger that is let go in the middle of something.
         self._lock = threading.RLock()
 
     @property
