@@ -65,11 +65,12 @@ def hostile_trace(**arguments):
 
 
 @pytest.mark.any_backend
-@pytest.mark.parametrize("kind", ["lines", "heatmap", "profile", "update"])
+@pytest.mark.parametrize("quantity", ["gradient", "update"])
+@pytest.mark.parametrize("kind", ["lines", "heatmap", "profile"])
 @pytest.mark.filterwarnings("ignore:Glyph")
-def test_pictures_show_names_as_they_are(kind, tmp_path):
+def test_pictures_show_names_as_they_are(kind, quantity, tmp_path):
     update = np.ones((2, len(LAYER_NAMES)))
-    hostile_trace(tracked={"update": update}).plot(tmp_path / "t.png", kind=kind)
+    hostile_trace(tracked={"update": update}).plot(tmp_path / "t.png", kind=kind, quantity=quantity)
     assert (tmp_path / "t.png").stat().st_size > 1000
 
 
