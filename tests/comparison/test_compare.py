@@ -116,6 +116,7 @@ def test_one_large_model_at_a_time_is_in_memory(monkeypatch):
     assert len(models) == 2
 
 
+@pytest.mark.thorough
 def test_an_interrupted_comparison_goes_on(tmp_path, fits):
     again = functools.partial(compare, small.build, small.data(), TWO, epochs=1, output=tmp_path / "runs")
     fits.append(None)

@@ -60,6 +60,7 @@ def test_weights_of_examples_are_those_of_fit():
     assert (np.abs(weighted - norms(one_unit, (x, y), batch_size=48)) > 1e-3).all()
 
 
+@pytest.mark.thorough
 def test_targets_without_the_last_axis():
     x, y = numbers()
     np.testing.assert_allclose(norms(one_unit, (x, y[:, 0].astype(int))), norms(one_unit, (x, y)), rtol=1e-5)
@@ -94,6 +95,7 @@ def test_every_run_reads_a_generator_from_its_first_batch(weights):
     assert len(list(zip(range(9_900), data, strict=False))) == 9_900  # no more of it was read than a run needs
 
 
+@pytest.mark.thorough
 def test_a_generator_to_validate_on():
     x, y = numbers()
     options = {**OPTIONS, "seeds": 2, "batch_size": 16}
@@ -108,6 +110,7 @@ def test_a_replayed_generator_ends_where_it_ends():
     assert [list(replayed.batches()) for _ in range(2)] == [[0, 1, 2]] * 2
 
 
+@pytest.mark.thorough
 def test_another_generator_is_another_run(tmp_path):
     x, y = numbers()
     options = {**OPTIONS, "output": tmp_path, "steps_per_epoch": 1}

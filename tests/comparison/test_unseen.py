@@ -27,6 +27,7 @@ class Spare(keras.Model):
         return self.used(inputs)
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")
 def test_a_layer_that_was_not_looked_at_is_told_of(tmp_path):
     comparison = compare(Spare, (x, x), ["orthogonal"], epochs=1, output=tmp_path)

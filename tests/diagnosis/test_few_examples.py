@@ -130,6 +130,7 @@ def test_before_the_normalisation_of_one_value_they_are_judged():
     assert [name for _, name in finding.remedy.layers] == [model.layers[0].name]
 
 
+@pytest.mark.thorough
 def test_an_offset_behind_the_normalisation_of_one_example_is_no_lost_gradient():
     model, x = normalised()
     initialize(model, seed=1)

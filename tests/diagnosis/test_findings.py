@@ -124,6 +124,7 @@ def test_a_disease_is_found_and_repaired(kind):
     assert diagnose(model, x).findings == (), str(diagnose(model, x))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "selu", "softsign", "linear"])
 def test_a_good_start_has_no_findings(activation):
     model, x = planted("auto", activation=activation, depth=12)
@@ -198,6 +199,7 @@ def test_outputs_that_are_all_the_same_carry_no_signal():
     assert np.isfinite(finding.factor)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("apart", [True, False])
 def test_gradients_are_not_judged_beside_those_behind_a_softmax(apart):
     """Each of 10,000 probabilities is small, and so is all that comes back through them."""

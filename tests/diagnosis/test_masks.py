@@ -49,6 +49,7 @@ def test_a_mask_before_a_softmax_is_no_finding(value, adds, in_layer):
     assert max(signals) < 10
 
 
+@pytest.mark.thorough
 def test_scores_that_explode_are_found_all_the_same():
     model = attention(Masked(-1e9), layers.Softmax())
     initialize(model, keras_inits.Normal(100.0), seed=1)

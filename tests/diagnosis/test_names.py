@@ -20,6 +20,7 @@ REFUSED = {  # by Keras's backend, in the first call of the layer
 }[BACKEND]
 
 
+@pytest.mark.thorough
 def test_layers_are_shown_as_they_are_and_repaired(tmp_path):
     names = [name for what, name in LAYER_NAMES.items() if what not in REFUSED]
     assert len(names) >= 4

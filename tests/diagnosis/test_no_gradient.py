@@ -68,6 +68,7 @@ def test_a_frozen_trunk_is_none():
     assert diagnose(model, x, y, "mse").findings == ()
 
 
+@pytest.mark.thorough
 def test_a_gradient_that_passes_straight_through_is_none():
     assert diagnose(network(lambda h: h + ops.stop_gradient(ops.round(h) - h)), x, y, "mse").findings == ()
 

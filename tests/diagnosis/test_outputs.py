@@ -158,6 +158,7 @@ ENDS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize(
     "loss", ["binary_crossentropy", lambda y, p: -ops.mean(ops.log(p) * y + ops.log(1 - p) * (1 - y))]
@@ -180,6 +181,7 @@ WRAPPED = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("wrapped", WRAPPED)
 def test_a_sigmoid_within_time_distributed_counts_as_one_alone(wrapped):
     head = layers.TimeDistributed(WRAPPED[wrapped](), name="head")

@@ -117,6 +117,7 @@ CONTROL = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("trained", [True, False])
 @pytest.mark.parametrize("control", CONTROL)
 def test_a_branch_that_does_not_run_is_named(control, trained):
@@ -299,6 +300,7 @@ def test_no_kernel_is_blamed_for_what_arises_before_it_or_beside_it(subclassed):
     assert str(finding.remedy).startswith(f"no weight is at fault: look at {place}")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("policy", "scale"), [("float32", 3e38), ("mixed_float16", 1e5)])
 def test_inputs_that_leave_the_range_are_named(policy, scale):
     keras.config.set_dtype_policy(policy)

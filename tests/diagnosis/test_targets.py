@@ -19,6 +19,7 @@ def gradients(model, *data):
     return [row.gradient for row in diagnose(model, *data).layers]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "loss",
     ["binary_crossentropy", "mse", keras.losses.BinaryCrossentropy(), ["mse"]],

@@ -446,6 +446,7 @@ assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), alone.get_w
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.backend("jax")
 def test_sharded_weights_stay_sharded_and_get_the_values_of_whole_ones():
     run_python(SHARDED, "jax")

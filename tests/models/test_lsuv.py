@@ -100,6 +100,7 @@ def test_subclassed_and_inner_models_and_layers_that_are_shared():
     assert mean_square(model(x)) == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.thorough
 def test_a_hundred_layers_that_run_away_by_their_gain_alone_do_not():
     model = sequential(*(layers.Dense(64, activation="silu", name=f"layer_{i}") for i in range(100)), shape=(64,))
     x = batch(256, 64)

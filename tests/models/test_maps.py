@@ -123,6 +123,7 @@ def finite(function, variance):
     return True
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("depth", [1, 5, 20, 100])
 @pytest.mark.parametrize("function", GAINS, ids=lambda one: one.__name__)
 def test_the_operating_point_is_that_of_the_rule(function, depth):

@@ -18,6 +18,7 @@ def gates(model, count):
     return np.split(bias[0] if bias.ndim > 1 else bias, count)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("length", "memory", "expected"), [(40, None, 40), (40, 12, 12), (None, 12, 12)])
 def test_units_forget_after_two_steps_to_all(length, memory, expected):
     model = built(layers.LSTM, length)

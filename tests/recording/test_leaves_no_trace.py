@@ -120,6 +120,7 @@ def test_in_mid_fit(tmp_path):
         np.testing.assert_allclose(np.concatenate([*map(np.ravel, one)]), np.concatenate([*map(np.ravel, other)]), 1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("first", ["train_on_batch", "fit"])
 @pytest.mark.parametrize("hook", ["on_train_batch_begin", "on_train_batch_end", "on_epoch_end"])
 def test_after_an_interrupt_in_another_callback(hook, first):
@@ -216,6 +217,7 @@ def test_fits_with_and_without_in_turn_trace_each_once():
     assert len(logger.trace) == 28
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("change", ["compile", "eager", "another model", "frozen"])
 def test_what_changes_between_two_fits(change):
     x, y = models.data()

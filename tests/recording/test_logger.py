@@ -217,6 +217,7 @@ class Stops(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.thorough
 def test_a_training_that_is_restored_goes_on_in_the_file(tmp_path):
     """From the backup of the first epoch's end, which lies before the rows that the file has."""
     path = tmp_path / "norms.csv"

@@ -137,6 +137,7 @@ def under(policy, build):
     return built
 
 
+@pytest.mark.thorough
 @modes
 def test_mixed_float16_with_steps_that_overflow(mode):
     """The gradient without its loss scale; a step that is skipped is there, and names the layers that overflowed."""
@@ -157,6 +158,7 @@ def test_mixed_float16_with_steps_that_overflow(mode):
     oracle.assert_same(trace.norms[trace.outcomes == "update"], expected, tolerance=10 * 2.0**-11)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16", "float16"])
 def test_low_precision(policy):
     """What a layer hands over in its own dtype; the tolerance is a few roundings of that."""
@@ -423,6 +425,7 @@ def loader():
 DATA = [Batches, generator, tensorflow_data, unknown_length, *([loader] if importlib.util.find_spec("torch") else [])]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("data", DATA)
 @pytest.mark.parametrize("mode", ["graph", "groups"] if BACKEND != "torch" else ["graph"])
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
