@@ -1,6 +1,7 @@
 """Settings for all tests; those marked for another backend than Keras runs on are not selected, nor those that need a
-browser where there is none."""
+browser or a package where there is none."""
 
+import importlib.util
 import os
 import shutil
 
@@ -25,6 +26,8 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     backend = keras.backend.backend()
     others = [item for item in items for mark in item.iter_markers("backend") if backend not in mark.args]
+    needs = [(item, mark.args) for item in items for mark in item.iter_markers("needs")]
+    others += [item for item, names in needs if not all(map(importlib.util.find_spec, names))]
     if shutil.which("chromium") is None:
         others += [item for item in items if item.get_closest_marker("chromium")]
     if others:

@@ -45,7 +45,7 @@ class GradientError(RuntimeError):
 class Alerts:
     """What `GradientNormLogger` does at the first step whose gradients went bad, by the kind of it.
 
-    Rows come from the device in bulk, so an action follows its step after at most 512 steps, or 5 seconds and a step,
+    Rows come from the device in bulk, so an action follows its step after at most 512 rows, or 5 seconds and a step,
     or when the epoch ends. For `nonfinite="stop"` and `"raise"` the device is asked at each step, but at most every 5
     milliseconds, and never waited for. Layers are judged, also where `per="variable"` records their weights one by
     one, and one layer beside another only when ten recorded steps in a row show the same. The thresholds are those

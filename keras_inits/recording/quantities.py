@@ -33,7 +33,8 @@ class Quantity:
 
     Raises:
         TypeError: If the name is no string, or the function cannot be called.
-        ValueError: If the name is empty, is one that the recorder has, or has a slash or a comma in it.
+        ValueError: If the name is taken, or is not made of letters, digits, spaces and any of `_.:-`, a letter or
+            digit first.
 
     Example:
         >>> from keras import ops
@@ -117,7 +118,7 @@ GRADIENT, ACCUMULATED = "gradient", "accumulated"
 TRACKED = tuple(name for name in RECORDED if name != ACCUMULATED)
 """What a user can ask for by name."""
 
-RESERVED = ("step", "global_norm", "outcome", "clipped", "state", "check")
+RESERVED = ("step", "layer", "global_norm", "outcome", "clipped", "state", "check")
 """Columns of tables and files that no quantity is called by."""
 
 

@@ -199,7 +199,7 @@ class GradientTrace:
     def load(cls, path: str | os.PathLike[str]) -> "GradientTrace":
         """Reads what `save` wrote (`.npz`), or the logger (`.csv`), also while the logger is still writing.
 
-        Of a `.csv` that was cut off or damaged the rows before the damage are read, with a warning.
+        Lines of a `.csv` that are cut off or damaged are left out, with a warning; all others are read.
 
         Raises:
             ValueError: If the suffix is none of these, or the file is damaged or not of this kind.

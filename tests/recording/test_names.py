@@ -1,7 +1,5 @@
 """Names of layers and weights that something may interpret, cut or refuse, wherever rows go."""
 
-import importlib.util
-
 import keras
 import numpy as np
 import pytest
@@ -99,7 +97,7 @@ def test_each_name_has_a_key_of_its_own_for_mlflow():
 
 @pytest.mark.thorough
 @pytest.mark.any_backend
-@pytest.mark.skipif(importlib.util.find_spec("mlflow") is None, reason="needs mlflow")
+@pytest.mark.needs("mlflow")
 @pytest.mark.filterwarnings("ignore")  # of mlflow's own
 def test_mlflow_takes_all_of_them(tmp_path, monkeypatch):
     import mlflow

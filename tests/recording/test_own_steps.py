@@ -1,7 +1,5 @@
 """Rows and weights where the training step, the optimizer or the logs are the user's own."""
 
-import importlib.util
-
 import keras
 import models
 import numpy as np
@@ -190,7 +188,7 @@ def test_copies_of_a_logger_do_not_mix_their_rows(tmp_path):
     assert [len(GradientTrace.load(tmp_path / name)) for name in files] == [7, 7, 7]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("optuna") is None, reason="needs optuna")
+@pytest.mark.needs("optuna")
 def test_a_trial_of_optuna_sees_the_mean():
     import optuna
 

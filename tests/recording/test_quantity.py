@@ -84,6 +84,7 @@ def test_one_that_fails_ends_alone(function, message):
         ((3, ratio), TypeError, "Quantity received name=3, of type int. It expects a string."),
         (("a", 3), TypeError, "Quantity received function=3, of type int. It expects a function of the gradient"),
         (("weight", ratio), ValueError, "Quantity received name='weight'. It expects letters, digits"),
+        (("layer", ratio), ValueError, "Quantity received name='layer'. It expects letters, digits"),
         (("a/b", ratio), ValueError, "Quantity received name='a/b'. It expects letters, digits"),
     ],
 )

@@ -1,6 +1,5 @@
 """Where rows go: every row once, or it is told."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -260,7 +259,7 @@ def test_reading_in_another_thread_loses_nothing(tmp_path):
 
 
 @pytest.mark.thorough
-@pytest.mark.skipif(importlib.util.find_spec("mlflow") is None, reason="needs mlflow")
+@pytest.mark.needs("mlflow")
 @pytest.mark.filterwarnings("ignore")  # of mlflow's own
 def test_mlflow_has_every_number(tmp_path, monkeypatch):
     import mlflow
@@ -279,7 +278,7 @@ def test_mlflow_has_every_number(tmp_path, monkeypatch):
 
 
 @pytest.mark.thorough
-@pytest.mark.skipif(importlib.util.find_spec("wandb") is None, reason="needs wandb")
+@pytest.mark.needs("wandb")
 @pytest.mark.filterwarnings("ignore")  # of wandb's own
 def test_wandb_has_every_row(tmp_path, monkeypatch):
     import wandb
@@ -296,7 +295,7 @@ def test_wandb_has_every_row(tmp_path, monkeypatch):
     assert list(tmp_path.glob("wandb/offline-run-*/*.wandb"))
 
 
-@pytest.mark.skipif(importlib.util.find_spec("wandb") is None, reason="needs wandb")
+@pytest.mark.needs("wandb")
 @pytest.mark.filterwarnings("ignore")
 def test_a_missing_run_is_told_before_training():
     with pytest.raises(ValueError, match=r"WandbSink found no run\. It expects one that is running\. Call wandb\.init"):

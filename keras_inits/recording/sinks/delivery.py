@@ -16,9 +16,6 @@ from keras_inits.recording.sinks.csv_file import CsvFile
 _EXPECTED = "paths that end in .csv, and sinks: objects with the methods check, begin, append and close"
 _METHODS = ("check", "begin", "append", "close")
 
-MOST_WAITING = 2**23
-"""How many numbers wait for a sink that fails; beyond, the oldest rows never reach it."""
-
 
 class Delivery:
     """Brings the blocks of a book to one sink, in the first process of a job alone.
