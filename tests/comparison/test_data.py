@@ -66,6 +66,7 @@ def test_targets_without_the_last_axis():
     np.testing.assert_allclose(norms(one_unit, (x, y[:, 0].astype(int))), norms(one_unit, (x, y)), rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_dictionaries():
     x, y = numbers()
     data = {"a": x[:, :3], "b": x[:, 3:]}, {"c": y, "d": 2 * y}

@@ -234,6 +234,7 @@ def state_of(model):
     return arrays, names, [layer.trainable for layer in model._flatten_layers()]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fails", [False, True])
 def test_it_leaves_the_model_as_it_was(fails):
     model, x, y = regularised(), batch(32, 16), batch(32, 3)

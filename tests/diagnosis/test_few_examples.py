@@ -152,6 +152,7 @@ def test_few_zeros_are_no_dead_layer_and_many_are():
     assert "dead_layer" in dead(15)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("chance", [True, False])
 def test_a_branch_that_is_left_out_is_not_blamed_on_its_weights(chance):
     leave_out = layers.Dropout(0.999, noise_shape=(None, 1, 1, 1), seed=1, name="path")

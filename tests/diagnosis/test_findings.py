@@ -172,6 +172,7 @@ def test_the_repair_of_one_layer_leaves_the_others():
         assert changed == ("hidden_05" in weight.path)
 
 
+@pytest.mark.thorough
 def test_what_no_initializer_repairs_is_said():
     model, x = planted("auto", activation="squareplus", depth=40)
     (finding,) = diagnose(model, x)
@@ -180,6 +181,7 @@ def test_what_no_initializer_repairs_is_said():
     assert diagnose(model, x).repair(model).rows == ()
 
 
+@pytest.mark.thorough
 def test_what_fades_until_it_is_zero_is_not_called_dead():
     model, x = planted(Normal(0.005), depth=60)
     diagnosis = diagnose(model, x)

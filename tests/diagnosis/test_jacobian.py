@@ -70,6 +70,7 @@ def test_it_is_the_spectrum_of_the_full_matrix(kind):
     assert spectrum.spread == pytest.approx(((squares**2).mean() / squares.mean() ** 2 - 1) ** 0.5, abs=1e-2)
 
 
+@pytest.mark.thorough
 def test_some_products_are_enough_for_the_ends_and_the_mean():
     model, x = stack([96, 96, 96]), batch(8, 96)
     some, every = jacobian_spectrum(model, x, 24), jacobian_spectrum(model, x, 96)

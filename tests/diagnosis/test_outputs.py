@@ -56,6 +56,7 @@ def test_each_output_meets_the_loss_and_the_targets_that_fit_gives_it(make, loss
         assert norm == pytest.approx(np.linalg.norm(steps), rel=1e-4), name
 
 
+@pytest.mark.thorough
 def test_without_targets_nested_outputs_are_projected():
     assert all(row.gradient for row in diagnose(nested(), x).layers)
 

@@ -80,6 +80,7 @@ def test_replace_is_one_of_keras():
         to_builtin(model, replace="he_norml")
 
 
+@pytest.mark.thorough
 def test_orthogonal_in_low_precision_has_none():
     layer = layers.LSTM(3, recurrent_initializer=ki.Orthogonal(), dtype="bfloat16", name="low")
     model = keras.Sequential([keras.Input((5, 4)), layer])

@@ -286,6 +286,7 @@ def sum_of_mean_squares(y, predicted):
     return sum(models.mean_square(*pair) for pair in zip(y, predicted, strict=True))
 
 
+@pytest.mark.thorough
 @modes
 def test_several_inputs_and_outputs(mode):
     x, y = models.data()
