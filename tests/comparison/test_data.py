@@ -77,6 +77,7 @@ def test_dictionaries():
     assert (trace.norms[:, trace.layers.index("c")] > 0).all()
 
 
+@pytest.mark.thorough
 def test_pandas():
     x, y = numbers()
     frames = pandas.DataFrame(x), pandas.Series(y[:, 0])

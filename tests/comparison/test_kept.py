@@ -100,6 +100,7 @@ def test_the_table_of_another_run_is_told(folder):
     assert f"it is not the one of '{run.cell.file_name}.json'" in sentence
 
 
+@pytest.mark.thorough
 def test_compare_trains_again_what_is_damaged(tmp_path):
     again = functools.partial(compare, small.build, small.data(), ["he_normal"], epochs=1, output=tmp_path)
     first = again().runs[0]

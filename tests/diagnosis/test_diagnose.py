@@ -253,6 +253,7 @@ def test_it_leaves_the_model_as_it_was(fails):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.thorough
 def test_two_diagnoses_are_the_same():
     model, x = regularised(), batch(32, 16)
     first, second = diagnose(model, x), diagnose(model, x)

@@ -132,6 +132,7 @@ def test_a_good_start_has_no_findings(activation):
     assert "no findings" in str(diagnose(model, x))
 
 
+@pytest.mark.thorough
 def test_zeros_in_the_last_layer_alone_do_no_harm():
     model, x = planted("auto", depth=3)
     initialize(model, [("head/kernel", "zeros")])

@@ -56,6 +56,7 @@ def test_scores_that_explode_are_found_all_the_same():
     assert "exploding_signal" in [one.kind for one in diagnose(model, x)]
 
 
+@pytest.mark.thorough
 def test_minus_infinity_that_spreads_is_found():
     finding = diagnose(attention(Masked(-np.inf), lambda scores: scores), x).findings[0]
     assert (finding.kind, finding.layers[0]) == ("nonfinite", "masked")

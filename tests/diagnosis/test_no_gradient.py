@@ -84,6 +84,7 @@ def test_a_gate_of_one_unit_is_found_between_layers_that_learn():
     assert "at gate alone: none comes from gated" in finding.evidence
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("first", [True, False])
 def test_a_closed_branch_is_found_wherever_it_stands_and_the_layer_that_reads_it(first):
     class Branch(layers.Layer):

@@ -209,6 +209,7 @@ def test_a_softmax_within_time_distributed_counts_as_one_alone():
     assert row.output_gradient == pytest.approx(np.linalg.norm((outputs - y) / 128), rel=1e-3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("cast", [layers.Activation("linear", dtype="float32"), None], ids=["layer", "operation"])
 def test_a_sigmoid_in_low_precision_whose_outputs_are_cast_counts_as_one_alone(cast):
     inputs = keras.Input((16,))

@@ -171,6 +171,7 @@ def test_layers_that_are_mapped_over_examples_are_seen_from_outside():
     assert law.endswith("not scaled")
 
 
+@pytest.mark.thorough
 def test_a_layer_that_the_batch_does_not_reach_is_named():
     class Model(keras.Model):
         def __init__(self):
@@ -237,6 +238,7 @@ def test_values_that_are_not_finite_in_the_data_are_called_the_datas(where):
     assert diagnosis.repair(model).rows == ()
 
 
+@pytest.mark.thorough
 def test_of_a_weight_that_is_not_finite_the_remedy_suits_what_it_is():
     parts = [layers.Dense(8, name="hidden"), layers.BatchNormalization(name="norm"), layers.Dense(1, name="out")]
     model = keras.Sequential([keras.Input((8,)), *parts])

@@ -71,6 +71,7 @@ FORMS = ["tensors", "weighted", "PyDataset", "pandas"]
 FORMS += {"tensorflow": ["tf.data"], "torch": ["DataLoader", "torch tensors"]}.get(BACKEND, [])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", FORMS)
 def test_every_form_of_data_gives_what_its_arrays_give(kind):
     if kind == "pandas":

@@ -107,6 +107,7 @@ class Looks(keras.callbacks.Callback):
             self.weights = [self.model.get_weights(), *(copied.get_weights() for copied in copies.values())]
 
 
+@pytest.mark.thorough
 def test_in_mid_fit(tmp_path):
     looks = []
     for callbacks in ([], [GradientNormLogger(track="update")]):
@@ -447,6 +448,7 @@ def test_a_logger_that_was_a_guest_for_a_fit_goes_on_counting():
     np.testing.assert_array_equal(first.trace.steps, np.arange(3 * 14))
 
 
+@pytest.mark.thorough
 def test_a_model_that_is_gone_is_freed_though_its_logger_lives():
     model, logger = ready(), GradientNormLogger()
     models.fit(model, *models.data(), [logger])
