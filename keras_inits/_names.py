@@ -5,9 +5,12 @@ printable   a text in a terminal, a page -> without control characters
 one_line    a message                    -> in one line
 stand_in    a name in tables and rules   -> printable, and of a length that a table bears
 no_formula  a name in a spreadsheet      -> as it is read, and not computed
+unique      a name beside others         -> with a number behind it if it is taken
+some_of     a long list in a message     -> its first entries
 """
 
 import re
+from collections.abc import Collection, Iterable, Sequence
 
 MOST_SHOWN = 400
 LONGEST = 200
@@ -79,6 +82,38 @@ def no_formula(name: str) -> str:
         ('dense', "'=1+1", '-0.01')
     """
     return f"'{name}" if _FORMULA.match(name) and not _NUMBER.fullmatch(name) else name
+
+
+def unique(name: str, taken: Collection[str]) -> str:
+    """The name, with a number behind it if it is taken."""
+    number, candidate = 1, name
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}#{number}"
+    return candidate
+
+
+def all_unique(names: Iterable[str]) -> list[str]:
+    """The names in their order, each with a number behind it if an earlier one has it.
+
+    Example:
+        >>> all_unique(["a", "b", "a"])
+        ['a', 'b', 'a#2']
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        found[unique(name, found)] = None
+    return list(found)
+
+
+def some_of(texts: Sequence[str], most: int) -> str:
+    """The first of some texts, and three dots if there are more.
+
+    Example:
+        >>> some_of(["1", "2", "3"], 2)
+        '1, 2, ...'
+    """
+    return ", ".join(texts[:most]) + (", ..." if len(texts) > most else "")
 
 
 def _cut(text: str, length: int) -> str:

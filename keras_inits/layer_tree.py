@@ -2,13 +2,13 @@
 
 import collections
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from keras.src.backend.common import global_state
 
 from keras_inits._keras import graph_layers, sublayers
-from keras_inits._names import stand_in
+from keras_inits._names import all_unique, stand_in
 
 Namer = Callable[[Sequence[Any]], list[str]]
 
@@ -18,12 +18,7 @@ def own_names(layers: Sequence[Any]) -> list[str]:
 
     Keras lets two layers of a subclassed model share a name, and takes any text for one.
     """
-    names: list[str] = []
-    taken: set[str] = set()
-    for layer in layers:
-        names.append(unique(stand_in(layer.name), taken))
-        taken.add(names[-1])
-    return names
+    return all_unique(stand_in(layer.name) for layer in layers)
 
 
 @contextlib.contextmanager
@@ -63,12 +58,3 @@ def walk_layers(model: Any, names: Namer = own_names) -> Iterator[tuple[str, Any
         ]
         last += named[inside:] if inside else []
         waiting += reversed(named[:inside] if inside else named)
-
-
-def unique(name: str, taken: Collection[str]) -> str:
-    """The name, with a number behind it if it is taken."""
-    number, candidate = 1, name
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}#{number}"
-    return candidate

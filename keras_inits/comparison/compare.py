@@ -11,14 +11,13 @@ import keras
 import numpy as np
 
 import keras_inits
-from keras_inits._names import LONGEST, shown, stand_in
+from keras_inits._names import LONGEST, shown, stand_in, unique
 from keras_inits.comparison import kept
 from keras_inits.comparison.comparison import Comparison
 from keras_inits.comparison.data import Replayed, arguments_of, replayable
 from keras_inits.comparison.equal import equal_starts
 from keras_inits.comparison.plan import Build, Plan
 from keras_inits.comparison.session import Session
-from keras_inits.layer_tree import unique
 from keras_inits.models.sample import is_dataset
 
 MOST_NUMBERS = 8

@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_inits._names import stand_in
+from keras_inits._names import all_unique, stand_in
 from keras_inits.comparison.plan import Cell, Plan
 from keras_inits.comparison.verdict import verdict
 from keras_inits.diagnosis import diagnose
 from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.unseen import FAILED, Unseen, all_unseen
 from keras_inits.faults import InternalError
-from keras_inits.layer_tree import unique
 from keras_inits.models.calls import has_call
 from keras_inits.recording import GradientNormLogger, GradientTrace
 
@@ -97,13 +96,12 @@ def train(model: keras.Model, plan: Plan, cell: Cell, on_epoch_end: Callable[[],
 
     callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=after_epoch))
     model.fit(epochs=plan.epochs, callbacks=callbacks, **{"verbose": 0, **more})
-    names: dict[str, str] = {}  # to what is shown, from the metric's own name
-    for name in dict.fromkeys(name for logs in epochs for name in logs):
-        names[unique(stand_in(name), names)] = name
+    names = list(dict.fromkeys(name for logs in epochs for name in logs))
+    shown = all_unique(map(stand_in, names))
     return Run(
         cell,
         law_of(plan.initializers[cell.initializer]),
-        {shown: tuple(logs.get(name) for logs in epochs) for shown, name in names.items()},
+        {key: tuple(logs.get(name) for logs in epochs) for key, name in zip(shown, names, strict=True)},
         looked.layers,
         looked.findings,
         looked.unseen,

@@ -8,8 +8,8 @@ import keras
 from keras import layers
 
 from keras_inits._keras import last_of_graph, own_variables
-from keras_inits._names import stand_in
-from keras_inits.layer_tree import unique, walk_layers
+from keras_inits._names import stand_in, unique
+from keras_inits.layer_tree import walk_layers
 from keras_inits.layers.kinds import DEPTHWISE, SEPARABLE, TRANSPOSED
 from keras_inits.models.weights import Weight
 

@@ -9,9 +9,9 @@ import keras
 from keras.src.utils.naming import to_snake_case
 
 from keras_inits._keras import own_trainable, sublayers, unnumbered
-from keras_inits._names import stand_in
+from keras_inits._names import stand_in, unique
 from keras_inits.initializers.fans import Fans
-from keras_inits.layer_tree import unique, walk_layers
+from keras_inits.layer_tree import walk_layers
 from keras_inits.layers.catalogue import role_of
 from keras_inits.layers.hub import scales_inside
 from keras_inits.layers.roles import Role

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from keras_inits import _keras
-from keras_inits._names import shown, stand_in
+from keras_inits._names import all_unique, shown, stand_in, unique
 from keras_inits.backends.measures import ABSENT
-from keras_inits.layer_tree import unique, walk_layers
+from keras_inits.layer_tree import walk_layers
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ class Columns:
     def _build(self, variables: Sequence[Any]) -> None:
         """Columns for the variables of all layers, then for those that belong to none."""
         layers: list[str] = []
-        paths: list[str] = []
+        paths: list[str] = []  # that others may have too
         starts: list[int] = []
         sizes: list[int] = []
         columns: dict[Any, int] = {}
@@ -101,17 +101,16 @@ class Columns:
             key = _keras.variable_key(variable)
             if key in columns:  # a variable that two layers share is the first one's
                 continue
-            path = stand_in(variable.path)
-            name = unique(path, layers) if layer is None else layer
+            paths.append(stand_in(variable.path))
+            name = unique(paths[-1], layers) if layer is None else layer
             if not layers or name != layers[-1]:
                 layers.append(name)
                 starts.append(len(sizes))
-            paths.append(unique(path, paths))
             columns[key] = len(sizes)
             sizes.append(int(np.prod(variable.shape)))
         whole = np.array(sizes, float)
         self.layouts["layer"] = Layout(tuple(layers), tuple(starts), whole)
-        self.layouts["variable"] = Layout(tuple(paths), tuple(range(len(sizes))), whole)
+        self.layouts["variable"] = Layout(tuple(all_unique(paths)), tuple(range(len(sizes))), whole)
         self._columns = columns
 
     def _others(self, variables: Sequence[Any]) -> Iterator[tuple[None, Any]]:
@@ -134,9 +133,6 @@ def owned_variables(model: Any) -> Iterator[tuple[str, Any]]:
 
     A layer inside of another is named by its path, "encoder/dense". Frozen layers are there too.
     """
-    names: list[str] = []
-    for path, layer in walk_layers(model):
-        own = _keras.own_trainable(layer)
-        if own:
-            names.append(unique(path, names))
-            yield from ((names[-1], variable) for variable in own)
+    found = [(path, own) for path, layer in walk_layers(model) if (own := _keras.own_trainable(layer))]
+    for name, (_, own) in zip(all_unique(path for path, _ in found), found, strict=True):
+        yield from ((name, variable) for variable in own)

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 
-from keras_inits._names import LONGEST, one_line, shown
+from keras_inits._names import LONGEST, one_line, shown, some_of
 from keras_inits.backends.recording import ROWS_WAITING
 
 EXPECTED = (
@@ -77,10 +77,10 @@ class Failure:
     def tell_stand_ins(self, names: Sequence[tuple[str, str]]) -> None:
         """Says which layers have other names in tables, files and pictures."""
         if names:
-            told = ", ".join(f"{shown(name)} {stand_in!r}" for name, stand_in in names[:MOST_TOLD])
+            told = some_of([f"{shown(name)} {stand_in!r}" for name, stand_in in names], MOST_TOLD)
             self._tell(
                 "names",
-                f"GradientNormLogger calls the layer {told}{', ...' if len(names) > MOST_TOLD else ''}. It expects "
+                f"GradientNormLogger calls the layer {told}. It expects "
                 f"names of at most {LONGEST} printable characters, which every table and picture can show. Nothing "
                 "else follows from it; rename the layer to have its name there.",
             )

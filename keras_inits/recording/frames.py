@@ -1,13 +1,11 @@
 """A trace as a table for pandas: wide, steps x layers; or long, a row for each step and layer."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_inits._names import no_formula, stand_in
+from keras_inits._names import all_unique, no_formula, stand_in
 from keras_inits.extras import pandas_for
-from keras_inits.layer_tree import unique
 from keras_inits.recording.quantities import OUTCOMES, TRACKED
 
 if TYPE_CHECKING:
@@ -31,14 +29,14 @@ def to_dataframe(trace: "GradientTrace", form: str, quantity: str) -> "pandas.Da
         ValueError: If the form is another, or the quantity was not recorded.
     """
     pandas = pandas_for("GradientTrace.to_dataframe()")
-    tables = trace.tables
+    tables, names = trace.tables, all_unique(no_formula(stand_in(layer)) for layer in trace.layers)
     _check(form, quantity, list(tables))
     if form == "wide":
-        columns = {name: _nullable(tables[quantity][:, index]) for index, name in enumerate(_cells(trace.layers))}
+        columns = {name: _nullable(tables[quantity][:, index]) for index, name in enumerate(names)}
         return pandas.DataFrame(columns, index=pandas.Index(trace.steps, name="step"))
     steps, layers = trace.norms.shape
     # Categories keep the order of depth, in which layer_2 is before layer_10, when a table is sorted or pivoted.
-    layer = pandas.Categorical.from_codes(np.tile(np.arange(layers), steps), categories=_cells(trace.layers))
+    layer = pandas.Categorical.from_codes(np.tile(np.arange(layers), steps), categories=names)
     return pandas.DataFrame(
         {
             "step": np.repeat(trace.steps, layers),
@@ -48,14 +46,6 @@ def to_dataframe(trace: "GradientTrace", form: str, quantity: str) -> "pandas.Da
             **{name: _nullable(table.ravel()) for name, table in tables.items()},
         }
     )
-
-
-def _cells(layers: Iterable[str]) -> list[str]:
-    """The layers' names as a spreadsheet takes them for text."""
-    cells: dict[str, None] = {}
-    for layer in layers:
-        cells[unique(no_formula(stand_in(layer)), cells)] = None
-    return list(cells)
 
 
 def _nullable(values: np.ma.MaskedArray) -> Any:

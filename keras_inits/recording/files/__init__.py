@@ -1,8 +1,9 @@
 """Traces in files: numbers that read back to the same bits, gaps apart from zero, NaN and infinity, damage noticed.
 
-trace -> exact  `.npz`: written at once, whole or not at all
--> csv    `.csv`: grows as training goes, a line for each step, each with its checksum
-whole           bytes that reach a file whole or not at all
+    trace -> exact  `.npz`: written at once, whole or not at all
+          -> csv    `.csv`: grows as training goes, a line for each step, each with its checksum
+
+`whole` is what has bytes reach a file whole or not at all.
 """
 
 import os
@@ -10,7 +11,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from keras_inits._names import one_line, printable, shown
+from keras_inits._names import one_line, printable, shown, some_of
 from keras_inits.recording.files import csv, exact, whole
 from keras_inits.recording.trace import GradientTrace
 
@@ -48,7 +49,10 @@ def load(path: str | os.PathLike[str]) -> GradientTrace:
         )
     data = Path(path).read_bytes()
     try:
-        trace, damaged = (exact.decode(data), []) if suffix == ".npz" else _of_text(data)
+        if suffix == ".npz":
+            trace, damaged = exact.decode(data), list[int]()
+        else:
+            trace, _, _, damaged = csv.read(data)
     except Exception as error:  # whatever a damaged file makes a reader raise
         reason = one_line(f"{error}" if isinstance(error, ValueError) else f"{type(error).__name__}: {error}")
         raise ValueError(
@@ -56,19 +60,13 @@ def load(path: str | os.PathLike[str]) -> GradientTrace:
             "file that GradientTrace.save or GradientNormLogger(sinks=...) wrote. Pass the path of such a file."
         ) from error
     if damaged:
-        told = ", ".join(map(str, damaged[:MOST_TOLD])) + (", ..." if len(damaged) > MOST_TOLD else "")
         warnings.warn(
             f"GradientTrace.load left out {len(damaged)} lines of {shown(os.fspath(path))} that are cut off or damaged "
-            f"(line {told}). It expects the lines that GradientNormLogger wrote. The others are read.",
+            f"(line {some_of([str(number) for number in damaged], MOST_TOLD)}). It expects the lines that "
+            "GradientNormLogger wrote. The others are read.",
             stacklevel=3,
         )
     return trace
-
-
-def _of_text(data: bytes) -> tuple[GradientTrace, list[int]]:
-    """The trace of all lines that are whole, and the numbers of the others."""
-    content = csv.read(data)
-    return content.trace, content.damaged
 
 
 def suffix_of(path: Any, caller: str, expected: str) -> str:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
-from keras_inits._names import shown, stand_in
+from keras_inits._names import shown, some_of, stand_in
 from keras_inits.recording.sinks import Start
 from keras_inits.recording.sinks.scalars import scalars_of
 from keras_inits.recording.trace import GradientTrace
@@ -85,8 +85,8 @@ class MLflowSink:
                 changed += [] if same and number == 1 else [f"{shown(name)} is called {numbered!r}"]
         if changed:
             warnings.warn(
-                f"MLflowSink received names that MLflow does not take as keys: {', '.join(changed[:MOST_TOLD])}"
-                f"{', ...' if len(changed) > MOST_TOLD else ''}. It expects letters, digits, spaces and any of _./:-. "
+                f"MLflowSink received names that MLflow does not take as keys: {some_of(changed, MOST_TOLD)}. "
+                "It expects letters, digits, spaces and any of _./:-. "
                 "The rows are kept under the keys that stand here. Rename the layers to have others.",
                 stacklevel=2,
             )
