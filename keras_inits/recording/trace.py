@@ -303,6 +303,15 @@ class Block(GradientTrace):
             object.__setattr__(self, name, value)
 
 
+def columns_of(trace: GradientTrace) -> dict[str, np.ma.MaskedArray]:
+    """The numbers of each layer over the steps, by the name `<quantity>/<layer>`, the gradient's first."""
+    return {
+        f"{quantity}/{layer}": table[:, place]
+        for quantity, table in trace.tables.items()
+        for place, layer in enumerate(trace.layers)
+    }
+
+
 def global_norms(norms: np.ma.MaskedArray) -> np.ndarray:
     """The norm of each row."""
     return np.asarray(np.sqrt(np.sum(norms.filled(0.0) ** 2, axis=1)))

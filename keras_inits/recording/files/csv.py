@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_inits.recording.quantities import GRADIENT, OUTCOMES
-from keras_inits.recording.trace import GradientTrace
+from keras_inits.recording.trace import GradientTrace, columns_of
 
 PER_STEP = ("step", "global_norm", "outcome", "clipped")
 STATE, CHECK = "state", "check"
@@ -57,8 +57,7 @@ def lines(trace: GradientTrace, columns: Sequence[str], marks: Sequence[Sequence
     """
     per_step = (trace.steps, trace.global_norm, trace.outcomes, trace.clipped)
     cells = {name: _cells(np.ma.MaskedArray(values)) for name, values in zip(PER_STEP, per_step, strict=True)}
-    for quantity, table in trace.tables.items():
-        cells |= {f"{quantity}/{layer}": _cells(table[:, place]) for place, layer in enumerate(trace.layers)}
+    cells |= {name: _cells(column) for name, column in columns_of(trace).items()}
     cells[STATE] = [" ".join(f"{mark.step}:{mark.word}" for mark in row) for row in marks]
     empty = [""] * len(trace)
     seed = zlib.crc32(header(columns))

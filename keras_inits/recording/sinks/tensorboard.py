@@ -4,13 +4,15 @@ import io
 import os
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from keras_inits.recording.files import whole
 from keras_inits.recording.sinks import Start
+from keras_inits.recording.sinks.scalars import scalars_of
 from keras_inits.recording.trace import GradientTrace
 
 
@@ -72,10 +74,9 @@ class TensorBoardSink:
             self._before, self._last = self._size, rows
         now, first = time.time(), self._before == 0
         event, _ = _packages()
-        scalars = _scalars(rows)
         events = [
-            event(wall_time=now, step=step, summary={"value": _row(scalars, row)})
-            for row, step in enumerate(rows.steps.tolist())
+            event(wall_time=now, step=step, summary={"value": _values(scalars)})
+            for step, scalars in scalars_of(rows, _in_range)
         ]
         if events and first:
             started = event(wall_time=now, step=events[0].step, session_log={"status": "START"})
@@ -103,24 +104,16 @@ def _records(events: list[Any]) -> bytes:
     return file.getvalue()
 
 
-def _scalars(trace: GradientTrace) -> dict[str, list[float | None]]:
-    scalars = {"global_norm": _in_range(np.ma.MaskedArray(trace.global_norm))}
-    for quantity, table in trace.tables.items():
-        scalars.update({f"{quantity}/{name}": _in_range(table[:, index]) for index, name in enumerate(trace.layers)})
-    return scalars
+def _values(scalars: Mapping[str, float]) -> list[dict[str, Any]]:
+    return [{"tag": tag, "simple_value": value} for tag, value in scalars.items()]
 
 
-def _in_range(values: np.ma.MaskedArray) -> list[float | None]:
+def _in_range(values: np.ma.MaskedArray) -> np.ma.MaskedArray:
     """TensorBoard's scalars are float32, in which a large number must not become infinite, nor a small one 0."""
     limits, data = np.finfo(np.float32), values.data
     near = np.copysign(np.clip(np.abs(data), limits.smallest_subnormal, limits.max), data)
     numbers = np.where(np.isfinite(data) & (data != 0), near, data)
-    return cast(list[float | None], np.ma.MaskedArray(numbers, values.mask).tolist())
-
-
-def _row(scalars: dict[str, list[float | None]], row: int) -> list[dict[str, Any]]:
-    values = ((tag, column[row]) for tag, column in scalars.items())
-    return [{"tag": tag, "simple_value": value} for tag, value in values if value is not None]
+    return np.ma.MaskedArray(numbers, values.mask)
 
 
 def _packages() -> tuple[Any, Any]:
