@@ -2,6 +2,21 @@
 
 from types import ModuleType
 
+REPORT = '"keras_inits[report]"'
+
+
+def missing(caller: str, package: str | None, install: str) -> ImportError:
+    """The error that a package is not there.
+
+    Args:
+        caller: What needs it.
+        package: Its name.
+        install: What pip is to install.
+    """
+    return ImportError(
+        f"{caller} found no {package}. It expects it to be installed. Install it with: pip install {install}"
+    )
+
 
 def pandas_for(caller: str) -> ModuleType:
     """Returns pandas.
@@ -12,8 +27,5 @@ def pandas_for(caller: str) -> ModuleType:
     try:
         import pandas  # type: ignore[import-untyped,unused-ignore]
     except ImportError as error:
-        raise ImportError(
-            f"{caller} found no pandas. It expects it to be installed. "
-            'Install it with: pip install "keras_inits[report]"'
-        ) from error
+        raise missing(caller, "pandas", REPORT) from error
     return pandas  # type: ignore[no-any-return,unused-ignore]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_inits.comparison.run import Run
-from keras_inits.extras import pandas_for
+from keras_inits.extras import REPORT, missing, pandas_for
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped,unused-ignore]
@@ -78,8 +78,5 @@ class Comparison:
         try:
             from keras_inits.comparison.report import render_report
         except ImportError as error:
-            raise ImportError(
-                f"Comparison.report() found no {error.name}. It expects it to be installed. "
-                'Install it with: pip install "keras_inits[report]"'
-            ) from error
+            raise missing("Comparison.report()", error.name, REPORT) from error
         Path(path).write_text(render_report(self), encoding="utf-8")

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.numbers import LayerNumbers, shortened
+from keras_inits.extras import REPORT, missing
 
 MOST_LABELS = 60
 LONGEST_LABEL = 40
@@ -21,10 +22,7 @@ def plot_diagnosis(rows: Sequence[LayerNumbers], title: str, path: str | os.Path
     try:
         from matplotlib.figure import Figure  # and not pyplot, which keeps figures and settings for the whole process
     except ImportError as error:
-        raise ImportError(
-            "Diagnosis.plot() found no matplotlib. It expects it to be installed. "
-            'Install it with: pip install "keras_inits[report]"'
-        ) from error
+        raise missing("Diagnosis.plot()", "matplotlib", REPORT) from error
     width = min(24.0, max(8.0, 2.0 + 0.22 * len(rows)))
     figure = Figure(figsize=(width, 9.5), layout="constrained")
     activations, sizes, gradients = figure.subplots(3, 1, sharex=True, height_ratios=[2, 2, 3])

@@ -13,6 +13,7 @@
 import os
 from typing import TYPE_CHECKING
 
+from keras_inits.extras import REPORT, missing
 from keras_inits.recording.quantities import TRACKED
 
 if TYPE_CHECKING:
@@ -49,9 +50,6 @@ def save_plot(trace: "GradientTrace", path: str | os.PathLike[str], kind: str, q
     try:
         from keras_inits.recording.plots import heatmap, lines, profile
     except ImportError as error:
-        raise ImportError(
-            "GradientTrace.plot() found no matplotlib. It expects it to be installed. "
-            'Install it with: pip install "keras_inits[report]"'
-        ) from error
+        raise missing("GradientTrace.plot()", "matplotlib", REPORT) from error
     draw = {"heatmap": heatmap.draw, "lines": lines.draw, "profile": profile.draw}[kind]
     draw(trace, quantity).savefig(path, dpi=DPI)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from keras_inits._names import shown, some_of, stand_in
+from keras_inits.extras import missing
 from keras_inits.recording.sinks import Start
 from keras_inits.recording.sinks.scalars import scalars_of
 from keras_inits.recording.trace import GradientTrace
@@ -109,7 +110,5 @@ def _mlflow() -> Any:
     try:
         import mlflow
     except ImportError as error:
-        raise ImportError(
-            "MLflowSink found no mlflow. It expects it to be installed. Install it with: pip install mlflow"
-        ) from error
+        raise missing("MLflowSink", "mlflow", "mlflow") from error
     return mlflow

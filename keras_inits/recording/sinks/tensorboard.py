@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_inits.extras import missing
 from keras_inits.recording.files import whole
 from keras_inits.recording.sinks import Start
 from keras_inits.recording.sinks.scalars import scalars_of
@@ -125,8 +126,5 @@ def _packages() -> tuple[Any, Any]:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.summary.writer.record_writer import RecordWriter
     except ImportError as error:
-        raise ImportError(
-            "TensorBoardSink found no tensorboard. It expects it to be installed. "
-            'Install it with: pip install "keras_inits[tensorboard]"'
-        ) from error
+        raise missing("TensorBoardSink", "tensorboard", '"keras_inits[tensorboard]"') from error
     return Event, RecordWriter

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from keras_inits.extras import missing
 from keras_inits.recording.sinks import Start
 from keras_inits.recording.sinks.scalars import scalars_of
 from keras_inits.recording.trace import GradientTrace
@@ -55,7 +56,5 @@ def _wandb() -> Any:
     try:
         import wandb
     except ImportError as error:
-        raise ImportError(
-            "WandbSink found no wandb. It expects it to be installed. Install it with: pip install wandb"
-        ) from error
+        raise missing("WandbSink", "wandb", "wandb") from error
     return wandb
