@@ -26,7 +26,7 @@ os.environ["KERAS_BACKEND"] = "jax"
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 
 import numpy as np
-from study.columns import COLUMNS, architecture, available, digest, started, version
+from study.columns import COLUMNS, architecture, available, digest, started, studied, version
 from study.datasets import Data
 from study.kinds import HANDED, KINDS, constant_loss
 from study.results import KEY, Row, append, cells, newest, read, table, verdicts
@@ -99,7 +99,7 @@ def parse() -> argparse.Namespace:
     """The command's arguments; those that name nothing end it."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kinds", default=";".join(KINDS), help="names, with semicolons between; or handed")
-    parser.add_argument("--starts", default="keras,he,glorot,anyinit,initialize,data", help=f"of {', '.join(COLUMNS)}")
+    parser.add_argument("--starts", default=",".join(studied()), help=f"of {', '.join(COLUMNS)}")
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--steps-scale", type=float, default=1.0, help="so many times the steps of each kind")
     parser.add_argument("--results", type=Path, default=Path("starts.jsonl"), help="lines of what was measured")

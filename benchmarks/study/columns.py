@@ -64,6 +64,11 @@ def available() -> list[str]:
     return [name for name in COLUMNS if name not in missing]
 
 
+def studied() -> list[str]:
+    """Those that the table in the docs has."""
+    return [name for name in available() if name not in ("lsuv", *VARIANTS)]
+
+
 def version(name: str) -> str:
     """Package and version of a start."""
     package = COLUMNS[name].package
