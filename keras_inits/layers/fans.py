@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keras_inits._keras import own_variables
+from keras_inits._keras import all_layers, own_variables
 from keras_inits.initializers.fans import Fans
 from keras_inits.layers.catalogue import role_of, why_unknown
 
@@ -57,7 +57,7 @@ def fans_of(layer: Any, variable: Any) -> Fans | None:
 
 
 def _owner(layer: Any, variable: Any) -> Any:
-    for candidate in layer._flatten_layers():
+    for candidate in all_layers(layer):
         if any(variable is mine for mine in own_variables(candidate)):
             return candidate
     raise ValueError(

@@ -158,7 +158,7 @@ def _table(back: Gradients, number: int, step: Step, given: list[Signal], gradie
     """Words have no gradient. A tied table, as the last kernel, adds up a row for each of them."""
     if "int" in back.program.dtypes[step.inputs[0].number]:
         return [0.0]
-    weight = next((one for one in back.prediction.tables if one.layer is step.operation), None)
+    weight = back.prediction.table_of(step.operation)
     if weight is None:
         return [math.nan]
     return [gradient * back.prediction.row_square(weight) * weight.variable.shape[0]]

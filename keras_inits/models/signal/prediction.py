@@ -115,7 +115,7 @@ class Prediction:
 
     def table(self, layer: Any, signal: Signal | None) -> Signal:
         """The rows of a table; a tied one, as the last kernel, multiplies a signal."""
-        weight = next((one for (owner, _), one in self._weights.items() if owner == id(layer) and is_table(one)), None)
+        weight = self.table_of(layer)
         if weight is None:
             return Signal()
         square = self.row_square(weight)
@@ -164,10 +164,9 @@ class Prediction:
         other.branches, other.points, other._maps = self.branches, self.points, self._maps
         return run(other)
 
-    @property
-    def tables(self) -> list[Weight]:
-        """The tables of embeddings, tied ones among them."""
-        return [one for one in self._weights.values() if is_table(one)]
+    def table_of(self, layer: Any) -> Weight | None:
+        """The table of an embedding, a tied one too."""
+        return next((one for one in self._weights.values() if one.layer is layer and is_table(one)), None)
 
     def read(self, signal: Signal, function: Any = SEVERAL) -> None:
         """Notes that an activation, or something else, reads what these kernels make."""
