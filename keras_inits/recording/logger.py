@@ -119,7 +119,8 @@ class GradientNormLogger(keras.callbacks.Callback):
         """
         with computing("fit with GradientNormLogger"):
             pass
-        optimizers_of(self._model, self.optimizer)
+        if self.optimizer is not None:
+            optimizers_of(self._model, self.optimizer)
         self._subscription.begin_fit(self._model)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

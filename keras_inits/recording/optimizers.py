@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from keras_inits._keras import all_layers
+
 PLAIN = (bool, int, float, str, type(None), type, FunctionType, MethodType, ModuleType)
 """What holds no optimizer."""
 LIBRARIES = ("builtins", "keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "optree", "collections", "threading")
@@ -35,7 +37,7 @@ def held_optimizers(model: Any) -> Iterator[Any]:
     if getattr(model, "optimizer", None) is not None:
         yield model.optimizer
     seen: set[int] = set()
-    for layer in model._flatten_layers():  # whose attributes are many: a generator for each would show in an epoch
+    for layer in all_layers(model):  # whose attributes are many: a generator for each would show in an epoch
         waiting = list(vars(layer).values())
         for value in waiting:  # which grows
             if type(value) in PLAIN or id(value) in seen:

@@ -18,6 +18,8 @@ UPDATE, ACCUMULATE, SKIP = "update", "accumulate", "skip"
 out, because it had overflowed under a dynamic loss scale."""
 
 OUTCOMES = (UPDATE, ACCUMULATE, SKIP)
+OUTCOME_TYPE = f"U{max(map(len, OUTCOMES))}"
+"""The dtype of arrays of them."""
 
 
 @dataclass(frozen=True)

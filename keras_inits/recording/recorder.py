@@ -51,12 +51,7 @@ class Recorder:
         return self._handout.source.steps if self._handout.source is not None else 0
 
     def join(self, subscriber: Subscriber, model: Any) -> None:
-        """Has the steps of the running fit recorded for a subscriber; those of an earlier fit have left.
-
-        Raises:
-            ValueError: If the model has no optimizer of a name that the subscriber wants.
-        """
-        optimizers_of(model, subscriber.wants.optimizers)
+        """Has the steps of the running fit recorded for a subscriber; those of an earlier fit have left."""
         with self.lock:
             self.collect()
             if self._run.fit() is not fit_of(model):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from keras_inits.recording.quantities import GRADIENT, OUTCOMES, in_order
+from keras_inits.recording.quantities import GRADIENT, OUTCOME_TYPE, in_order
 from keras_inits.recording.trace import GradientTrace
 
 FIRST_ROWS = 64
@@ -24,7 +24,7 @@ class Table:
         self.layers, self.room = tuple(layers), room
         self._place = {name: column for column, name in enumerate(self.layers)}
         self._steps = np.zeros(room, np.int64)
-        self._outcomes = np.zeros(room, f"U{max(map(len, OUTCOMES))}")
+        self._outcomes = np.zeros(room, OUTCOME_TYPE)
         self._clipped, self._unknown = np.zeros(room, bool), np.ones(room, bool)
         shape = (room, len(self.layers))
         self._values = {name: np.zeros(shape) for name in in_order(quantities)}

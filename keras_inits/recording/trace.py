@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from keras_inits._names import shown, stand_in
-from keras_inits.recording.quantities import GRADIENT, OUTCOMES, RESERVED, UPDATE, in_order
+from keras_inits.recording.quantities import GRADIENT, OUTCOME_TYPE, OUTCOMES, RESERVED, UPDATE, in_order
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped,unused-ignore]
 
 MOST_LINES = 24
 """How many layers `print(trace)` shows: a terminal's height."""
-
-_OUTCOME_TYPE = f"U{max(map(len, OUTCOMES))}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -73,7 +71,7 @@ class GradientTrace:
                 f"GradientTrace received the step {steps[place + 1]} after the step {steps[place]}. It expects steps "
                 "in rising order. Sort the rows by their steps."
             )
-        outcomes = np.array([UPDATE] * len(steps) if self.outcomes is None else self.outcomes, _OUTCOME_TYPE)
+        outcomes = np.array([UPDATE] * len(steps) if self.outcomes is None else self.outcomes, OUTCOME_TYPE)
         clipped = np.ma.MaskedArray(np.zeros(len(steps), bool), mask=True) if self.clipped is None else self.clipped
         _check_tracked(self.tracked, outcomes, clipped, shape)
         tracked = {name: _frozen(self.tracked[name]) for name in in_order(self.tracked)}
