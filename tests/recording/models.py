@@ -113,3 +113,16 @@ def compiled(model, optimizer=None, **arguments):
 
 def fit(model, x, y, callbacks, epochs=2):
     return model.fit(x, y, batch_size=BATCH, epochs=epochs, verbose=0, shuffle=False, callbacks=callbacks)
+
+
+class Stops(keras.callbacks.Callback):
+    """Interrupts training after so many steps."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.left = step
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt

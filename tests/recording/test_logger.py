@@ -206,17 +206,6 @@ def test_a_folder_that_does_not_exist_is_named_before_training(tmp_path):
     assert len(logger.trace) == 0
 
 
-class Stops(keras.callbacks.Callback):
-    def __init__(self, step):
-        super().__init__()
-        self.left = step
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if not self.left:
-            raise KeyboardInterrupt
-
-
 @pytest.mark.thorough
 def test_a_training_that_is_restored_goes_on_in_the_file(tmp_path):
     """From the backup of the first epoch's end, which lies before the rows that the file has."""
@@ -229,7 +218,7 @@ def test_a_training_that_is_restored_goes_on_in_the_file(tmp_path):
         return logger.trace
 
     with pytest.raises(KeyboardInterrupt):
-        trained(Stops(11))
+        trained(models.Stops(11))
     trace = trained()
     assert trace.steps.tolist() == [8, 10, 12, 14, 16, 18, 20], "the backup is of step 7"
     whole = GradientNormLogger(every=2)

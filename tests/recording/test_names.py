@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import traces
+import trackers
 from hostile import LAYER_NAMES, is_plain
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
@@ -100,11 +101,7 @@ def test_each_name_has_a_key_of_its_own_for_mlflow():
 @pytest.mark.needs("mlflow")
 @pytest.mark.filterwarnings("ignore")  # of mlflow's own
 def test_mlflow_takes_all_of_them(tmp_path, monkeypatch):
-    import mlflow
-
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    mlflow.set_tracking_uri(f"file://{tmp_path}")
-    mlflow.set_experiment("names")
+    mlflow = trackers.mlflow_in(tmp_path, monkeypatch)
     logger = GradientNormLogger(sinks=MLflowSink())
     with mlflow.start_run() as run:
         trained(logger)

@@ -11,6 +11,7 @@ import models
 import numpy as np
 import pytest
 import traces
+import trackers
 from support import BACKENDS, run_python
 
 from keras_inits import GradientNormLogger, GradientTrace, MLflowSink, WandbSink
@@ -115,17 +116,6 @@ def test_a_relative_path_stays_where_it_was(tmp_path, monkeypatch):
     assert len(GradientTrace.load(tmp_path / "norms.csv")) == 14
 
 
-class Stops(keras.callbacks.Callback):
-    def __init__(self, step):
-        super().__init__()
-        self.left = step
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if not self.left:
-            raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("order", ["logger first", "logger last"])
 @pytest.mark.parametrize("save_freq", ["epoch", 3])
 def test_a_backup_that_is_restored_goes_on_in_the_file(order, save_freq, tmp_path):
@@ -140,7 +130,7 @@ def test_a_backup_that_is_restored_goes_on_in_the_file(order, save_freq, tmp_pat
         return logger.trace
 
     with pytest.raises(KeyboardInterrupt):
-        trained(Stops(11))
+        trained(models.Stops(11))
     trace = trained()
     loaded = GradientTrace.load(path)
     assert (np.diff(loaded.steps) == 1).all()
@@ -262,11 +252,7 @@ def test_reading_in_another_thread_loses_nothing(tmp_path):
 @pytest.mark.needs("mlflow")
 @pytest.mark.filterwarnings("ignore")  # of mlflow's own
 def test_mlflow_has_every_number(tmp_path, monkeypatch):
-    import mlflow
-
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    mlflow.set_tracking_uri(f"file://{tmp_path}")
-    mlflow.set_experiment("gradients")
+    mlflow = trackers.mlflow_in(tmp_path, monkeypatch)
     logger = GradientNormLogger(track="weight", sinks=MLflowSink())
     with mlflow.start_run() as run:
         fit(logger)
