@@ -50,23 +50,33 @@ def load(path: str | os.PathLike[str]) -> GradientTrace:
     data = Path(path).read_bytes()
     try:
         if suffix == ".npz":
-            trace, damaged = exact.decode(data), list[int]()
-        else:
-            trace, _, _, damaged = csv.read(data)
+            return exact.decode(data)
+        content = csv.read(data)
     except Exception as error:  # whatever a damaged file makes a reader raise
         reason = one_line(f"{error}" if isinstance(error, ValueError) else f"{type(error).__name__}: {error}")
         raise ValueError(
             f"GradientTrace.load could not read {shown(os.fspath(path))}: {reason.removesuffix('.')}. It expects a "
             "file that GradientTrace.save or GradientNormLogger(sinks=...) wrote. Pass the path of such a file."
         ) from error
+    if content.damaged or content.expected != len(content.trace):
+        _warn_of(path, content)
+    return content.trace
+
+
+def _warn_of(path: str | os.PathLike[str], content: csv.Content) -> None:
+    rows, damaged = len(content.trace), content.damaged
     if damaged:
-        warnings.warn(
+        told = (
             f"GradientTrace.load left out {len(damaged)} lines of {shown(os.fspath(path))} that are cut off or damaged "
-            f"(line {some_of([str(number) for number in damaged], MOST_TOLD)}). It expects the lines that "
-            "GradientNormLogger wrote. The others are read.",
-            stacklevel=3,
+            f"(line {some_of([str(number) for number in damaged], MOST_TOLD)})"
         )
-    return trace
+    else:
+        last = "is missing" if content.expected is None else f"says that there are {content.expected}"
+        told = f"GradientTrace.load found {rows} rows in {shown(os.fspath(path))}, and the last line {last}"
+    warnings.warn(
+        f"{told}. It expects the lines that GradientNormLogger wrote, all of them. The others are read: {rows} rows.",
+        stacklevel=4,
+    )
 
 
 def suffix_of(path: Any, caller: str, expected: str) -> str:

@@ -2,7 +2,8 @@ r"""The text format: comma-separated values, a line for each step, with plain na
 
     step, global_norm, outcome, clipped    one value for each step
     gradient/dense, weight/dense, ...      a quantity of a layer: the name of a quantity has no slash
-    state                                  words for states of the training, by which one that goes on is known again
+    state                                  words for states of the training, by which one that goes on is known again;
+                                           in the last line, and in what was the last line once, the number of rows
     check                                  a checksum of the line's other cells and of the first line
 
 No gradient is an empty cell; NaN and infinity are `nan` and `inf`. A control character, a backslash or half of a
@@ -23,6 +24,8 @@ from keras_inits.recording.trace import GradientTrace, columns_of
 
 PER_STEP = ("step", "global_norm", "outcome", "clipped")
 STATE, CHECK = "state", "check"
+END, ONCE_THE_END = b"end:", b"row:"
+"""Before the number of rows: in the last line, and in one that was the last. Of one length: it is changed in place."""
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f-\x9f\\\u2028\u2029\ud800-\udfff]")
 _BOOLEANS = {"True": True, "False": False, "": False}
 
@@ -47,22 +50,32 @@ def header(columns: Sequence[str]) -> bytes:
     return line.getvalue().encode()
 
 
-def lines(trace: GradientTrace, columns: Sequence[str], marks: Sequence[Sequence[Mark]]) -> bytes:
-    """One line for each step; columns that the trace does not have stay empty.
+def lines(trace: GradientTrace, columns: Sequence[str], marks: Sequence[Sequence[Mark]], before: int = 0) -> bytes:
+    """One line for each step, the last with the number of rows; columns that the trace does not have stay empty.
 
     Args:
         trace: The rows.
         columns: Those of the file.
         marks: For each row the states that are known.
+        before: How many rows the file has before these.
     """
     per_step = (trace.steps, trace.global_norm, trace.outcomes, trace.clipped)
     cells = {name: _cells(np.ma.MaskedArray(values)) for name, values in zip(PER_STEP, per_step, strict=True)}
     cells |= {name: _cells(column) for name, column in columns_of(trace).items()}
-    cells[STATE] = [" ".join(f"{mark.step}:{mark.word}" for mark in row) for row in marks]
+    words = [[f"{mark.step}:{mark.word}" for mark in row] for row in marks]
+    if words:
+        words[-1].append(f"{END.decode()}{before + len(words)}")
+    cells[STATE] = [" ".join(row) for row in words]
     empty = [""] * len(trace)
     seed = zlib.crc32(header(columns))
     rows = zip(*(cells.get(name, empty) for name in columns[:-1]), strict=True)
     return b"".join(_checked(",".join(row).encode(), seed) for row in rows)
+
+
+def continued(last: bytes, columns: Sequence[str]) -> bytes:
+    """What was the last line, for a file that has others behind it."""
+    content, _, number = last.rpartition(b",")[0].rpartition(END)
+    return _checked(content + ONCE_THE_END + number, zlib.crc32(header(columns))) if content else last
 
 
 class Content(NamedTuple):
@@ -72,6 +85,7 @@ class Content(NamedTuple):
     columns: list[str]
     marks: list[list[Mark]]  # for each row
     damaged: list[int]  # the numbers of lines that cannot be read, the first line being 1
+    expected: int | None  # how many rows there are, by the last line; None if that is another
 
 
 def read(data: bytes) -> Content:
@@ -94,8 +108,10 @@ def read(data: bytes) -> Content:
     if damaged and not good and len(rest) > 1:
         raise ValueError("its first line or all others are damaged")
     cells = dict(zip(columns, zip(*good, strict=True) if good else [()] * len(columns), strict=False))
-    marks = [[_mark(one) for one in cell.split()] for cell in cells[STATE]]
-    return Content(_trace(columns, cells), columns, marks, damaged)
+    words = [cell.split() for cell in cells[STATE]]
+    marks = [[_mark(word) for word in row if word[0].isdigit()] for row in words]
+    _, end, count = words[-1][-1].rpartition(END.decode()) if words and words[-1] else ("", "", "")
+    return Content(_trace(columns, cells), columns, marks, damaged, int(count) if end else None)
 
 
 def _mark(text: str) -> Mark:

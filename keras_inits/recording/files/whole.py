@@ -24,11 +24,17 @@ def replace(path: Path, data: bytes, before: Callable[[int], None] = lambda inod
             draft.unlink(missing_ok=True)
 
 
-def append(path: Path, data: bytes, end: int) -> None:
+def append(path: Path, data: bytes, end: int, before: bytes = b"") -> None:
     """Writes behind so many bytes of a file, in one call, so that a kill cuts off at most the last line.
 
     What is there behind them is what an interrupted write left. A disk that fills up takes a part; that part is taken
     back.
+
+    Args:
+        path: Of the file.
+        data: What is written.
+        end: How many bytes stay.
+        before: What takes the place of the last ones of these, after that.
     """
     with open(path, "r+b", buffering=0) as file:
         file.truncate(end)
@@ -39,3 +45,5 @@ def append(path: Path, data: bytes, end: int) -> None:
         except OSError:
             file.truncate(end)
             raise
+        file.seek(end - len(before))
+        file.write(before)

@@ -21,13 +21,25 @@ _writers: "weakref.WeakValueDictionary[Path, CsvFile]" = weakref.WeakValueDictio
 """Who writes which file in this process."""
 
 
+class Extent(NamedTuple):
+    """How long a file is."""
+
+    size: int
+    rows: int
+    last: bytes  # line
+
+    def plus(self, lines: bytes, rows: int) -> "Extent":
+        """With so many lines more."""
+        return Extent(self.size + len(lines), self.rows + rows, lines[lines.rfind(b"\n", 0, -1) + 1 :])
+
+
 class Done(NamedTuple):
     """What was written last, and how long the file was before and after; of which file, as the system knows it."""
 
     block: GradientTrace | None
     inode: int
-    before: int
-    size: int
+    before: Extent
+    after: Extent
     columns: tuple[str, ...]
 
 
@@ -89,14 +101,14 @@ class CsvFile:
             gone = not self.path.exists()
             self._begin_anew(rows, f"was {'deleted' if gone else 'replaced by another file'} while it was writing it")
             return
-        end = done.before if done.block is rows else done.size
+        end = done.before if done.block is rows else done.after
         needed = csv.columns_for(rows.layers, tuple(rows.tables))
         if not set(needed) <= set(done.columns):
-            self._rewrite(rows, csv.read(self.path.read_bytes()[:end]))
+            self._rewrite(rows, csv.read(self.path.read_bytes()[: end.size]))
             return
-        data = csv.lines(rows, done.columns, self._marks_of(rows))
-        whole.append(self.path, data, end)
-        self._done = Done(rows, done.inode, end, end + len(data), done.columns)
+        data = csv.lines(rows, done.columns, self._marks_of(rows), end.rows)
+        whole.append(self.path, data, end.size, csv.continued(end.last, done.columns))
+        self._done = Done(rows, done.inode, end, end.plus(data, len(rows)), done.columns)
 
     def close(self) -> None:
         """Lets others write the file."""
@@ -134,14 +146,18 @@ class CsvFile:
         quantities = dict.fromkeys(name for trace in tables for name in trace.tables)
         columns = csv.columns_for(list(layers), list(quantities))
         data = csv.header(columns)
+        before = Extent(len(data), 0, b"")
         if old is not None:
-            data += csv.lines(old.trace, columns, old.marks)
-        before = len(data)
+            lines = csv.lines(old.trace, columns, old.marks)
+            data, before = data + lines, before.plus(lines, len(old.trace))
+        after = before
         if rows is not None:
-            data += csv.lines(rows, columns, self._marks_of(rows))
+            lines = csv.lines(rows, columns, self._marks_of(rows), before.rows)
+            data = data[: before.size - len(before.last)] + csv.continued(before.last, columns) + lines
+            after = before.plus(lines, len(rows))
 
         def plan(inode: int) -> None:
-            self._planned = Done(rows, inode, before, len(data), tuple(columns))
+            self._planned = Done(rows, inode, before, after, tuple(columns))
 
         whole.replace(self.path, data, plan)
         self._recover()
@@ -199,7 +215,7 @@ class CsvFile:
         marks = [
             [mark for mark in row if mark.step <= first] for row, keeps in zip(found.marks, kept, strict=True) if keeps
         ]
-        self._rewrite(None, Content(found.trace[kept], found.columns, marks, []))
+        self._rewrite(None, Content(found.trace[kept], found.columns, marks, [], None))
 
     def _warn_of(self, candidate: Path, reason: str) -> None:
         warnings.warn(
