@@ -2,13 +2,14 @@
 
 import keras
 import numpy as np
+import openpyxl
 import pytest
 import traces
 import trackers
 from hostile import LAYER_NAMES, is_plain
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from keras_inits import GradientNormLogger, GradientTrace, MLflowSink, TensorBoardSink
+from keras_inits import GradientNormLogger, GradientTrace, MLflowSink, TensorBoardSink, WandbSink
 from keras_inits._names import LONGEST
 from keras_inits.recording.sinks.mlflow import LONGEST_KEY
 
@@ -109,3 +110,29 @@ def test_mlflow_takes_all_of_them(tmp_path, monkeypatch):
     assert len(metrics) == len(LAYER_NAMES) + 1
     last = sorted([*logger.trace.norms[-1].tolist(), logger.trace.global_norm[-1]])
     np.testing.assert_allclose(sorted(metrics.values()), last)
+
+
+@pytest.mark.thorough
+@pytest.mark.any_backend
+@pytest.mark.needs("wandb")
+@pytest.mark.filterwarnings("ignore")  # of wandb's own
+def test_wandb_keeps_all_of_them(tmp_path, monkeypatch):
+    run = trackers.wandb_in(tmp_path, monkeypatch)
+    logger = GradientNormLogger(sinks=WandbSink(run))
+    trained(logger)
+    run.finish()
+    rows = trackers.wandb_rows(tmp_path)
+    for row, norms in zip(rows, logger.trace.norms, strict=True):
+        kept = [row[f"gradients/gradient/{name}"] for name in logger.trace.layers]
+        np.testing.assert_allclose(kept, norms)
+
+
+@pytest.mark.any_backend
+@pytest.mark.parametrize("form", ["wide", "long"])
+def test_a_spreadsheet_takes_all_of_them_and_computes_none(form, tmp_path):
+    trace = hostile_trace()
+    trace.to_dataframe(form).to_excel(tmp_path / "norms.xlsx")
+    rows = list(openpyxl.load_workbook(tmp_path / "norms.xlsx").active)
+    assert not [cell.value for row in rows for cell in row if cell.data_type == "f"]
+    names = rows[0][1:] if form == "wide" else [row[2] for row in rows[1:]]
+    assert len({cell.value for cell in names}) == len(trace.layers)

@@ -267,18 +267,13 @@ def test_mlflow_has_every_number(tmp_path, monkeypatch):
 @pytest.mark.needs("wandb")
 @pytest.mark.filterwarnings("ignore")  # of wandb's own
 def test_wandb_has_every_row(tmp_path, monkeypatch):
-    import wandb
-
-    monkeypatch.setenv("WANDB_SILENT", "true")
-    run = wandb.init(mode="offline", dir=str(tmp_path), project="gradients")
-    logged = []
-    monkeypatch.setattr(run, "log", lambda row, log=run.log: (logged.append(row), log(row)))
+    run = trackers.wandb_in(tmp_path, monkeypatch)
     logger = GradientNormLogger(sinks=WandbSink(run))
     fit(logger)
     run.finish()
-    assert [row["gradients/step"] for row in logged] == list(range(14))
-    np.testing.assert_allclose([row["gradients/gradient/first"] for row in logged], logger.trace.norms[:, 0])
-    assert list(tmp_path.glob("wandb/offline-run-*/*.wandb"))
+    rows = trackers.wandb_rows(tmp_path)
+    assert [row["gradients/step"] for row in rows] == list(range(14))
+    np.testing.assert_allclose([row["gradients/gradient/first"] for row in rows], logger.trace.norms[:, 0])
 
 
 @pytest.mark.needs("wandb")
