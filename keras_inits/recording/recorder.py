@@ -148,6 +148,12 @@ class Recorder:
         """Whether the running fit left rows."""
         return self._handout.next_row > self._run.first_row
 
+    def may_skip(self, subscriber: Subscriber) -> bool:
+        """Whether an optimizer that is recorded for it skips steps whose gradients overflow."""
+        treatments = () if self._reader is None else self._reader.treatments
+        wanted = next((member.optimizers for member in self._members if member.subscriber is subscriber), ())
+        return any(one.may_skip for one, wants in zip(treatments, wanted, strict=False) if wants)
+
     def _note(self, rows: Rows, steps: np.ndarray, wait: bool) -> None:
         if rows.failure is not None and not self.failure.gave_up and self._members:
             self.failure.give_up_on(rows.failure)

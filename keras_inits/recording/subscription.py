@@ -83,7 +83,7 @@ class Subscription:
                     sink.mark(self._book.steps - 1, mark)
             self._deliver()
             if logs is not None and log is not None:
-                self._add_to(logs, log, model)
+                self._add_to(logs, log)
             self._watch.look(self._book, self._book.steps, model)
 
     def end_fit(self) -> None:
@@ -145,13 +145,13 @@ class Subscription:
         start = Start(steps, _state_of(model, wants), self._resume, wants.every)
         return max((sink.begin(start) for sink in self._sinks), default=0)
 
-    def _add_to(self, logs: dict[str, Any], log: str, model: Any) -> None:
+    def _add_to(self, logs: dict[str, Any], log: str) -> None:
         assert self._recorder is not None
         epoch = self._book.epoch
         if self._recorder.failure.gave_up or not self._recorder.recorded_rows:
             return
         found = {"grad_norm": epoch.norm.value}
-        if any(hasattr(one, "initial_scale") for one in optimizers_of(model, self._book.wants.optimizers)):
+        if self._recorder.may_skip(self._book):
             found["grad_norm_skipped"] = epoch.skipped
         if log == "layers":
             names = dict.fromkeys([*epoch.layers, *self._book.last_layers])
