@@ -47,25 +47,35 @@ class Features:
             self._same[np.isin(self._same, roots)] = roots[0]
 
     def measure(self) -> None:
-        """Takes `means` and `deviations` of all features.
+        """Takes `means` and `deviations` of all features; constant ones have the deviation 1.
 
         Those of two values, one-hot ones above all, are not centred: a rare one would weigh as much as its share is
-        small. Within -1 and 1 they are `left` as they are, others become 0 and 1. Constant ones have the deviation 1.
+        small. Within -1 and 1 they are `left` as they are, others become 0 and 1. For the same reason a feature that
+        has its least value, its largest or zero in more than half of the examples, as the pixels at the edge of a
+        digit do, has this background as its mean, and as its deviation the other examples' root mean square from it.
         """
         count, total, square = (np.zeros(self.count) for _ in range(3))
         low, high = np.full(self.count, np.inf), np.full(self.count, -np.inf)
-        two = np.ones(self.count, bool)
         for which, values in self._columns():
             np.add.at(count, which, float(len(values)))
             np.add.at(total, which, values.sum(0))
             np.minimum.at(low, which, values.min(0, initial=np.inf))
             np.maximum.at(high, which, values.max(0, initial=-np.inf))
-        mean = total / np.maximum(count, 1)
+        count = np.maximum(count, 1)
+        mean = total / count
+        places = np.stack([np.zeros(self.count), low, high])
+        times, two = np.zeros_like(places), np.ones(self.count, bool)
         for which, values in self._columns():
             np.add.at(square, which, ((values - mean[which]) ** 2).sum(0))
             np.logical_and.at(two, which, ((values == low[which]) | (values == high[which])).all(0))
-        deviation = np.sqrt(square / np.maximum(count, 1))
+            for place, number in zip(places, times, strict=True):
+                np.add.at(number, which, (values == place[which]).sum(0).astype(float))
+        deviation = np.sqrt(square / count)
         self.constant = deviation <= 1e-6 * np.abs(mean)
+        often = (times.argmax(0), np.arange(self.count))
+        sparse, background, others = times[often] > count / 2, places[often], np.maximum(count - times[often], 1)
+        deviation = np.where(sparse, np.sqrt((square + count * (mean - background) ** 2) / others), deviation)
+        mean = np.where(sparse, background, mean)
         binary, unit = two & ~self.constant, (low >= -1) & (high <= 1)
         mean = np.where(binary, np.where(unit, 0.0, low), mean)
         deviation = np.where(binary, np.where(unit, 1.0, high - low), deviation)

@@ -209,6 +209,20 @@ def test_constant_and_binary_features():
     assert close(model(x), twin(z))
 
 
+@pytest.mark.parametrize("background", [0.0, 16.0, -3.0])
+def test_a_rare_value_weighs_as_much_as_others(background):
+    """In front of most examples a column has one value, its least, its largest or zero: the column is not blown up."""
+    x, rare = raw(3), np.zeros(EXAMPLES)
+    rare[[5, 17, 40]] = [3.0, 4.0, 5.0]
+    x[:, 1] = background + (-rare if background > 0 else rare)
+    model, twin = (sequential((3,), layers.Dense(4, name="dense")) for _ in range(2))
+    initialize(model, seed=0, data=x, verbose=0)
+    initialize(twin, seed=0, data=standardised(raw(3)), verbose=0)
+    divided, drawn = (ops.convert_to_numpy(one.get_layer("dense").kernel) for one in (model, twin))
+    divisors = (drawn / divided)[:, 0]  # but for the factor of the whole kernel
+    np.testing.assert_allclose(divisors[1] / divisors[0], np.sqrt((9 + 16 + 25) / 3) / x[:, 0].std(), rtol=1e-4)
+
+
 def test_words_beside_numbers():
     def make():
         words, numbers = keras.Input((3,), dtype="int32", name="words"), keras.Input((2,), name="numbers")
