@@ -9,6 +9,9 @@ import numpy as np
 from keras_inits._names import shown
 from keras_inits.initializers.configs import check_config, restored
 
+KEPT = (bool, int, float, np.generic, np.ndarray, list, tuple)
+"""Of the types that NumPy makes numbers of, those that a config can hold."""
+
 
 @keras.saving.register_keras_serializable(package="keras_inits")
 class Constant(keras.initializers.Constant):
@@ -51,7 +54,9 @@ class Constant(keras.initializers.Constant):
 def _is_numeric(value: Any) -> bool:
     if keras.ops.is_tensor(value):
         return True
+    if not isinstance(value, KEPT):
+        return False
     try:
-        return np.asarray(value).dtype.kind in "biufc"
+        return np.asarray(value).dtype.kind in "biuf"
     except Exception:  # a list of other things, an object whose own code fails
         return False

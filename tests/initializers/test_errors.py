@@ -75,6 +75,9 @@ AT_CONSTRUCTION = [
     (lambda: ki.get({"class_name": "Constant", "config": {"x": 1}}), TypeError, ["`config` of Constant", "['x']"]),
     (lambda: ki.Constant.from_config({"x": 1}), TypeError, ["`config` of Constant", "['x']"]),
     (lambda: ki.Constant("a"), TypeError, ["`value`", "Received: value='a' (of type str)", "Pass a Python or NumPy"]),
+    (lambda: ki.Constant(1j), TypeError, ["`value`", "Received: value=1j (of type complex)"]),
+    (lambda: ki.Constant(range(2)), TypeError, ["`value`", "Received: value=range(0, 2) (of type range)"]),
+    (lambda: ki.Constant([1j]), TypeError, ["`value`", "Received: value=[1j] (of type list)"]),
     (lambda: ki.Constant.from_config({"value": {"class_name": "X"}}), TypeError, ["`value`", "{'class_name': 'X'}"]),
     (
         lambda: ki.get({"class_name": "HeNormal", "registered_name": "keras_inits>HeUniform"}),
