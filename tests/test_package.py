@@ -21,14 +21,11 @@ def test_the_version_stands_in_one_place():
 
 
 def test_the_public_list_is_what_the_package_shows():
-    from keras_inits import comparison, diagnosis
-
-    late = {name: diagnosis for name in diagnosis.__all__} | {name: comparison for name in ("Comparison", "compare")}
-    shown = {name for name in vars(keras_inits) if not name.startswith("_")} | set(late)
+    shown = {name for name in vars(keras_inits) if not name.startswith("_")}
     modules = {"backends", "comparison", "diagnosis", "initializers", "layers", "models", "recording"}
-    modules |= {"extras", "faults", "layer_tree", "thresholds"}
-    assert shown - modules - {"Any", "TYPE_CHECKING"} == set(keras_inits.__all__)
-    assert all(getattr(keras_inits, name) is getattr(room, name) for name, room in late.items())
+    modules |= {"extras", "faults", "figures", "layer_tree", "thresholds"}
+    assert shown - modules == set(keras_inits.__all__)
+    assert dir(keras_inits) == sorted(keras_inits.__all__)
     with pytest.raises(AttributeError, match="module 'keras_inits' has no attribute 'diagnosys'"):
         keras_inits.diagnosys  # noqa: B018
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import keras
 import numpy as np
+from rich.console import Console
 
-import keras_inits
 from keras_inits._names import LONGEST, shown, stand_in, unique
 from keras_inits.comparison import kept
 from keras_inits.comparison.comparison import Comparison
@@ -18,6 +18,7 @@ from keras_inits.comparison.data import Replayed, arguments_of, replayable
 from keras_inits.comparison.equal import equal_starts
 from keras_inits.comparison.plan import Build, Plan
 from keras_inits.comparison.session import Session
+from keras_inits.initializers import get
 from keras_inits.models.sample import is_dataset
 
 MOST_NUMBERS = 8
@@ -27,6 +28,7 @@ def compare(
     build: Build,
     data: Any,
     initializers: Mapping[str, Any] | Sequence[str],
+    *,
     epochs: int = 10,
     seeds: int | Sequence[int] = 1,
     output: str | os.PathLike[str] | None = None,
@@ -97,7 +99,8 @@ def compare(
     directory = Path(output) if output is not None else None
     if directory is not None:
         kept.prepare(directory)
-    session = Session(plan, directory, warn=_warn)
+    console = Console(quiet=fit.get("verbose") == 0)
+    session = Session(plan, directory, console, warn=_warn)
     session.train_all()
     notes = renamed + equal_starts(plan, session.starts)
     about = {**_about(plan), **({"Note": " ".join(notes)} if notes else {})}
@@ -120,7 +123,7 @@ def _named(initializers: Mapping[str, Any] | Sequence[str]) -> tuple[dict[str, A
                 'as a name. Expected text. Pass a mapping, such as {"he": keras_inits.HeNormal()}.'
             )
         plain = unique(stand_in(name), named)
-        named[plain] = keras_inits.get(initializer)
+        named[plain] = get(initializer)
         if plain != name:
             notes.append(
                 f"The initializer {shown(name)} is called {plain!r} here: names are of at most {LONGEST} characters, "

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from keras_inits.comparison.run import Run
 from keras_inits.extras import REPORT, missing, pandas_for
+from keras_inits.figures import saved
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped,unused-ignore]
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,6 +67,29 @@ class Comparison:
         from keras_inits.comparison.table import flat
 
         return pandas_for("Comparison.to_dataframe()").DataFrame([flat(run) for run in self.runs])
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> "Figure":
+        """Draws the norm of each layer's gradient over depth, at the first step and at the last, a line for each run.
+
+        Args:
+            path: A file that it is also written to; the suffix says the format (`.png`, `.svg`, `.pdf`, ...).
+
+        Returns:
+            A figure of matplotlib's, which a notebook shows.
+
+        Raises:
+            ImportError: If matplotlib is not installed.
+            ValueError: If there is no run.
+        """
+        if not self.runs:
+            raise ValueError(
+                "Comparison.plot received no run. It expects at least one that is finished. Call compare again."
+            )
+        try:
+            from keras_inits.comparison.plot import draw_plot
+        except ImportError as error:
+            raise missing("Comparison.plot()", "matplotlib", REPORT) from error
+        return saved(draw_plot(self.runs), path)
 
     def report(self, path: str | os.PathLike[str]) -> None:
         """Writes a page of HTML, smaller than 3 MB, that needs no other file and no network.

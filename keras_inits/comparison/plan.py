@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-import keras_inits
+from keras_inits._version import __version__
 from keras_inits.comparison.data import NAMES, Replayed, first_batch, from_the_start
 from keras_inits.layer_tree import fresh_names
 
@@ -96,7 +96,7 @@ class Plan:
     def settings(self, cell: Cell, model: keras.Model) -> dict[str, str]:
         """All that a run depends on, as texts; two runs of the same settings are the same."""
         return {
-            "versions": f"{keras.backend.backend()}, Keras {keras.__version__}, keras_inits {keras_inits.__version__}",
+            "versions": f"{keras.backend.backend()}, Keras {keras.__version__}, keras_inits {__version__}",
             "seed": str(cell.seed),
             "epochs": str(self.epochs),
             "model": digest(_config(model)),

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 from markupsafe import Markup, escape
 
-import keras_inits
 from keras_inits._names import printable
+from keras_inits._version import __version__
 from keras_inits.comparison.panels import Picture, picture, pictures_of
 from keras_inits.comparison.plot import draw_histories, draw_plot
 from keras_inits.comparison.run import Run
@@ -131,5 +131,5 @@ def _parts(runs: Sequence[Run]) -> list[Part]:
 def _versions() -> str:
     """The versions that the numbers depend on, the backend's among them."""
     packages = ("keras", keras.backend.backend(), "numpy")
-    texts = [f"keras_inits {keras_inits.__version__}", *(f"{name} {metadata.version(name)}" for name in packages)]
+    texts = [f"keras_inits {__version__}", *(f"{name} {metadata.version(name)}" for name in packages)]
     return ", ".join([f"Python {platform.python_version()}", *texts])

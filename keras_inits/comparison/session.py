@@ -5,14 +5,17 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from keras_inits._names import stand_in
 from keras_inits.comparison import kept
 from keras_inits.comparison.plan import Cell, Plan
 from keras_inits.comparison.run import Run, train
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 TITLE_WIDTH = 24
 LARGE = 1_000_000
@@ -101,16 +104,18 @@ class Session:
                 return
             self.unkept.pop(0)
 
-    def _progress(self) -> Progress:
+    def _progress(self) -> "Progress":
         """The bar: what is training, how many epochs of all runs are done, and for how long yet."""
-        return Progress(
-            TextColumn(f"{{task.description:<{TITLE_WIDTH}}}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("epochs"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+        from rich import progress  # which takes longer to import than the rest of this room
+
+        return progress.Progress(
+            progress.TextColumn(f"{{task.description:<{TITLE_WIDTH}}}", markup=False),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("epochs"),
+            progress.TimeElapsedColumn(),
+            progress.TextColumn("left"),
+            progress.TimeRemainingColumn(),
             console=self.console,
             transient=True,
             disable=not self.console.is_terminal,

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-import keras_inits
+from keras_inits.initializers import GlorotUniform, HeNormal, LecunNormal, Normal, Orthogonal, Uniform, Zeros
 
 STARTS: dict[str, Any] = {
-    "zeros": keras_inits.Zeros(),
-    "normal-10": keras_inits.Normal(scale=10.0),
-    "normal-0.01": keras_inits.Normal(scale=0.01),
-    "uniform-0.05": keras_inits.Uniform(scale=0.05),
-    "lecun": keras_inits.LecunNormal(),
-    "glorot": keras_inits.GlorotUniform(),
-    "he": keras_inits.HeNormal(),
-    "orthogonal": keras_inits.Orthogonal(),
+    "zeros": Zeros(),
+    "normal-10": Normal(scale=10.0),
+    "normal-0.01": Normal(scale=0.01),
+    "uniform-0.05": Uniform(scale=0.05),
+    "lecun": LecunNormal(),
+    "glorot": GlorotUniform(),
+    "he": HeNormal(),
+    "orthogonal": Orthogonal(),
 }
 """Each name with its initializer; the order is that of tables and legends."""

@@ -10,12 +10,14 @@ from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import LayerNumbers, Moments
 from keras_inits.diagnosis.unseen import Unseen
 from keras_inits.extras import pandas_for
+from keras_inits.figures import saved
 from keras_inits.initializers.seeds import Seed
 from keras_inits.models.initialize import initialize
 from keras_inits.models.table import InitializationTable
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped,unused-ignore]
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,15 +77,18 @@ class Diagnosis:
         pandas = pandas_for("Diagnosis.to_dataframe()")
         return pandas.DataFrame([table.flat(row) for row in self.layers]).set_index("layer")
 
-    def plot(self, path: str | os.PathLike[str]) -> None:
+    def plot(self, path: str | os.PathLike[str] | None = None) -> "Figure":
         """Draws the activations and the gradients over depth.
 
         Args:
-            path: Where to; the suffix says the format (`.png`, `.svg`, `.pdf`, ...).
+            path: A file that it is also written to; the suffix says the format (`.png`, `.svg`, `.pdf`, ...).
+
+        Returns:
+            A figure of matplotlib's, which a notebook shows.
 
         Raises:
             ImportError: If matplotlib is not installed.
         """
-        from keras_inits.diagnosis.plot import plot_diagnosis
+        from keras_inits.diagnosis.plot import draw
 
-        plot_diagnosis(self.layers, table.headline(self.layers, self.findings, self.unseen), path)
+        return saved(draw(self.layers, table.headline(self.layers, self.findings, self.unseen)), path)

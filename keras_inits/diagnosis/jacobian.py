@@ -48,7 +48,7 @@ class JacobianSpectrum:
 
 
 @computing("jacobian_spectrum")
-def jacobian_spectrum(model: Any, x: Any, products: int = MOST) -> JacobianSpectrum:
+def jacobian_spectrum(model: Any, x: Any, *, products: int = MOST) -> JacobianSpectrum:
     r"""Computes the singular values of the Jacobian of a model's output by its input, at each example.
 
     By Golub and Kahan's bidiagonalisation, with every vector orthogonalised against all before: each step takes one

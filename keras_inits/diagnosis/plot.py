@@ -1,9 +1,8 @@
 """The picture of a diagnosis: activations and gradients over depth."""
 
 import math
-import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,14 +10,17 @@ from keras_inits import thresholds
 from keras_inits.diagnosis.numbers import LayerNumbers, shortened
 from keras_inits.extras import REPORT, missing
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 MOST_LABELS = 60
 LONGEST_LABEL = 40
 Series = tuple[Sequence[float | None], str, str]  # values, colour, marker
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#888888"  # that the colour-blind can tell apart
 
 
-def plot_diagnosis(rows: Sequence[LayerNumbers], title: str, path: str | os.PathLike[str]) -> None:
-    """Draws the calls of layers from left to right and writes the picture."""
+def draw(rows: Sequence[LayerNumbers], title: str) -> "Figure":
+    """Draws the calls of layers from left to right."""
     try:
         from matplotlib.figure import Figure  # and not pyplot, which keeps figures and settings for the whole process
     except ImportError as error:
@@ -38,7 +40,7 @@ def plot_diagnosis(rows: Sequence[LayerNumbers], title: str, path: str | os.Path
     for axes in (activations, sizes, gradients):
         axes.grid(alpha=0.25)
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    figure.savefig(path, dpi=120)
+    return figure
 
 
 def draw_activations(axes: Any, places: np.ndarray, rows: Sequence[LayerNumbers]) -> None:

@@ -28,10 +28,11 @@ def check_number(
     name: str, value: Any, lowest: float = -math.inf, above: float = -math.inf, highest: float = math.inf
 ) -> float:
     """Returns `value` as a float, if it is finite, from `lowest` to `highest`, and greater than `above`."""
-    expected = "a finite number"
+    # Of what must be positive Keras's own words, and what they leave out.
+    expected = "positive float, finite and greater than 0" if above == 0 else "a finite number"
     if lowest > -math.inf:
         expected += f" of at least {lowest:g}"
-    if above > -math.inf:
+    if above not in (-math.inf, 0):
         expected += f" greater than {above:g}"
     if highest < math.inf:
         expected += f" and at most {highest:g}"
@@ -72,7 +73,8 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...], hint: str) -> 
     text = str.__str__(value) if isinstance(value, str) else None  # a member of an Enum has another str()
     if text not in choices:
         raise ValueError(
-            f"Argument `{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={shown(value)}. {hint}"
+            f"Invalid `{name}` argument: expected one of {', '.join(map(repr, choices))}. "
+            f"Received: {name}={shown(value)}. {hint}"
         )
     return text
 

@@ -90,11 +90,15 @@ class HostInitializer(keras.initializers.Initializer):
         """
         return cls(**check_config(cls, config))
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         """The call that makes this initializer, and its law."""
+        return f"{self!r}: {self._law()}"
+
+    def __repr__(self) -> str:
+        """The call that makes this initializer."""
         config = {name: getattr(self, name) for name in self.get_config() if name not in REFUSED_BY_KERAS}
         arguments = ", ".join(f"{name}={value!r}" for name, value in config.items() if value is not None)
-        return f"{type(self).__name__}({arguments}): {self._law()}"
+        return f"{type(self).__name__}({arguments})"
 
 
 class RandomInitializer(HostInitializer):

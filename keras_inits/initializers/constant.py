@@ -38,6 +38,10 @@ class Constant(keras.initializers.Constant):
             )
         super().__init__(value)
 
+    def __repr__(self) -> str:
+        """The call that makes this initializer."""
+        return f"Constant(value={self.value!r})"
+
     @classmethod
     def from_config(cls, config: Any) -> Self:
         """Makes the initializer of a config.

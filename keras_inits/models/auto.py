@@ -1,7 +1,7 @@
 """The right law for each weight, from what its layer does: the rules "auto"."""
 
 import math
-from typing import Any
+from typing import Any, Literal, get_args
 
 from keras import layers
 
@@ -16,7 +16,8 @@ from keras_inits.models.graph import Graph
 from keras_inits.models.signal.tables import is_table
 from keras_inits.models.weights import Weight
 
-DISTRIBUTIONS = ("orthogonal", "untruncated_normal", "truncated_normal", "uniform")
+Distribution = Literal["orthogonal", "untruncated_normal", "truncated_normal", "uniform"]
+DISTRIBUTIONS = get_args(Distribution)
 """Of kernels; those that are no matrices are normal where others are orthogonal."""
 
 

@@ -15,7 +15,7 @@ from keras_inits.models.clone import classes_of, made, no_copy
 from keras_inits.models.same import check_same
 
 
-def to_builtin(model: Any, replace: Any = None, custom_objects: dict[str, Any] | None = None) -> Any:
+def to_builtin(model: Any, *, replace: Any = None, custom_objects: dict[str, Any] | None = None) -> Any:
     """Returns a new model with the same weights, in which initializers of Keras's of the same law stand for ours.
 
     Before it is returned, what the new model predicts is compared with what the model does, on random inputs of the

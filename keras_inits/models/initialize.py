@@ -1,11 +1,11 @@
 """From a built model and rules to new weights."""
 
-from typing import Any
+from typing import Any, Literal
 
 from keras_inits.backends.forks import computing
 from keras_inits.initializers.arguments import check_choice, check_whole
 from keras_inits.initializers.seeds import Seed, check_seed
-from keras_inits.models.auto import DISTRIBUTIONS
+from keras_inits.models.auto import DISTRIBUTIONS, Distribution
 from keras_inits.models.draw import all_or_nothing, draw
 from keras_inits.models.from_data import fit_to_data
 from keras_inits.models.graph import Graph
@@ -23,10 +23,10 @@ def initialize(
     model: Any,
     rules: Any = "auto",
     seed: Seed = None,
-    residual: str | None = "scaled",
-    reset: bool = False,
     *,
-    distribution: str = "orthogonal",
+    residual: Literal["scaled"] | None = "scaled",
+    reset: bool = False,
+    distribution: Distribution = "orthogonal",
     memory: int | None = None,
     data: Any = None,
     loss: Any = None,

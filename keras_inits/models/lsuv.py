@@ -18,7 +18,7 @@ from keras_inits.models.weights import weights_of
 
 @computing("lsuv")
 def lsuv(
-    model: Any, x: Any, seed: Seed = None, tolerance: float = 0.01, iterations: int = 10, verbose: int = 1
+    model: Any, x: Any, seed: Seed = None, *, tolerance: float = 0.01, iterations: int = 10, verbose: int = 1
 ) -> InitializationTable:
     r"""Draws a built model's weights again, and scales each kernel until its layer's outputs have the mean square 1.
 

@@ -4,15 +4,17 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from keras_inits._names import shown, stand_in
+from keras_inits.figures import saved
 from keras_inits.recording.quantities import GRADIENT, OUTCOME_TYPE, OUTCOMES, RESERVED, UPDATE, in_order
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped,unused-ignore]
+    from matplotlib.figure import Figure
 
 MOST_LINES = 24
 """How many layers `print(trace)` shows: a terminal's height."""
@@ -154,7 +156,7 @@ class GradientTrace:
             body[half:-half] = [f"... {len(body) - 2 * half} more layers ..."]
         return "\n".join(lines + body)
 
-    def to_dataframe(self, form: str = "wide", quantity: str = "gradient") -> "pandas.DataFrame":
+    def to_dataframe(self, form: Literal["wide", "long"] = "wide", quantity: str = "gradient") -> "pandas.DataFrame":
         """A pandas table, in which "no gradient" is `pandas.NA` and NaN stays NaN.
 
         A name that a spreadsheet would compute, such as `=1+1`, has an apostrophe before it.
@@ -206,18 +208,27 @@ class GradientTrace:
 
         return files.load(path)
 
-    def plot(self, path: str | os.PathLike[str], kind: str = "lines", quantity: str = "gradient") -> None:
+    def plot(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        kind: Literal["lines", "heatmap", "profile"] = "lines",
+        quantity: str = "gradient",
+    ) -> "Figure":
         """Draws a picture of the trace, of as many steps and layers as there are.
 
         The scale is logarithmic; it is linear for `"zeros"`, `"nonfinite"` and a `Quantity` with a negative value.
 
         Args:
-            path: Where to; the suffix says the format (`.png`, `.svg`, `.pdf`, ...).
+            path: A file that it is also written to; the suffix says the format (`.png`, `.svg`, `.pdf`, ...).
             kind: `"lines"`, the norm of each layer over the steps, from dark (first layer) to light (last);
                 `"heatmap"`, layers x steps with the norm as colour, which stays readable with hundreds of layers;
                 `"profile"`, the norm over depth at the first step, the last, and some between.
             quantity: What is drawn: the gradient's norm, or a name in `tracked`. Lines of `"update"` stand beside what
                 trains well.
+
+        Returns:
+            A figure of matplotlib's, which a notebook shows.
 
         Raises:
             ImportError: If matplotlib is not installed.
@@ -225,11 +236,12 @@ class GradientTrace:
 
         Example:
             >>> trace = GradientTrace([0, 5], ("dense", "dense_1"), [[3.0, 4.0], [0.6, 0.8]])
-            >>> trace.plot("norms.png", kind="heatmap")
+            >>> trace.plot("norms.png", kind="heatmap").axes[0].get_ylabel()
+            'layer'
         """
-        from keras_inits.recording.plots import save_plot
+        from keras_inits.recording.plots import draw
 
-        save_plot(self, path, kind, quantity)
+        return saved(draw(self, kind, quantity), path)
 
 
 def _whole(steps: Any) -> np.ndarray:

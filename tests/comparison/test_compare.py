@@ -238,3 +238,10 @@ def test_a_report_of_nothing(tmp_path):
 def test_files_have_the_names_of_runs():
     assert Cell("", "he", 3).file_name == "he-3"
     assert Cell("tanh", "normal (0/1)", 0).file_name == "tanh-normal_0_1_-0"
+
+
+@pytest.mark.parametrize(("verbose", "shown"), [({"verbose": 0}, False), ({}, True)])
+def test_it_is_silent_if_it_is_asked_to_be(verbose, shown, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    compare(small.build, small.data(), {"he": TWO["he"]}, epochs=1, **verbose)
+    assert bool(capsys.readouterr().out) is shown

@@ -28,7 +28,9 @@ def test_a_run_repeats_and_another_seed_differs():
 
     train = digits.train_images, digits.train_labels
     start = {"he": STARTS["he"]}
-    first, other, again = (compare(build, train, start, 1, seeds=[seed], batch_size=64).runs[0] for seed in (5, 6, 5))
+    first, other, again = (
+        compare(build, train, start, epochs=1, seeds=[seed], batch_size=64).runs[0] for seed in (5, 6, 5)
+    )
     np.testing.assert_allclose(first.trace.norms, again.trace.norms, rtol=1e-4)
     assert first.trace.layers == ("hidden_01", "hidden_02", "hidden_03", "output")
     assert first.trace.norms.shape == (22, 4)  # 1,347 images in batches of 64

@@ -73,7 +73,7 @@ def test_it_is_the_spectrum_of_the_full_matrix(kind):
 @pytest.mark.thorough
 def test_some_products_are_enough_for_the_ends_and_the_mean():
     model, x = stack([96, 96, 96]), batch(8, 96)
-    some, every = jacobian_spectrum(model, x, 24), jacobian_spectrum(model, x, 96)
+    some, every = jacobian_spectrum(model, x, products=24), jacobian_spectrum(model, x, products=96)
     assert some.singular_values.shape == (8, 24)
     np.testing.assert_allclose(some.singular_values[:, 0], every.singular_values[:, 0], rtol=1e-3)
     # v'J'Jv of a random unit v in n dimensions has the deviation spread * sqrt(2 / n); over the examples, a mean of 8.
@@ -318,7 +318,7 @@ def test_errors():
     with pytest.raises(
         ValueError, match=r"`products` must be a whole number of at least 1, no larger than a size\. Received"
     ):
-        jacobian_spectrum(model, batch(1, 4), 0)
+        jacobian_spectrum(model, batch(1, 4), products=0)
     inputs = keras.Input((4,))
     both = keras.Model(inputs, [inputs, model(inputs)])
     with pytest.raises(ValueError, match=r"1 inputs and 2 outputs\. Expected a sequential or functional one"):

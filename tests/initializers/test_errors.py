@@ -198,3 +198,17 @@ def test_an_error_leaves_the_initializer_usable():
     with pytest.raises(ValueError, match=re.escape("shape=(4,)")):
         initializer((4,))
     assert np.array_equal(keras.ops.convert_to_numpy(initializer((4, 4))), before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"scale": -1}, "Argument `scale` must be positive float."),
+        ({"mode": "fan"}, "Invalid `mode` argument:"),
+        ({"distribution": "normal_"}, "Invalid `distribution` argument:"),
+    ],
+)
+def test_what_tests_of_keras_look_for_is_there(arguments, message):
+    for package in (keras.initializers, ki):
+        with pytest.raises(ValueError, match=message):
+            package.VarianceScaling(**arguments)

@@ -212,10 +212,22 @@ def test_a_short_config_makes_ours(family):
 
 @each_random
 def test_the_printed_form_tells_arguments_and_law(family):
-    text = repr(family.make(seed=3))
-    assert text.startswith(f"{family.cls.__name__}(")
-    assert "seed=3" in text
-    assert len(text.split("): ")[1]) > 5
+    made = family.make(seed=3)
+    call, text = repr(made), str(made)
+    assert call.startswith(f"{family.cls.__name__}(")
+    assert "seed=3" in call
+    assert text.startswith(f"{call}: ")
+    assert len(text) > len(call) + 7
+
+
+@pytest.mark.parametrize(
+    "family", [one for one in families.FAMILIES if one.cls not in (keras_inits.Zeros, keras_inits.Ones)]
+)
+def test_the_representation_makes_it_again(family):
+    made = family.make()
+    again = eval(repr(made), vars(keras_inits))
+    assert type(again) is family.cls
+    assert again.get_config() == made.get_config()
 
 
 def test_keras_reads_its_own_configs_through_get_too():

@@ -68,7 +68,7 @@ def test_every_class_of_the_public_list_has_a_twin_or_is_an_error():
         initializer = family.cls() if family.cls not in (ki.Sparse, ki.PerGate) else None
         if isinstance(initializer, (ki.DeltaOrthogonal, ki.Dirac)):
             assert twin(initializer, "float32") is None
-        elif initializer is not None and (TRUNCATED or "runcated" not in repr(initializer)):
+        elif initializer is not None and (TRUNCATED or "runcated" not in str(initializer)):
             assert not str(type(initializer)).startswith("keras_inits") or twin(initializer, "float32") is not None
 
 

@@ -304,7 +304,9 @@ def test_kernels_have_another_distribution_of_the_same_variance(distribution, da
 
 
 def test_a_wrong_distribution_is_named():
-    with pytest.raises(ValueError, match=r"`distribution` must be one of 'orthogonal', .* Received: .*'normal'"):
+    with pytest.raises(
+        ValueError, match=r"Invalid `distribution` argument: expected one of 'orthogonal', .* Received: .*'normal'"
+    ):
         initialize(keras.Sequential([keras.Input((4,)), layers.Dense(3)]), distribution="normal")
 
 

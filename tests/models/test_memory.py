@@ -103,7 +103,7 @@ def test_a_wrong_memory_is_named(memory, error):
 
 
 def test_it_is_a_law_of_its_own():
-    assert repr(LongMemory(4, 50)).endswith(
+    assert str(LongMemory(4, 50)).endswith(
         "log U(1, 49) for the forget gate, its negative for the input gate, zeros for others"
     )
 

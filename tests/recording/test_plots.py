@@ -32,7 +32,7 @@ def test_pictures_of_every_size(tmp_path, kind, quantity, steps, layers):
     path = tmp_path / "plot.png"
     norms = np.full((steps, layers), 0.5)
     trace = GradientTrace(range(steps), [f"block_{i}/dense" for i in range(layers)], norms, tables(norms))
-    trace.plot(path, kind, quantity)
+    trace.plot(path, kind=kind, quantity=quantity)
     assert path.stat().st_size > 4_000
 
 
@@ -49,8 +49,15 @@ EXTREMES = {
 @pytest.mark.parametrize("name", EXTREMES)
 def test_pictures_of_extremes(tmp_path, kind, quantity, name):
     norms = np.ma.asarray(EXTREMES[name])
-    GradientTrace([0, 1], ("a", "b"), norms, tables(norms)).plot(tmp_path / "plot.svg", kind, quantity)
+    GradientTrace([0, 1], ("a", "b"), norms, tables(norms)).plot(tmp_path / "plot.svg", kind=kind, quantity=quantity)
     assert (tmp_path / "plot.svg").stat().st_size > 4_000
+
+
+def test_a_picture_is_returned_and_needs_no_file(tmp_path):
+    figure = example().plot(kind="profile")
+    assert figure.axes[0].lines
+    assert example().plot(tmp_path / "t.svg").axes[0].lines
+    assert (tmp_path / "t.svg").exists()
 
 
 @pytest.mark.thorough
@@ -60,7 +67,7 @@ def test_names_of_every_kind(tmp_path, kind, quantity, name):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # of control characters
         GradientTrace([0], (name, "other"), [[1.0, 2.0]], tables(np.ones((1, 2)))).plot(
-            tmp_path / "t.png", kind, quantity
+            tmp_path / "t.png", kind=kind, quantity=quantity
         )
 
 
@@ -87,7 +94,7 @@ def test_names_are_whole_and_do_not_overlap(draw, layers):
 def test_pictures_of_many_steps_and_layers_stay_small(tmp_path, kind, quantity, suffix):
     norms = np.random.default_rng(0).lognormal(size=(5_000, 300))
     trace = GradientTrace(range(5_000), [f"layer_{i}" for i in range(300)], norms, tables(norms))
-    trace.plot(tmp_path / f"plot.{suffix}", kind, quantity)
+    trace.plot(tmp_path / f"plot.{suffix}", kind=kind, quantity=quantity)
     assert (tmp_path / f"plot.{suffix}").stat().st_size < 4_000_000
 
 
@@ -95,7 +102,7 @@ def test_a_wrong_kind_is_named():
     with pytest.raises(
         ValueError, match=r"received kind='bars'\. It expects one of 'heatmap', 'lines', 'profile'\. Pass"
     ):
-        example().plot("x.png", "bars")
+        example().plot("x.png", kind="bars")
 
 
 @pytest.mark.parametrize(("package", "method"), [("pandas", "to_dataframe"), ("matplotlib", "plot")])
@@ -117,6 +124,6 @@ def test_a_missing_package_is_named_with_its_install_line(monkeypatch, package, 
 def test_matplotlib_stays_as_it_was(tmp_path):
     settings, figures = dict.copy(matplotlib.rcParams), pyplot.get_fignums()
     for kind, quantity in PICTURES:
-        example().plot(tmp_path / "plot.png", kind, quantity)
+        example().plot(tmp_path / "plot.png", kind=kind, quantity=quantity)
     assert dict.__eq__(matplotlib.rcParams, settings)
     assert pyplot.get_fignums() == figures

@@ -10,25 +10,24 @@
 `pyplot`, which keeps figures for the whole process, is not used, and none of matplotlib's settings is changed.
 """
 
-import os
 from typing import TYPE_CHECKING
 
 from keras_inits.extras import REPORT, missing
 from keras_inits.recording.quantities import TRACKED
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from keras_inits.recording.trace import GradientTrace
 
 KINDS = ("heatmap", "lines", "profile")
-DPI = 120
 
 
-def save_plot(trace: "GradientTrace", path: str | os.PathLike[str], kind: str, quantity: str) -> None:
-    """Draws a picture of a kind and writes it.
+def draw(trace: "GradientTrace", kind: str, quantity: str) -> "Figure":
+    """Draws a picture of a kind.
 
     Args:
         trace: What to draw.
-        path: Where to.
         kind: One of `KINDS`.
         quantity: One that was recorded.
 
@@ -51,5 +50,4 @@ def save_plot(trace: "GradientTrace", path: str | os.PathLike[str], kind: str, q
         from keras_inits.recording.plots import heatmap, lines, profile
     except ImportError as error:
         raise missing("GradientTrace.plot()", "matplotlib", REPORT) from error
-    draw = {"heatmap": heatmap.draw, "lines": lines.draw, "profile": profile.draw}[kind]
-    draw(trace, quantity).savefig(path, dpi=DPI)
+    return {"heatmap": heatmap.draw, "lines": lines.draw, "profile": profile.draw}[kind](trace, quantity)
