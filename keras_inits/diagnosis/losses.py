@@ -1,7 +1,7 @@
 """What is differentiated: a loss of the outputs, or without targets a random projection of them."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -55,6 +55,8 @@ class Target:
         self.described = PROJECTION if loss is None else _described(loss)
         self.unread: tuple[str, ...] = ()
         """The outputs without a loss, once it was called."""
+        self.compared: tuple[Compared, ...] = ()
+        """What is compared with the outputs, once it was called."""
 
     def __call__(self, outputs: Any) -> Tensor:
         """The mean loss of each output, summed.
@@ -68,7 +70,13 @@ class Target:
                 return _projected([one for _, one in leaves_of(outputs)])
             parts = parts_of(outputs, _names(self._model, outputs), self._y, self._loss)
             self.unread = tuple(part.name for part in parts if not part.losses)
-            found = [_value(part, given) for part in parts for given in part.losses]
+            pairs = [
+                (_compared(place, part, given), part.output)
+                for place, part in enumerate(parts)
+                for given in part.losses
+            ]
+            self.compared = tuple(one for one, _ in pairs)
+            found = [_value(one, output) for one, output in pairs]
             return sum(found[1:], found[0])
 
     def of_unread(self, outputs: Any) -> Tensor:
@@ -78,15 +86,33 @@ class Target:
             return _projected([part.output for part in parts if not part.losses])
 
 
-def _value(part: Part, given: Any) -> Tensor:
-    target, output = _of_one_rank(_tensor(part), part.output)
-    loss = _loss_of(given, part.name, target, output)
-    check_labels(loss, part.name, target, output)
+class Compared(NamedTuple):
+    """A loss and the targets of one output."""
+
+    place: int
+    """Of the output among all."""
+    name: str
+    """The output's."""
+    target: Tensor
+    loss: keras.losses.Loss
+    given: Any
+    """The loss as it was given."""
+
+
+def _compared(place: int, part: Part, given: Any) -> Compared:
+    target, output = of_one_rank(_tensor(part), part.output)
+    return Compared(place, part.name, target, _loss_of(given, part.name, target, output), given)
+
+
+def _value(one: Compared, output: Tensor) -> Tensor:
+    target, output = of_one_rank(one.target, output)
+    loss, given = one.loss, one.given
+    check_labels(loss, one.name, target, output)
     try:
         value = loss(target, output)
     except Exception as error:  # of Keras's code or the user's: the targets are tensors, and the outputs the model's
         raise ModelError(
-            f"diagnose computes the loss {_described(given)} of the output {part.name!r}, and that ended with the "
+            f"diagnose computes the loss {_described(given)} of the output {one.name!r}, and that ended with the "
             f"{type(error).__name__} above: {error}. Received: targets of the shape {tuple(target.shape)} and outputs "
             f"of the shape {tuple(output.shape)}. Expected targets and a loss that suit the outputs, as `model.fit` "
             "takes them. Call the loss alone on y and model(x) to see where it fails. The model is what it was."
@@ -134,7 +160,7 @@ def _loss_of(given: Any, name: str, target: Tensor, output: Tensor) -> Any:
     return loss if isinstance(loss, keras.losses.Loss) else _OfFunction(loss)
 
 
-def _of_one_rank(target: Tensor, output: Tensor) -> list[Tensor]:
+def of_one_rank(target: Tensor, output: Tensor) -> list[Tensor]:
     """Targets and outputs, one of which may lack a last axis of one entry, as Keras's losses compare them in `fit`."""
     pair = [target, output]
     short, long = sorted((0, 1), key=lambda which: len(pair[which].shape))

@@ -1,5 +1,6 @@
 """What was measured: a row of numbers for each layer, and one for each of its kernels."""
 
+import math
 from typing import NamedTuple
 
 from keras_inits import thresholds
@@ -98,6 +99,17 @@ class LayerNumbers(NamedTuple):
     """The paths of all weights that were made to be trained."""
     minus_infinite: int = 0
     """How many outputs are minus infinity, of those that are not finite."""
+    across: float | None = None
+    """The outputs' deviation across examples: each unit's own, as a root mean square over units; None for one example."""
+
+    @property
+    def alike(self) -> float | None:
+        """The mean cosine between two examples' outputs, weighted by their size: 1 if all are the same."""
+        square = self.outputs.mean**2 + self.outputs.stddev**2
+        count = self.entries // max(1, math.prod(self.shape))
+        if self.across is None or not square or count < 2:
+            return None
+        return (count * (1 - self.across**2 / square) - 1) / (count - 1)
 
 
 def few_normalised(row: LayerNumbers) -> bool:

@@ -56,7 +56,7 @@ def saturated(case: Case) -> Finding | None:
     feeding = [row for number in found for row in case.feeding(number)]
     remedy = case.for_rows(feeding, "inputs for which the activation is not flat")
     if not any(too_large(kernel) for row in feeding for kernel in case.kernels_of(row)) and case.size_of_inputs > LARGE:
-        remedy = Remedy((), (), f"divide the inputs by {case.size_of_inputs:.3g}, or add keras.layers.Normalization")
+        remedy = Remedy(f"divide the inputs by {case.size_of_inputs:.3g}, or add keras.layers.Normalization")
     return Finding("saturated", tuple(case.rows[number].name for number in found), evidence, remedy)
 
 
@@ -102,6 +102,6 @@ def dead_layer(case: Case) -> Finding | None:
             evidence = f"all {row.units} units of {row.name} are zero on the whole batch, and so is their gradient"
             remedy = case.for_rows(feeding, "weights and biases that leave each unit on for half of its inputs")
             if mixes(source) or (source.activation is None and not source.weights and not source.kernels):
-                remedy = Remedy((), (), f"no weight is at fault: look at what {source.name} does to its inputs")
+                remedy = Remedy(f"no weight is at fault: look at what {source.name} does to its inputs")
             return Finding("dead_layer", (row.name,), evidence, remedy)
     return None
