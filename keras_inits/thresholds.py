@@ -164,8 +164,9 @@ FANS_DEVIATIONS = 4.0
 LARGE_INPUTS = 10.0
 """The root mean square of what goes into the first kernel, above which it counts as not scaled.
 
-Rules for kernels are for inputs of 1. Inputs of 10 make the gradient of the first kernel, beside its weights, 100 times as
-large as theirs: a rate that moves the others by `HEALTHY_UPDATE` moves these by a tenth of their size in each step.
+Rules for kernels are for inputs of 1. Inputs of 10 make what the first layer puts out ten times as large, and the
+gradient of its kernel ten times more again: a rate that moves others by `HEALTHY_UPDATE` moves it by a tenth of its
+size.
 """
 
 INPUT_OFFSET = 10.0
@@ -174,7 +175,7 @@ square, and the least curvature of the loss by the first kernel a hundredth of t
 
 COLUMN_SPREAD = 100.0
 """By how much the deviations of columns may differ: gradients by their weights then differ as much, and the curvatures
-by its square, more than `1 / HEALTHY_UPDATE`: what one column needs in steps, the other needs a thousand times."""
+by its square, which is more than `1 / HEALTHY_UPDATE`: where one column takes a step, another takes a thousand."""
 
 LARGE_COLUMN = 3.0
 """The deviation of the largest column from which its spread counts. Where all are smaller, as in images of 0 to 1 whose
@@ -182,36 +183,42 @@ borders hardly change, the small ones only say little."""
 
 LARGE_TARGETS = 1000.0
 """The root mean square of a regression's targets above which they count as not scaled: `1 / HEALTHY_UPDATE`. Outputs
-start near 1, and a step that moves weights by `HEALTHY_UPDATE` of their size moves these by 0.001; to grow to a thousand
-times their size they take as many steps as all of a short training has."""
+start near 1, and a step that moves weights by `HEALTHY_UPDATE` of their size moves these by 0.001; to grow to a
+thousand times their size they take as many steps as all of a short training has."""
 
 HEARD_EXAMPLES = 0.1
 """The share of examples that must send a gradient to the outputs. A loss that is exactly flat for nine of ten at its
 start learns of the tenth alone; a margin, or the saturation of float32, is reached by training, not before it."""
 
 LOSS_RISE = 0.2
-"""By how much of itself the loss of a batch may rise at a step on that same batch. A step of the size that lowers it most
-lowers it; at twice that size a square has its old value again, and at 2.1 times it rises by a fifth of what it could fall."""
+"""By how much of itself the loss of a batch may rise at a step on that same batch. A step of the size that lowers it
+most lowers it; at twice that size a square has its old value again, and at 2.1 times it rises by a fifth of what it
+could fall."""
 
 LARGE_UPDATE = 0.3
-"""A step's change of a kernel, relative to it, above which the rate is suspect: 300 times `HEALTHY_UPDATE`, and after three
-such steps nothing is left of a start."""
+"""A step's change of a kernel, relative to it, above which the rate is suspect: 300 times `HEALTHY_UPDATE`, and after
+three such steps nothing is left of a start."""
 
 SMALL_UPDATE = 1e-5
-"""A step's change of a kernel, relative to it, below which the rate is too low if it is so in all layers: a hundredth of
-`HEALTHY_UPDATE`, at which weights take 100,000 steps to change by their size."""
+"""A step's change of a kernel, relative to it, below which the rate is too low if it is so in all layers: a hundredth
+of `HEALTHY_UPDATE`, at which weights take 100,000 steps to change by their size."""
 
 FIRST_LOSS = 4.0
 """How many times the loss of the best constant outputs the first may be, in the unit of the targets: four times the log
 of the number of classes, a cross-entropy at which the logits of N classes have a deviation of three times that log.
 
-A good start puts out numbers of the size 1 or less: for two classes that is 1.2 times the log of 2, for ten 1.2 times. Of the
-generated healthy models none is above 2. For squares it is 16, its square.
+A good start puts out numbers of the size 1 or less: for two classes that is 1.2 times the log of 2, for ten 1.2 times.
+Of the generated healthy models none is above 2. For squares it is 16, its square.
 """
 
 ONE_OF_SEVERAL = 16
-"""In how many examples one class of three or more must show others. If the commonest has nine of ten, all of so many are
-of it in 0.2 of the batches; in the shuffled batches of an even choice in fewer than 1e-7."""
+"""In how many examples one class of three or more must show others. If the commonest has nine of ten, all of so many
+are of it in 0.2 of the batches; in the shuffled batches of an even choice in fewer than 1e-7."""
 
 ONE_OF_TWO = 128
 """The same for two classes, of which one may be rare: at one of 20, fewer than 0.002 of the batches have none."""
+
+MOVING_UPDATE = HEALTHY_UPDATE / 10
+"""A step's change of a kernel, relative to it, from which weights that are too small grow by themselves: by their own
+size in 10,000 steps of one direction. Adam's is 1e-3 over the weights' size, 0.02 for weights of 0.05, until its
+epsilon is more than the gradient."""

@@ -61,8 +61,12 @@ def batch_numbers(x: Any, y: Any) -> Batch:
     are_equal = examples > 1 and all(_all(leaf, leaf[:1]) for leaf in inputs if leaf.shape)
     are_zero = examples > 0 and all(_all(leaf, 0) for leaf in inputs)
     bad = _nonfinite(tensors), _nonfinite(bad_targets)
-    pairs = [across for tensor, one in zip(tensors, found, strict=True) if (across := across_examples(tensor, one.moments))]
-    return Batch(moments, *bad, examples=examples, are_equal=are_equal, are_zero=are_zero, across=max(pairs, default=None))
+    pairs = [
+        across for tensor, one in zip(tensors, found, strict=True) if (across := across_examples(tensor, one.moments))
+    ]
+    return Batch(
+        moments, *bad, examples=examples, are_equal=are_equal, are_zero=are_zero, across=max(pairs, default=None)
+    )
 
 
 def _all(leaf: Any, value: Any) -> bool:

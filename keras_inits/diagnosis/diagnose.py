@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 from keras_inits.backends.forks import computing
 from keras_inits.diagnosis.batch import batch_numbers
 from keras_inits.diagnosis.diagnosis import Diagnosis
@@ -15,7 +17,7 @@ from keras_inits.diagnosis.losses import Target, target_of
 from keras_inits.diagnosis.numbers import LayerNumbers, is_silent
 from keras_inits.diagnosis.remedies import Case
 from keras_inits.diagnosis.rows import finite_rows, rows_of
-from keras_inits.diagnosis.setup import checked, set_up
+from keras_inits.diagnosis.setup import OF_THE_LOSS, checked, set_up
 from keras_inits.diagnosis.tried import tried
 from keras_inits.diagnosis.unread import is_read
 from keras_inits.diagnosis.unseen import too_few, without_loss
@@ -57,8 +59,8 @@ def diagnose(
 
     Raises:
         TypeError: If the model is not one of Keras's.
-        ValueError: If `check` is none of these, or the model is not built, has no `call`, does not take the batch, or one of `y` and a loss is there
-            without the other.
+        ValueError: If `check` is none of these, or the model is not built, has no `call`, does not take the batch, or
+            one of `y` and a loss is there without the other.
 
     Example:
         >>> import keras
@@ -78,14 +80,16 @@ def diagnose(
     weights, graph = weights_of(model), Graph(model)
     check_call(model)
     check_batch(x, "diagnose")
-    target = target_of(model, y, loss)
+    target = target_of(model, y, loss, keep_failure=check == "full")
     looked = _look(model, x, y, weights, graph, target)
     with ours("while it looked for findings"):
         found, notes = findings_of(looked.case), tuple[Finding, ...]()
     if check == "full":
-        with ours("while it looked at the set-up"):
+        with ours("while it looked at the set-up"), np.errstate(all="ignore"):  # of targets near the end of a range
             setup = set_up(model, x, y, looked.case, target, looked.seen, looked.scale)
             found, notes = checked(setup._replace(found=found))
+        if target.failure is not None and not any(one.kind in OF_THE_LOSS for one in found):
+            raise target.failure
         with ours("while it tried the remedies on a copy"):
             found = tried(model, found, lambda: _kinds_again(model, x, y, weights, graph, target))
     quiet = (*too_few(looked.rows), *without_loss(looked.rows, looked.case.without_loss, target.unread))
@@ -121,13 +125,12 @@ def _look(model: Any, x: Any, y: Any, weights: list[Weight], graph: Graph, targe
     return _Looked(rows, case, seen, scale)
 
 
-def _kinds_again(
-    model: Any, x: Any, y: Any, weights: list[Weight], graph: Graph, target: Target
-) -> frozenset[str]:
+def _kinds_again(model: Any, x: Any, y: Any, weights: list[Weight], graph: Graph, target: Target) -> frozenset[str]:
     """The kinds that the model has with the weights that it has now, its optimizer aside."""
     looked = _look(model, x, y, weights, graph, target)
-    setup = set_up(model, x, y, looked.case, target, looked.seen, None)
-    found, _ = checked(setup._replace(found=findings_of(looked.case)))
+    with np.errstate(all="ignore"):
+        setup = set_up(model, x, y, looked.case, target, looked.seen, None)
+        found, _ = checked(setup._replace(found=findings_of(looked.case)))
     return frozenset(finding.kind for finding in found)
 
 

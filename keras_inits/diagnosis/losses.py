@@ -19,7 +19,7 @@ PROJECTION = "a random projection of the outputs, for no y was given"
 MATCHING = "while it matched the targets and the losses with the outputs"
 
 
-def target_of(model: Any, y: Any, loss: Any) -> "Target":
+def target_of(model: Any, y: Any, loss: Any, keep_failure: bool = False) -> "Target":
     """Returns what makes one number of the outputs.
 
     Raises:
@@ -38,7 +38,7 @@ def target_of(model: Any, y: Any, loss: Any) -> "Target":
             f"Targets need a loss. Received: y, and loss=None, for the model {model.name!r}, which is not compiled "
             "with one. Expected a loss of Keras's. Pass one such as loss='mse', compile the model, or leave y out."
         )
-    return Target(model, y, loss)
+    return Target(model, y, loss, keep_failure)
 
 
 class Target:
@@ -48,10 +48,12 @@ class Target:
         model: Whose outputs they are.
         y: The targets.
         loss: The losses; None, and then `y` is None too, for a random projection.
+        keep_failure: Whether the error of a loss that does not take its targets waits in `failure`.
     """
 
-    def __init__(self, model: Any, y: Any, loss: Any) -> None:
-        self._model, self._y, self._loss = model, y, loss
+    def __init__(self, model: Any, y: Any, loss: Any, keep_failure: bool = False) -> None:
+        self._model, self._y, self._loss, self._keep_failure = model, y, loss, keep_failure
+        self.failure: ModelError | None = None
         self.described = PROJECTION if loss is None else _described(loss)
         self.unread: tuple[str, ...] = ()
         """The outputs without a loss, once it was called."""
@@ -76,8 +78,18 @@ class Target:
                 for given in part.losses
             ]
             self.compared = tuple(one for one, _ in pairs)
-            found = [_value(one, output) for one, output in pairs]
+            found = [self._value(one, output) for one, output in pairs]
             return sum(found[1:], found[0])
+
+    def _value(self, one: "Compared", output: Tensor) -> Tensor:
+        """The loss of one output; where it fails and that is kept, the projection of the output in its place."""
+        try:
+            return _value(one, output)
+        except ModelError as error:
+            if not self._keep_failure:
+                raise
+            self.failure, self.described = error, PROJECTION.replace("no y was given", "the loss fails")
+            return _projected([output])
 
     def of_unread(self, outputs: Any) -> Tensor:
         """A random projection of the outputs without a loss."""

@@ -61,9 +61,7 @@ def _of_run(case: Case, run: list[tuple[int, LayerNumbers]], is_first: bool) -> 
         source = f"what reads its outputs, and {source} is the next layer that has one"
         place = f"at what is computed from the outputs of {row.name}"
     evidence = f"the gradient is exactly zero at {where}: none comes from {source}"
-    return Finding(
-        "no_gradient", tuple(names), evidence, Remedy(f"no weight is at fault: look {place}. {HINT}")
-    )
+    return Finding("no_gradient", tuple(names), evidence, Remedy(f"no weight is at fault: look {place}. {HINT}"))
 
 
 def _is_branch(case: Case, first_heard: int | None) -> bool:

@@ -100,7 +100,7 @@ class LayerNumbers(NamedTuple):
     minus_infinite: int = 0
     """How many outputs are minus infinity, of those that are not finite."""
     across: float | None = None
-    """The outputs' deviation across examples: each unit's own, as a root mean square over units; None for one example."""
+    """The outputs' deviation across examples, each unit's own, as a root mean square; None for a single example."""
 
     @property
     def alike(self) -> float | None:

@@ -36,9 +36,9 @@ class Remedy(NamedTuple):
     layers: tuple[tuple[str, str], ...] = ()
     """For each rule, the initializer as it is written, and the layer's name."""
     code: str = ""
-    """A line of Python that changes the set-up, where `model`, `x`, `y` and `keras` are what they are in the program."""
+    """A line of Python that changes the set-up: `model`, `x`, `y` and `keras` are what they are in the program."""
     tried: bool | None = None
-    """Whether the finding was gone after the rules were carried out on a copy of the weights; None: it was not tried."""
+    """Whether the finding was gone after the rules were carried out on a copy of the weights; None: nobody tried."""
 
     def __str__(self) -> str:
         """A line for each initializer, or the line of code, and the reason behind the last."""

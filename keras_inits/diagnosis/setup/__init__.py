@@ -10,12 +10,13 @@ examples_alike    outputs that are the same whatever goes in
 step              optimizer, gradients -> the loss after one step, on copies
 learning_rate     a rate with which the first steps raise the loss
 first_loss        outputs that are much worse than the best constant ones
+small_weights     findings -> notes, where the optimizer moves small weights all the same
 stacks            a note: layers that compute together what one could
 squares           a note: a squared error of probabilities
 order             findings -> causes first, and what follows from them
 """
 
-from keras_inits.diagnosis.setup.checks import KINDS, NOTE_KINDS, checked
+from keras_inits.diagnosis.setup.checks import KINDS, NOTE_KINDS, OF_THE_LOSS, checked
 from keras_inits.diagnosis.setup.made import set_up
 
-__all__ = ["KINDS", "NOTE_KINDS", "checked", "set_up"]
+__all__ = ["KINDS", "NOTE_KINDS", "OF_THE_LOSS", "checked", "set_up"]

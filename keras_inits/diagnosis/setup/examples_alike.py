@@ -30,8 +30,8 @@ def examples_alike(setup: Setup) -> Finding | None:
     last, first = lost[-1], lost[0]
     evidence = (
         f"what differs between examples is lost from {first.name} on: the outputs of {last.name} have the deviation "
-        f"{last.outputs.stddev:.2g}, and that across examples is {last.across:.2g} (at least {limit:.2g}); the mean cosine "
-        f"between two examples is {_cosine(last)}{_of_inputs(case)}"
+        f"{last.outputs.stddev:.2g}, and that across examples is {last.across:.2g} (at least {limit:.2g}); the mean "
+        f"cosine between two examples is {_cosine(last)}{_of_inputs(case)}"
     )
     remedy = rescaled(case, too_small, "weights that keep apart what differs between examples", OTHER_LAYERS)
     return Finding("examples_alike", tuple(row.name for row in lost), evidence, remedy, start=first.name)

@@ -14,12 +14,12 @@ from keras_inits.diagnosis.setup.targets import are_class_numbers, classes_in
 
 BEYOND = 1e-3  # of one: targets that a rounding has left outside
 OUT_OF_RANGE = 0.1
-"""How far beyond what a last activation can reach the targets may lie, as a root mean square, beside their deviation: so
-much of an error stays, however long it is trained. A tenth leaves a hundredth of the squared error."""
+"""How far beyond what a last activation can reach the targets may lie, as a root mean square, beside their deviation:
+so much of an error stays, however long it is trained. A tenth leaves a hundredth of the squared error."""
 
 TRAINS = (
-    " (TensorFlow's losses take what goes into the last sigmoid or softmax, if they find it, and may train all the same; "
-    "JAX and torch do not)"
+    " (TensorFlow's losses take what goes into the last sigmoid or softmax, if they find it, and may train all the "
+    "same; JAX and torch do not)"
 )
 ELEMENTWISE = (activations.sigmoid, activations.hard_sigmoid, activations.sparse_sigmoid)
 
@@ -56,8 +56,10 @@ def suited(one: Seen) -> tuple[str, str]:
 
 def _in_words(activation: str, loss: str | None, logits: bool) -> str:
     what = "no activation" if activation == "linear" else f"the activation {activation}"
-    return f"end the model with {what}" + (f", and the loss {loss}" if loss else "") + (
-        " with from_logits=True" if logits else ""
+    return (
+        f"end the model with {what}"
+        + (f", and the loss {loss}" if loss else "")
+        + (" with from_logits=True" if logits else "")
     )
 
 
@@ -135,7 +137,7 @@ _OUTSIDE = (
     *(activations.relu, activations.tanh, activations.elu, activations.selu, activations.relu6, activations.softsign),
     *(activations.hard_tanh, activations.leaky_relu, activations.gelu, activations.silu, activations.log_softmax),
 )
-"""Activations whose outputs are no probabilities. (Of softplus and the exponential, what the loss divides by their sum is.)"""
+"""Activations whose outputs are no probabilities. (Those of softplus and the exponential are, divided by their sum.)"""
 
 
 def _out_of_range(one: Seen) -> Fault | None:

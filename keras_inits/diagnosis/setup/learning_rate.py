@@ -1,6 +1,7 @@
 """The finding `learning_rate`: a rate that is not above zero, or at which the first steps raise the loss."""
 
 import math
+import statistics
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
@@ -12,44 +13,48 @@ DEFAULT = 0.01
 """From which a rate that is none is looked for downwards: Keras's of SGD; for others it is more than theirs."""
 
 
+def rate_not_positive(setup: Setup) -> Finding | None:
+    """A rate of zero, or below, which no schedule sets."""
+    step = setup.step
+    if step is None or step.scheduled or step.rate > 0:
+        return None
+    what = "climbs: each step raises the loss" if step.rate < 0 else "changes no weight"
+    evidence = f"the learning rate of {step.optimizer} is {step.rate:g}, with which training {what}"
+    return Finding("rate_not_positive", (), evidence, _remedy(step))
+
+
 def learning_rate(setup: Setup) -> Finding | None:
     """A rate with which the model does not train, by a step on a copy."""
     step = setup.step
-    if step is None:
-        return None
-    evidence = _not_positive(step) or _too_high(step) or _too_low(setup, step)
-    if evidence is None:
-        return None
+    evidence = None if step is None or step.rate <= 0 else _too_high(step) or _too_low(setup, step)
+    return None if step is None or evidence is None else Finding("learning_rate", (), evidence, _remedy(step))
+
+
+def _remedy(step: Step) -> Remedy:
     fine = _fine_rate(step)
     if fine is None:
-        words = f"no learning rate down to {abs(step.rate) * TRIED[-1]:.0e} lowers the loss: the rate alone is not at fault"
-        return Finding("learning_rate", (), evidence, Remedy(words))
+        words = "take another learning rate; none that was tried, by factors of ten, lowers the loss at each step"
+        return Remedy(words)
     reason = f"{1 + FURTHER} steps at this rate, on a copy of the model, lower the loss of the batch"
-    code = f"model.optimizer.learning_rate = {fine:.3g}"
-    return Finding("learning_rate", (), evidence, Remedy(reason, code=code))
-
-
-def _not_positive(step: Step) -> str | None:
-    if step.rate > 0 or step.scheduled:
-        return None
-    what = "climbs: each step raises the loss" if step.rate < 0 else "changes no weight"
-    return f"the learning rate of {step.optimizer} is {step.rate:g}, with which training {what}"
+    return Remedy(reason, code=f"model.optimizer.learning_rate = {fine:.3g}")
 
 
 def _too_high(step: Step) -> str | None:
-    """The loss rises at once, or the weights change by much of their size, and further steps do not make up for it."""
-    largest = max(step.updates.values(), default=0.0)
+    """The loss rises at once and stays up, or the weights change by much of their size and it rises at all."""
+    typical = statistics.median(step.updates.values()) if step.updates else 0.0
     rises = not math.isfinite(step.after) or step.after > step.before + thresholds.LOSS_RISE * abs(step.before)
-    if not rises and largest <= thresholds.LARGE_UPDATE:
+    is_large = typical > thresholds.LARGE_UPDATE
+    if not rises and not is_large:
         return None
     losses = step.retry(None)
-    if math.isfinite(losses[-1]) and losses[-1] <= step.before:
+    highest = max((one if math.isfinite(one) else math.inf for one in losses), default=math.inf)
+    if highest <= step.before or not (is_large or losses[-1] > step.before or math.isinf(highest)):
         return None
-    end = f"{losses[-1]:.3g}" if math.isfinite(losses[-1]) else "a number that is not finite"
+    end = f"{highest:.3g}" if math.isfinite(highest) else "a number that is not finite"
     return (
         f"the learning rate of {step.optimizer}, {step.rate:.3g}, is too high: one step on a copy of the model changes "
-        f"the loss of the batch from {step.before:.3g} to {step.after:.3g}, and {len(losses)} steps to {end}; the first "
-        f"changes kernels by up to {largest:.2g} of their size"
+        f"kernels by {typical:.2g} of their size, and in {len(losses)} steps on this batch its loss goes from "
+        f"{step.before:.3g} up to {end}"
     )
 
 

@@ -28,6 +28,8 @@ def set_up(model: Any, x: Any, y: Any, case: Case, target: Target, seen: Pass, s
     loss = None if seen.loss is None or y is None else seen.loss / (scale or 1.0)
     step = None
     if scale is not None and loss is not None and math.isfinite(loss) and case.batch.is_finite:
-        gradients = {key: gradient / scale for key, gradient in seen.gradients.items()} if scale != 1 else seen.gradients
+        gradients = (
+            {key: gradient / scale for key, gradient in seen.gradients.items()} if scale != 1 else seen.gradients
+        )
         step = step_of(model, x, target, case.weights, gradients, loss)
     return Setup(model, x, y, case, outputs, loss, step, best_loss(outputs))

@@ -140,7 +140,9 @@ def _activation(output: Output) -> Any:
     """Keras's function with which an output ends, from the layer that puts it out, or from its values."""
     if output.call is not None:
         return function_of(output.call.probe.activation, output.call.probe.watched.layer)
-    calls = [Call(call.probe.watched.layer, values, values) for call, tensor in output.before for values in [_some(tensor)]]
+    calls = [
+        Call(call.probe.watched.layer, values, values) for call, tensor in output.before for values in [_some(tensor)]
+    ]
     head = head_of(_some(output.values), calls)
     return None if head is None else function_of(head.activation, head.layer)
 

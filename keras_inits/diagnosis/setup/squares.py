@@ -10,7 +10,12 @@ from keras_inits.diagnosis.setup.seen import Seen
 from keras_inits.diagnosis.setup.setup import Setup
 
 LOSSES = {
-    activations.softmax: ("categorical_crossentropy", "mean_squared_error", "mean_absolute_error", "binary_crossentropy"),
+    activations.softmax: (
+        "categorical_crossentropy",
+        "mean_squared_error",
+        "mean_absolute_error",
+        "binary_crossentropy",
+    ),
     activations.sigmoid: ("binary_crossentropy", "mean_squared_error", "mean_absolute_error"),
 }
 """For the last activation the loss that is made for it, and those that train with it, more slowly."""
@@ -23,8 +28,8 @@ def squared_probabilities(setup: Setup) -> Finding | None:
         if one.loss not in others or not _are_classes(one):
             continue
         evidence = (
-            f"{one.called}, the targets are classes, and the loss is {one.loss}: where an output is wrong and sure, its "
-            "gradient is next to nothing"
+            f"{one.called}, the targets are classes, and the loss is {one.loss}: where an output is wrong and sure, "
+            "its gradient is next to nothing"
         )
         remedy = Remedy(f"{better} has a gradient there", code=change(setup.model, one, None, better))
         return Finding("squared_probabilities", () if one.layer is None else (one.layer.name,), evidence, remedy)

@@ -38,7 +38,9 @@ class Step(NamedTuple):
     """The losses after some further steps from the start, at the rate given, or at the optimizer's own."""
 
 
-def step_of(model: Any, x: Any, target: Any, weights: Sequence[Weight], gradients: Gradients, loss: float) -> Step | None:
+def step_of(
+    model: Any, x: Any, target: Any, weights: Sequence[Weight], gradients: Gradients, loss: float
+) -> Step | None:
     """Takes the step; None if the model has no optimizer of Keras's, or a training step of its own.
 
     Nothing of the model changes, nor of its optimizer: copies of the weights are given to another optimizer, made from

@@ -6,6 +6,7 @@ from keras import activations
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.remedies import Remedy
+from keras_inits.diagnosis.setup.changes import change
 from keras_inits.diagnosis.setup.seen import Array, Seen
 from keras_inits.diagnosis.setup.setup import Setup
 
@@ -18,7 +19,15 @@ MOST_CLASSES = 1000
 def targets(setup: Setup) -> Finding | None:
     """The first output whose targets are at fault."""
     for one in setup.seen:
-        fault = _not_whole(one) or _not_binary(setup, one) or _spread(one) or _one_class(one) or _too_large(one)
+        fault = (
+            _of_another_form(setup, one)
+            or _not_whole(one)
+            or _beyond(one)
+            or _not_binary(setup, one)
+            or _spread(one)
+            or _one_class(one)
+            or _too_large(one)
+        )
         if fault is not None:
             evidence, code, reason = fault
             single = len(setup.seen) == 1 and not isinstance(setup.y, (dict, list, tuple))
@@ -40,6 +49,45 @@ def are_class_numbers(one: Seen) -> bool:
         few = count is not None and count <= len(one.target) // 2 and one.target.max() <= MOST_CLASSES
         return bool(few and one.units == 1 and one.target.min() >= 0)
     return True
+
+
+def _of_another_form(setup: Setup, one: Seen) -> Fault | None:
+    """One-hot targets where class numbers belong, and the reverse."""
+    y, units = one.target, one.units
+    numbers = y.ndim < one.output.ndim or (y.shape[-1] == 1 and units > 1)
+    evidence = f"the targets of {one.name!r} have the shape {y.shape}, and the outputs {one.output.shape}: "
+    if one.family == "sparse" and one.sums_to_one:
+        evidence += f"they are one-hot, or shares of classes, and the loss {one.loss} takes the numbers of classes"
+        reason = "the loss for one-hot targets"
+        return evidence, change(setup.model, one, None, "categorical_crossentropy", one.takes_logits), reason
+    if one.family == "categorical" and numbers and units > 1 and classes_in(y) is not None and y.min() >= 0:
+        evidence += f"they are class numbers, and the loss {one.loss} takes one-hot targets"
+        reason = "the loss for class numbers"
+        return evidence, change(setup.model, one, None, "sparse_categorical_crossentropy", one.takes_logits), reason
+    if one.family == "binary" and numbers and units > 2 and (classes_in(y) or 0) > 2 and y.min() >= 0:
+        evidence += f"they are class numbers, and the loss {one.loss} takes 0 or 1 for each unit"
+        code = change(setup.model, one, "softmax", "sparse_categorical_crossentropy")
+        return evidence, code, "the last activation and the loss for class numbers"
+    return None
+
+
+def _beyond(one: Seen) -> Fault | None:
+    """Class numbers that no unit stands for."""
+    if one.family != "sparse":
+        return None
+    ignored = one.arguments.get("ignore_class")
+    labels = one.target if ignored is None else one.target[one.target != ignored]
+    if not labels.size or (labels.min() >= 0 and labels.max() < one.units):
+        return None
+    low, high = labels.min(), labels.max()
+    evidence = (
+        f"the loss {one.loss} takes class numbers from 0 to {one.units - 1}, as many as the last layer has units, "
+        f"and the labels of {one.name!r} go from {low:g} to {high:g}"
+    )
+    if high - low + 1 == one.units:
+        reason = "classes are numbered from 0; labels of none are told to the loss by ignore_class"
+        return evidence, f"y = y - ({low:g})", reason
+    return evidence, "", f"give the last layer {max(int(high) + 1, 2)} units, or number the classes from 0"
 
 
 def _not_whole(one: Seen) -> Fault | None:
@@ -87,11 +135,11 @@ def _not_binary(setup: Setup, one: Seen) -> Fault | None:
 def _spread(one: Seen) -> Fault | None:
     """One number for each example that is compared with each of several units."""
     y = one.target
-    if one.family != "numbers" or y.size == one.output.size or one.units < 2 or y.ndim != one.output.ndim:
+    if one.family != "numbers" or one.units < 2 or y.shape != (*one.output.shape[:-1], 1):
         return None
     evidence = (
-        f"the targets of {one.name!r} have the shape {y.shape}, and the outputs {one.output.shape}: the loss {one.loss} "
-        f"compares each target with {one.output.size // max(1, y.size)} outputs"
+        f"the targets of {one.name!r} have the shape {y.shape}, and the outputs {one.output.shape}: the loss "
+        f"{one.loss} compares each target with {one.units} outputs"
     )
     return evidence, "", "give the last layer one unit for each number of a target"
 
@@ -124,4 +172,3 @@ def _too_large(one: Seen) -> Fault | None:
     )
     reason = "targets of the mean 0 and the deviation 1; what is predicted is scaled back"
     return evidence, "y = (y - y.mean(axis=0)) / y.std(axis=0)", reason
-

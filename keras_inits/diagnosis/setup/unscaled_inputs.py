@@ -20,6 +20,7 @@ Array = Any  # of NumPy
 
 MOST = 1 << 22  # numbers of an input that are looked at
 PIXELS = 255
+FEWEST_PIXELS = 64  # of a flat image
 
 
 class Entering(NamedTuple):
@@ -77,7 +78,9 @@ def _entering(setup: Setup, leaves: list[Array]) -> list[Entering]:
     first = any(getattr(layer, "data_format", "") == "channels_first" for _, layer in walk_layers(setup.model))
     structure = keras.tree.pack_sequence_as(setup.x, leaves)
     features = Features(structure, 0 if first else -1)
-    features.numbers = [which if _is_number(setup.model, place) else None for place, which in enumerate(features.numbers)]
+    features.numbers = [
+        which if _is_number(setup.model, place) else None for place, which in enumerate(features.numbers)
+    ]
     followed = follow(setup.model, case.graph, structure, features.numbers)
     features.measure()
     found = []
@@ -105,7 +108,7 @@ def _is_number(model: Any, place: int) -> bool:
 
 
 def _is_normalised(setup: Setup, layer: Any) -> bool:
-    """Whether a normalisation comes right behind the layer's kernel: then the size of what goes in makes no difference."""
+    """Whether a normalisation comes right behind the layer's kernel: then the size of what goes in does not matter."""
     rows = setup.case.rows
     places = [number for number, row in enumerate(rows) if setup.case.graph.layer_at(row.layer) is layer]
     behind = [setup.case.graph.layer_at(rows[place + 1].layer) for place in places if place + 1 < len(rows)]
@@ -127,12 +130,12 @@ def _fault(setup: Setup, one: Entering) -> str | None:
             f"{where}their mean is {centre:.3g}, and their deviation {spread:.3g}: all examples look alike beside it "
             f"(at most {thresholds.INPUT_OFFSET:g} deviations)"
         )
-    if len(varying) > 1 and varying.max() > thresholds.LARGE_COLUMN:
-        if varying.max() > thresholds.COLUMN_SPREAD * varying.min():
-            return (
-                f"{where}the deviations of their columns go from {varying.min():.3g} to {varying.max():.3g}, and the "
-                f"large ones hide the others (at most {thresholds.COLUMN_SPREAD:g} times)"
-            )
+    large = len(varying) > 1 and varying.max() > thresholds.LARGE_COLUMN
+    if large and varying.max() > thresholds.COLUMN_SPREAD * varying.min():
+        return (
+            f"{where}the deviations of their columns go from {varying.min():.3g} to {varying.max():.3g}, and the "
+            f"large ones hide the others (at most {thresholds.COLUMN_SPREAD:g} times)"
+        )
     return None
 
 
@@ -143,8 +146,7 @@ def _remedy(setup: Setup, leaves: list[Array]) -> Remedy:
             "the mean 0 and the deviation 1"
         )
     (leaf,) = leaves
-    whole = leaf.ndim > 1 and leaf.min() >= 0 and leaf.max() <= PIXELS and (leaf == np.rint(leaf)).all()
-    if whole and leaf.max() > PIXELS / 4 and leaf[0].size > 2:
+    if _are_pixels(leaf):
         reason = "pixels from 0 to 1; in the model, keras.layers.Rescaling(1 / 255) as its first layer does the same"
         return Remedy(reason, code="x = x / 255")
     reason = (
@@ -153,3 +155,9 @@ def _remedy(setup: Setup, leaves: list[Array]) -> Remedy:
     )
     code = "normalization = keras.layers.Normalization(); normalization.adapt(x); x = normalization(x)"
     return Remedy(reason, code=code)
+
+
+def _are_pixels(leaf: Array) -> bool:
+    """Whether these are images of grey values or colours: whole numbers from 0 to 255, and many of them."""
+    whole = leaf.min() >= 0 and PIXELS / 2 < leaf.max() <= PIXELS and (leaf == np.rint(leaf)).all()
+    return bool(whole and (leaf.ndim > 2 or leaf[0].size >= FEWEST_PIXELS))
