@@ -4,7 +4,9 @@ A gradient norm says nothing on its own: the loss may be multiplied by anything.
 layer of the same step, and absolute bounds are only those of float32, the type in which Keras trains by default.
 """
 
+import itertools
 import math
+from statistics import NormalDist
 
 FLOAT32_ROUNDOFF = 2.0**-24
 """Half the distance from 1 to the next float32, 6e-8: a relative change below it is rounded away."""
@@ -90,9 +92,47 @@ UNITS_DEVIATIONS = 4.0
 in a good start: in 3e-5 of the layers it does by more, and in 0.3 percent of networks of 100 layers."""
 
 
-def dead_limit(units: int) -> float:
-    """The share of dead units, of so many, that chance stays below."""
-    return _chance(DEAD_SHARE, units)
+FEW_UNITS = 16
+"""Up to how many units the share `DEAD_SHARE` and `UNITS_DEVIATIONS` of its deviations come to all of them."""
+
+
+DEAD_TAIL = 3e-5
+"""The probability of so many dead units that chance is no explanation, that of `UNITS_DEVIATIONS`."""
+
+
+def dead_limit(units: int, off_by_chance: float = DEAD_SHARE) -> float:
+    """The share of dead units, of so many, that chance stays below.
+
+    Args:
+        units: The layer's.
+        off_by_chance: The probability that one unit of a good start is off for the whole batch, which few units need to
+            be told by.
+    """
+    if units > FEW_UNITS:
+        return _chance(DEAD_SHARE, units)
+    tails = itertools.accumulate(_binomial(units, count, off_by_chance) for count in range(units, -1, -1))
+    rare = sum(tail < DEAD_TAIL for tail in tails)  # so many of the largest counts are rarer, all together
+    return max(DEAD_SHARE, (units - rare) / max(1, units))
+
+
+def off_by_chance(alike: float, examples: int) -> float:
+    """The probability that a unit with weights symmetric about zero, and no bias, is off for all of so many examples.
+
+    What goes into it are normal numbers whose correlation is the cosine between examples: for a common part u, each is
+    below zero with the probability P(z < -u sqrt(c / (1 - c))). The mean over u is taken at 200 quantiles.
+
+    Args:
+        alike: The mean cosine between two examples, as the layer gets them.
+        examples: Their number.
+    """
+    cosine = min(max(alike, 0.0), 1 - 1e-9)
+    normal, scale = NormalDist(), math.sqrt(cosine / (1 - cosine))
+    common = [normal.inv_cdf((number + 0.5) / 200) for number in range(200)]
+    return sum(normal.cdf(-one * scale) ** examples for one in common) / len(common)
+
+
+def _binomial(units: int, count: int, share: float) -> float:
+    return math.comb(units, count) * share**count * (1 - share) ** (units - count)
 
 
 def saturated_limit(normal: float, units: int) -> float:

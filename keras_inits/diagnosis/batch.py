@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_inits.diagnosis.counts import bad_examples, nonfinite_count
-from keras_inits.diagnosis.numbers import Moments
+from keras_inits.diagnosis.numbers import Moments, mean_cosine
 from keras_inits.diagnosis.reductions import across_examples, merged, reduced
 
 
@@ -33,6 +33,11 @@ class Batch(NamedTuple):
     """Whether all inputs of all examples are zero, as of blank images or of padding."""
     across: float | None = None
     """The inputs' deviation across examples, the largest of several; None if they are no floating-point numbers."""
+
+    @property
+    def alike(self) -> float | None:
+        """The mean cosine between two examples' inputs."""
+        return None if self.inputs is None else mean_cosine(self.inputs, self.across, self.examples)
 
     @property
     def is_finite(self) -> bool:

@@ -105,11 +105,15 @@ class LayerNumbers(NamedTuple):
     @property
     def alike(self) -> float | None:
         """The mean cosine between two examples' outputs, weighted by their size: 1 if all are the same."""
-        square = self.outputs.mean**2 + self.outputs.stddev**2
-        count = self.entries // max(1, math.prod(self.shape))
-        if self.across is None or not square or count < 2:
-            return None
-        return (count * (1 - self.across**2 / square) - 1) / (count - 1)
+        return mean_cosine(self.outputs, self.across, self.entries // max(1, math.prod(self.shape)))
+
+
+def mean_cosine(moments: Moments, across: float | None, examples: int) -> float | None:
+    """Between two of so many examples, weighted by their size, from all entries' moments and the deviation across."""
+    square = moments.mean**2 + moments.stddev**2
+    if across is None or not square or examples < 2:
+        return None
+    return (examples * (1 - across**2 / square) - 1) / (examples - 1)
 
 
 def few_normalised(row: LayerNumbers) -> bool:

@@ -70,19 +70,29 @@ def dead_units(case: Case) -> Finding | None:
         for number, row in enumerate(case.told)
         if row.activation is not None
         and not mixes(row)
-        and thresholds.dead_limit(row.units) < row.dead < 1
+        and thresholds.DEAD_SHARE < row.dead < 1
+        and _dead_limit(case, number) < row.dead
         and row.outputs.largest > FADED
     ]
     if not found:
         return None
-    worst = max((case.rows[number] for number in found), key=lambda row: row.dead)
+    place = max(found, key=lambda number: case.rows[number].dead)
+    worst = case.rows[place]
     evidence = (
         f"{worst.dead:.0%} of the {worst.units} units of {worst.name} are zero on the whole batch "
-        f"(at most {thresholds.dead_limit(worst.units):.0%})"
+        f"(at most {_dead_limit(case, place):.0%})"
     )
     feeding = [row for number in found for row in case.feeding(number)]
     remedy = case.for_rows(feeding, "weights and biases that leave each unit on for half of its inputs")
     return Finding("dead_units", tuple(case.rows[number].name for number in found), evidence, remedy)
+
+
+def _dead_limit(case: Case, number: int) -> float:
+    """The share of dead units that chance explains: of few units by how much alike the examples are that they get."""
+    row, before = case.rows[number], number - len(case.feeding(number))
+    alike = case.rows[before].alike if before >= 0 else case.batch.alike
+    by_chance = thresholds.off_by_chance(1.0 if alike is None else alike, case.batch.examples)
+    return thresholds.dead_limit(row.units, by_chance)
 
 
 def dead_layer(case: Case) -> Finding | None:

@@ -42,7 +42,5 @@ def _cosine(row: LayerNumbers) -> str:
 
 
 def _of_inputs(case: Case) -> str:
-    inputs, across, count = case.batch.inputs, case.batch.across, case.batch.examples
-    if inputs is None or across is None or count < 2 or not (square := inputs.mean**2 + inputs.stddev**2):
-        return ""
-    return f", and that of the inputs {(count * (1 - across**2 / square) - 1) / (count - 1):.2g}"
+    alike = case.batch.alike
+    return "" if alike is None else f", and that of the inputs {alike:.2g}"
