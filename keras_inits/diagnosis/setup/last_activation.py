@@ -119,7 +119,8 @@ def _unsuited(one: Seen) -> Fault | None:
         return evidence, "each unit then has a range of its own", activation, loss, False
     if one.takes_logits and one.activation is not activations.relu:
         return None
-    if one.family in ("sparse", "categorical") and one.activation in (*ELEMENTWISE, *_OUTSIDE):
+    outside = (*_OUTSIDE, activations.linear) if one.loss == "kl_divergence" else _OUTSIDE
+    if one.family in ("sparse", "categorical") and one.activation in (*ELEMENTWISE, *outside):
         if one.family == "categorical" and activation not in ("softmax", "sigmoid"):
             activation, loss = "softmax", one.loss or loss
         evidence = (

@@ -84,7 +84,7 @@ def _beyond(one: Seen) -> Fault | None:
         f"the loss {one.loss} takes class numbers from 0 to {one.units - 1}, as many as the last layer has units, "
         f"and the labels of {one.name!r} go from {low:g} to {high:g}"
     )
-    if high - low + 1 == one.units:
+    if low in (-1, 1) and high - low + 1 <= one.units:
         reason = "classes are numbered from 0; labels of none are told to the loss by ignore_class"
         return evidence, f"y = y - ({low:g})", reason
     return evidence, "", f"give the last layer {max(int(high) + 1, 2)} units, or number the classes from 0"
@@ -125,7 +125,7 @@ def _not_binary(setup: Setup, one: Seen) -> Fault | None:
     code = ""
     if type(setup.model).__name__ == "Sequential" and one.layer is setup.model.layers[-1]:
         code = (
-            f"model = keras.Sequential([*model.layers[:-1], keras.layers.Dense({high + 1}, 'softmax')]); "
+            f"model = keras.Sequential([keras.Input(x.shape[1:]), *model.layers[:-1], keras.layers.Dense({high + 1}, 'softmax')]); "
             f"model.compile({type(setup.model.optimizer).__name__!r}, 'sparse_categorical_crossentropy')"
         )
     reason = f"{high + 1} classes need as many units{layer}, with softmax and sparse_categorical_crossentropy"
