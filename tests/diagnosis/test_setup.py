@@ -144,6 +144,7 @@ def test_large_targets_are_found_and_what_they_bring_follows():
     assert causes(diagnosis) == ["targets"]
     assert ("first_loss", "targets") in kinds(diagnosis)
     assert diagnosis.findings[-1].remedy.code == ""
+    model.compile("adam", "mse")
     assert causes(diagnose(model, x, 100 * numbers)) == []
 
 

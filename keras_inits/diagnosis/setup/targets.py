@@ -124,10 +124,10 @@ def _not_binary(setup: Setup, one: Seen) -> Fault | None:
     layer = "" if one.layer is None else f" in place of {one.layer.name}"
     code = ""
     if type(setup.model).__name__ == "Sequential" and one.layer is setup.model.layers[-1]:
-        code = (
-            f"model = keras.Sequential([keras.Input(x.shape[1:]), *model.layers[:-1], keras.layers.Dense({high + 1}, 'softmax')]); "
-            f"model.compile({type(setup.model.optimizer).__name__!r}, 'sparse_categorical_crossentropy')"
-        )
+        parts = f"keras.Input(x.shape[1:]), *model.layers[:-1], keras.layers.Dense({high + 1}, 'softmax')"
+        optimizer = type(setup.model.optimizer).__name__ if setup.model.optimizer is not None else "adam"
+        compiled = f"model.compile({optimizer!r}, 'sparse_categorical_crossentropy')"
+        code = f"model = keras.Sequential([{parts}]); {compiled}"
     reason = f"{high + 1} classes need as many units{layer}, with softmax and sparse_categorical_crossentropy"
     return evidence, code, reason
 
