@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.setup.examples_alike import examples_alike
-from keras_inits.diagnosis.setup.first_loss import first_loss
+from keras_inits.diagnosis.setup.first_loss import far_outputs, first_loss
 from keras_inits.diagnosis.setup.last_activation import last_activation
 from keras_inits.diagnosis.setup.learning_rate import learning_rate, rate_not_positive
 from keras_inits.diagnosis.setup.no_loss_gradient import no_loss_gradient
@@ -21,7 +21,7 @@ Check = Callable[[Setup], Finding | None]
 CAUSES: tuple[Check, ...] = (last_activation, targets, unscaled_inputs, rate_not_positive)
 BEFORE: tuple[Check, ...] = (no_loss_gradient,)
 BEHIND: tuple[Check, ...] = (examples_alike, learning_rate, first_loss)
-NOTES: tuple[Check, ...] = (linear_stack, squared_probabilities)
+NOTES: tuple[Check, ...] = (far_outputs, linear_stack, squared_probabilities)
 KINDS = tuple(check.__name__ for check in (*CAUSES, *BEFORE, *BEHIND))
 NOTE_KINDS = ("small_weights", *(check.__name__ for check in NOTES))
 OF_THE_LOSS = ("last_activation", "targets")

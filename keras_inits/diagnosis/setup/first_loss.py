@@ -1,9 +1,7 @@
-"""The finding `first_loss`: outputs that are much worse than the best constant ones, and by what."""
+"""The finding `first_loss`, and the note `far_outputs`: outputs that are much worse than the best constant ones."""
 
 import math
-from typing import Any
 
-import keras
 import numpy as np
 
 from keras_inits import thresholds
@@ -13,53 +11,80 @@ from keras_inits.diagnosis.setup.seen import Seen
 from keras_inits.diagnosis.setup.setup import Setup
 from keras_inits.models.targets import UnsuitableError, best_outputs
 
-SQUARED = ("mean_squared_error",)
+FITTED = "keras_inits.initialize(model, data=(x, y))"
+SCALED = "y = (y - y.mean(axis=0)) / y.std(axis=0)"
 
 
 def first_loss(setup: Setup) -> Finding | None:
-    """A loss that is many times that of the best constant outputs, of classes alike or of numbers."""
-    ratio = thresholds.FIRST_LOSS
-    if setup.best is None or setup.loss is None or not math.isfinite(setup.loss) or len(setup.seen) != 1:
+    """A loss of classes that is many times that of equal shares, or numbers that are out of reach of the targets."""
+    one = _only(setup)
+    if one is None or setup.loss is None or not math.isfinite(setup.loss):
         return None
-    (one,) = setup.seen
-    limit = ratio**2 if one.loss in SQUARED else ratio
-    if setup.loss <= limit * setup.best or setup.best <= 0:
+    if one.family == "numbers":
+        return _of_numbers(one, thresholds.FAR_OUTPUTS, math.inf, "first_loss")
+    if setup.best is None or setup.loss <= thresholds.FIRST_LOSS * setup.best:
         return None
-    outputs, y = float(one.output.std()), one.target
     evidence = (
-        f"the first loss is {setup.loss:.3g}, and that of the best constant outputs {setup.best:.3g} (at most "
-        f"{limit:g} times): the outputs have the deviation {outputs:.3g}"
+        f"the first loss is {setup.loss:.3g}, and that of equal shares for all classes {setup.best:.3g} (at most "
+        f"{thresholds.FIRST_LOSS:g} times): the outputs have the deviation {one.output.std():.3g}"
     )
-    far = one.family == "numbers" and abs(float(y.mean())) > ratio / 2 * max(float(y.std()), outputs)
-    if far:
-        evidence += f", and the targets the mean {y.mean():.3g} and the deviation {y.std():.3g}"
-        reason = "targets of the mean 0 and the deviation 1; or initialize(model, data=(x, y)) sets the last bias"
-        return Finding("first_loss", (), evidence, Remedy(reason, code="y = (y - y.mean(axis=0)) / y.std(axis=0)"))
     reason = "the kernels are scaled to the data, and the last bias is the best constant"
-    return Finding("first_loss", (), evidence, Remedy(reason, code="keras_inits.initialize(model, data=(x, y))"))
+    return Finding("first_loss", (), evidence, Remedy(reason, code=FITTED))
+
+
+def far_outputs(setup: Setup) -> Finding | None:
+    """Numbers that are farther from the targets than a constant: training has to learn that constant first."""
+    one = _only(setup)
+    if one is None or one.family != "numbers":
+        return None
+    return _of_numbers(one, thresholds.FIRST_LOSS, thresholds.FAR_OUTPUTS, "far_outputs")
 
 
 def best_loss(seen: tuple[Seen, ...]) -> float | None:
-    """The loss of the best constant outputs, or of equal shares for classes: rare classes are no fault of a start."""
-    if len(seen) != 1:
+    """The loss of equal shares for classes, the squared error of the best constant for numbers; None for others.
+
+    Of classes equal shares count, not those of the batch: rare classes are no fault of a start.
+    """
+    if len(seen) != 1 or seen[0].family is None:
         return None
     (one,) = seen
-    if one.loss is None or one.family not in ("sparse", "categorical", "binary", "numbers"):
-        return None
-    if one.family in ("sparse", "categorical"):
-        return math.log(one.units) if one.units > 1 else None
     if one.family == "binary":
         return math.log(2.0)
+    if one.family != "numbers":
+        return math.log(one.units) if one.units > 1 else None
+    constant = _best_constant(one)
+    return None if constant is None else float(np.mean((one.target - constant) ** 2))
+
+
+def _only(setup: Setup) -> Seen | None:
+    return setup.seen[0] if len(setup.seen) == 1 else None
+
+
+def _best_constant(one: Seen) -> np.ndarray | None:
+    if one.target.shape != one.output.shape:
+        return None
     try:
-        best = best_outputs(one.given, one.target, None, one.output.shape)
+        return np.asarray(best_outputs(one.given, one.target, None, one.output.shape).values)
     except UnsuitableError:
         return None
-    return _loss(one, np.broadcast_to(best.values, one.output.shape))
 
 
-def _loss(one: Seen, outputs: Any) -> float | None:
-    loss = keras.losses.get(one.given)
-    target, values = one.target.astype("float32"), outputs.astype("float32")
-    if target.shape != values.shape:
+def _of_numbers(one: Seen, least: float, most: float, kind: str) -> Finding | None:
+    """By how many of the best constant's errors the outputs are off, as root mean squares, and why."""
+    constant = _best_constant(one)
+    if constant is None:
         return None
-    return float(np.mean(keras.ops.convert_to_numpy(loss(target, values))))
+    y = one.target
+    best, first = (float(np.sqrt(np.mean((y - values) ** 2))) for values in (constant, one.output))
+    if not least * best < first <= most * best or not best:
+        return None
+    mean, spread, outputs = float(y.mean()), float(y.std()), float(one.output.std())
+    evidence = (
+        f"the outputs are off by {first:.3g}, and the best constant ones by {best:.3g} (at most {least:g} times): the "
+        f"targets have the mean {mean:.3g} and the deviation {spread:.3g}, the outputs the deviation {outputs:.3g}"
+    )
+    if abs(mean) > outputs:
+        reason = "targets of the mean 0 and the deviation 1; or initialize(model, data=(x, y)) sets the last bias"
+        return Finding(kind, (), evidence, Remedy(reason, code=SCALED))
+    reason = "the last layer then puts out less than the targets vary, around the best constant"
+    return Finding(kind, (), evidence, Remedy(reason, code=FITTED))

@@ -63,7 +63,7 @@ def _too_low(setup: Setup, step: Step) -> str | None:
     largest = max(step.updates.values(), default=math.inf)
     if largest >= thresholds.SMALL_UPDATE or step.scheduled or setup.has("vanishing_gradient", "vanishing_signal"):
         return None
-    if setup.best is not None and step.before < setup.best:  # which has been trained
+    if setup.best is not None and step.before < setup.best:  # what has been trained has a small gradient
         return None
     return (
         f"the learning rate of {step.optimizer}, {step.rate:.3g}, is too low: one step changes no kernel by more than "

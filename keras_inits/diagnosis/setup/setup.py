@@ -23,7 +23,7 @@ class Setup(NamedTuple):
     step: Step | None
     """What one step of the optimizer would do; None if there is no optimizer, or no loss."""
     best: float | None
-    """The loss of the best constant outputs; None if it is not known."""
+    """The loss of equal shares for classes, the squared error of the best constant for numbers; None for others."""
     found: Sequence[Finding] = ()
     """What was found in the layers."""
 
