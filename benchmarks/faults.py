@@ -36,12 +36,12 @@ SEED = 0
 ALERTED = re.compile(r"model\.optimizer\.learning_rate /= 10")
 KINDS = {  # of the words by which folders of another form name causes
     "scaling": ("unscaled_inputs",),
-    "target_scaling": ("targets",),
+    "target_scaling": ("targets", "first_loss"),
     **dict.fromkeys(("lr", "optimizer"), ("learning_rate", "rate_not_positive", "alert")),
     **dict.fromkeys(("last_activation", "loss", "labels", "units"), ("last_activation", "targets")),
     "activation": ("saturated", "nonfinite", "exploding_signal", "examples_alike"),
     "symmetry": ("symmetric_units",),
-    "init": ("symmetric_units", "vanishing_signal", "exploding_signal"),
+    "init": ("symmetric_units", "vanishing_signal", "exploding_signal", "first_loss"),
     "vanishing": ("vanishing_signal", "vanishing_gradient", "examples_alike"),
     "exploding": ("exploding_signal", "exploding_gradient", "nonfinite"),
     "dying": ("dead_layer", "dead_units"),

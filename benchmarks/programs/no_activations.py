@@ -10,7 +10,7 @@ from programs.data import digits, one_hot
 SOURCE = "Stack Overflow 48385830"
 FAULT = "no activations, squared error, learning rate 3, weights of 1"
 FIX = "sigmoid and softmax, cross-entropy"
-CAUSES = ("learning_rate",)
+CAUSES = ("first_loss", "learning_rate")
 
 
 def build(fixed: bool) -> tuple[Any, Any, Any, dict[str, Any]]:

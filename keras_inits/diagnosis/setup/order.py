@@ -19,6 +19,7 @@ CONSEQUENCES: dict[str, tuple[str, ...]] = {
     "exploding_signal": ("learning_rate", "first_loss", "no_loss_gradient"),
     "exploding_gradient": ("learning_rate",),
     "vanishing_signal": ("learning_rate",),
+    "first_loss": ("learning_rate",),  # a rate is judged where outputs are of the targets' size
 }
 """For each cause what follows from it, where both are found; earlier causes count first."""
 

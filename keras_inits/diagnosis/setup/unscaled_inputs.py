@@ -39,7 +39,7 @@ class Entering(NamedTuple):
 def unscaled_inputs(setup: Setup) -> Finding | None:
     """The first layer with a kernel into which large numbers go, or some that hide the others."""
     leaves = [_sample(leaf) for leaf in keras.tree.flatten(setup.x)]
-    if not any(_is_suspect(leaf) for leaf in leaves):
+    if not any(_is_number(setup.model, place) and _is_suspect(leaf) for place, leaf in enumerate(leaves)):
         return None
     for one in _entering(setup, leaves):
         evidence = _fault(setup, one)
