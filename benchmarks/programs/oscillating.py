@@ -10,7 +10,7 @@ from programs.data import blobs
 SOURCE = "AutoTrainer, its demonstration of an oscillating loss"
 FAULT = "SGD with momentum at 1.0"
 FIX = "Adam"
-CAUSES = ("learning_rate",)
+CAUSES = ("learning_rate", "alert")
 
 
 def build(fixed: bool) -> tuple[Any, Any, Any, dict[str, Any]]:

@@ -9,8 +9,8 @@ from keras_inits.diagnosis.remedies import Remedy
 from keras_inits.diagnosis.setup.setup import Setup
 from keras_inits.diagnosis.setup.step import FURTHER, TRIED, Step
 
-DEFAULT = 0.01
-"""From which a rate that is none is looked for downwards: Keras's of SGD; for others it is more than theirs."""
+MARGIN = 0.5
+"""Of the largest rate that was fine: a square falls most at half of the rate at which it rises again."""
 
 
 def rate_not_positive(setup: Setup) -> Finding | None:
@@ -20,7 +20,8 @@ def rate_not_positive(setup: Setup) -> Finding | None:
         return None
     what = "climbs: each step raises the loss" if step.rate < 0 else "changes no weight"
     evidence = f"the learning rate of {step.optimizer} is {step.rate:g}, with which training {what}"
-    return Finding("rate_not_positive", (), evidence, _remedy(step))
+    remedy = Remedy(f"Keras's own of {step.optimizer}", code=f"model.optimizer.learning_rate = {step.default:.3g}")
+    return Finding("rate_not_positive", (), evidence, remedy)
 
 
 def learning_rate(setup: Setup) -> Finding | None:
@@ -35,8 +36,8 @@ def _remedy(step: Step) -> Remedy:
     if fine is None:
         words = "take another learning rate; none that was tried, by factors of ten, lowers the loss at each step"
         return Remedy(words)
-    reason = f"{1 + FURTHER} steps at this rate, on a copy of the model, lower the loss of the batch"
-    return Remedy(reason, code=f"model.optimizer.learning_rate = {fine:.3g}")
+    reason = f"half of the largest rate at which {1 + FURTHER} steps on a copy lower the loss, by factors of ten"
+    return Remedy(reason, code=f"model.optimizer.learning_rate = {fine:.1g}")
 
 
 def _too_high(step: Step) -> str | None:
@@ -72,12 +73,11 @@ def _too_low(setup: Setup, step: Step) -> str | None:
 
 
 def _fine_rate(step: Step) -> float | None:
-    """The largest of some rates at which the loss falls from step to step."""
-    start = step.rate if step.rate > 0 else DEFAULT / TRIED[0]
-    rises = step.rate > 0 and max(step.updates.values(), default=0.0) < thresholds.SMALL_UPDATE
-    for factor in [1 / one for one in TRIED] if rises else TRIED:
-        losses = step.retry(start * factor)
-        falls = [step.before, *losses]
-        if math.isfinite(losses[-1]) and all(b < a for a, b in zip(falls, losses, strict=False)):
-            return start * factor
+    """Half of the largest rate, by factors of ten, at which the loss falls at each step."""
+    is_low = max(step.updates.values(), default=0.0) < thresholds.SMALL_UPDATE
+    for factor in [1 / one for one in reversed(TRIED)] if is_low else TRIED:
+        losses = step.retry(step.rate * factor)
+        falls = zip([step.before, *losses], losses, strict=False)
+        if math.isfinite(losses[-1]) and all(later < earlier for earlier, later in falls):
+            return step.rate * factor * MARGIN
     return None

@@ -1,5 +1,6 @@
 """One step of the model's optimizer, on copies of its weights and of its state: what the loss is afterwards."""
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ Gradients = dict[int, Tensor]
 
 FURTHER = 4
 """Steps by which a rise of the loss at the first is confirmed, or refuted: a healthy start may rise once."""
+ADAM = 0.001
 TRIED = tuple(10.0**-power for power in range(1, 7))
 
 
@@ -26,6 +28,8 @@ class Step(NamedTuple):
     optimizer: str
     rate: float
     """The learning rate; of a schedule that of its present step."""
+    default: float
+    """Keras's own for this optimizer."""
     scheduled: bool
     """Whether a schedule sets it."""
     before: float
@@ -64,7 +68,7 @@ def step_of(
     inner = innermost(optimizer)
     scheduled = isinstance(getattr(inner, "_learning_rate", None), keras.optimizers.schedules.LearningRateSchedule)
     rate = float(keras.ops.convert_to_numpy(inner.learning_rate))
-    return Step(type(inner).__name__, rate, scheduled, loss, after, updates, trial.losses)
+    return Step(type(inner).__name__, rate, _default(inner), scheduled, loss, after, updates, trial.losses)
 
 
 class _Trial:
@@ -130,6 +134,12 @@ class _Trial:
         with backend.preserved(self._model):
             gradients = backend.gradients(total, self._trained)
         return (seen[-1] if seen else math.nan), gradients
+
+
+def _default(optimizer: Any) -> float:
+    """The learning rate that the optimizer's class takes by itself; Adam's for one that takes none."""
+    there = inspect.signature(type(optimizer)).parameters.get("learning_rate")
+    return float(there.default) if there is not None and isinstance(there.default, float) else ADAM
 
 
 def _ratio(variable: Any, copy: Any) -> float:
