@@ -95,7 +95,7 @@ def application() -> "typer.Typer":
         ] = None,
         backend: Annotated[str | None, _option(_backend, "|".join(BACKENDS), "Keras's; else KERAS_BACKEND.")] = None,
     ) -> None:
-        """Send one batch through a saved model, and say what is wrong with its weights; status 1 if something is."""
+        """Send one batch through a saved model, and say why it does not learn; status 1 if something is found."""
         if (data is None) == (shape is None):
             _refuse(f"--data {data} --shape {shape}", "one of --data and --shape", "Pass a file, or a shape to draw.")
         _choose_backend(backend)

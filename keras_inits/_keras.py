@@ -333,3 +333,9 @@ def last_of_graph(model: Any) -> Any:
     outputs = getattr(model, "outputs", None) if isinstance(model, keras.Model) else None
     last = outputs[0]._keras_history.operation if outputs and len(outputs) == 1 else None
     return last if isinstance(last, keras.Layer) else None
+
+
+def compiled_loss_weights(model: Any) -> Any:
+    """The weights of the losses that a model was compiled with; None without any."""
+    config = getattr(model, "_compile_config", None)
+    return None if config is None else config.config.get("loss_weights")

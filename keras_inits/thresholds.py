@@ -4,7 +4,9 @@ A gradient norm says nothing on its own: the loss may be multiplied by anything.
 layer of the same step, and absolute bounds are only those of float32, the type in which Keras trains by default.
 """
 
+import itertools
 import math
+from statistics import NormalDist
 
 FLOAT32_ROUNDOFF = 2.0**-24
 """Half the distance from 1 to the next float32, 6e-8: a relative change below it is rounded away."""
@@ -90,9 +92,47 @@ UNITS_DEVIATIONS = 4.0
 in a good start: in 3e-5 of the layers it does by more, and in 0.3 percent of networks of 100 layers."""
 
 
-def dead_limit(units: int) -> float:
-    """The share of dead units, of so many, that chance stays below."""
-    return _chance(DEAD_SHARE, units)
+FEW_UNITS = 16
+"""Up to how many units the share `DEAD_SHARE` and `UNITS_DEVIATIONS` of its deviations come to all of them."""
+
+
+DEAD_TAIL = 3e-5
+"""The probability of so many dead units that chance is no explanation, that of `UNITS_DEVIATIONS`."""
+
+
+def dead_limit(units: int, off_by_chance: float = DEAD_SHARE) -> float:
+    """The share of dead units, of so many, that chance stays below.
+
+    Args:
+        units: The layer's.
+        off_by_chance: The probability that one unit of a good start is off for the whole batch, which few units need to
+            be told by.
+    """
+    if units > FEW_UNITS:
+        return _chance(DEAD_SHARE, units)
+    tails = itertools.accumulate(_binomial(units, count, off_by_chance) for count in range(units, -1, -1))
+    rare = sum(tail < DEAD_TAIL for tail in tails)  # so many of the largest counts are rarer, all together
+    return max(DEAD_SHARE, (units - rare) / max(1, units))
+
+
+def off_by_chance(alike: float, examples: int) -> float:
+    """The probability that a unit with weights symmetric about zero, and no bias, is off for all of so many examples.
+
+    What goes into it are normal numbers whose correlation is the cosine between examples: for a common part u, each is
+    below zero with the probability P(z < -u sqrt(c / (1 - c))). The mean over u is taken at 200 quantiles.
+
+    Args:
+        alike: The mean cosine between two examples, as the layer gets them.
+        examples: Their number.
+    """
+    cosine = min(max(alike, 0.0), 1 - 1e-9)
+    normal, scale = NormalDist(), math.sqrt(cosine / (1 - cosine))
+    common = [normal.inv_cdf((number + 0.5) / 200) for number in range(200)]
+    return sum(normal.cdf(-one * scale) ** examples for one in common) / len(common)
+
+
+def _binomial(units: int, count: int, share: float) -> float:
+    return math.comb(units, count) * share**count * (1 - share) ** (units - count)
 
 
 def saturated_limit(normal: float, units: int) -> float:
@@ -160,3 +200,69 @@ of 30 layers (He et al. 2015, figure 3), 1 is right; this is the middle, on the 
 
 FANS_DEVIATIONS = 4.0
 """Within how many sampling errors a kernel's standard deviation is that of a rule: 6e-5 of all kernels are outside."""
+
+LARGE_INPUTS = 10.0
+"""The root mean square of what goes into the first kernel, above which it counts as not scaled.
+
+Rules for kernels are for inputs of 1. Inputs of 10 make what the first layer puts out ten times as large, and the
+gradient of its kernel ten times more again: a rate that moves others by `HEALTHY_UPDATE` moves it by a tenth of its
+size.
+"""
+
+INPUT_OFFSET = 10.0
+"""Of how many of their deviations the mean of the inputs may be. What tells examples apart is then a hundredth of their
+square, and the least curvature of the loss by the first kernel a hundredth of the largest (LeCun et al. 1998)."""
+
+COLUMN_SPREAD = 100.0
+"""By how much the deviations of columns may differ: gradients by their weights then differ as much, and the curvatures
+by its square, which is more than `1 / HEALTHY_UPDATE`: where one column takes a step, another takes a thousand."""
+
+LARGE_COLUMN = 3.0
+"""The deviation of the largest column from which its spread counts. Where all are smaller, as in images of 0 to 1 whose
+borders hardly change, the small ones only say little."""
+
+LARGE_TARGETS = 1000.0
+"""The root mean square of a regression's targets above which they count as not scaled: `1 / HEALTHY_UPDATE`. Outputs
+start near 1, and a step that moves weights by `HEALTHY_UPDATE` of their size moves these by 0.001; to grow to a
+thousand times their size they take as many steps as all of a short training has."""
+
+HEARD_EXAMPLES = 0.1
+"""The share of examples that must send a gradient to the outputs. A loss that is exactly flat for nine of ten at its
+start learns of the tenth alone; a margin, or the saturation of float32, is reached by training, not before it."""
+
+LOSS_RISE = 0.2
+"""By how much of itself the loss of a batch may rise at a step on that same batch. A step of the size that lowers it
+most lowers it; at twice that size a square has its old value again, and at 2.1 times it rises by a fifth of what it
+could fall."""
+
+LARGE_UPDATE = 0.3
+"""A step's change of a kernel, relative to it, above which the rate is suspect: 300 times `HEALTHY_UPDATE`, and after
+three such steps nothing is left of a start."""
+
+SMALL_UPDATE = 1e-5
+"""A step's change of a kernel, relative to it, below which the rate is too low if it is so in all layers: a hundredth
+of `HEALTHY_UPDATE`, at which weights take 100,000 steps to change by their size."""
+
+FIRST_LOSS = 4.0
+"""How many times the loss of equal shares the first loss of a classification may be. At so many the logits of N classes
+have a deviation of about three times log N, and the softmax is sure of one class for most examples, whichever it is: a
+good start has logits of 1 or less, and 1.2 times that loss. For numbers, in errors of the best constant, it is a note.
+"""
+
+FAR_OUTPUTS = 100.0
+"""How many errors of the best constant the numbers of a regression may be off. The gradient of a squared error is the
+error: a rate that suits the first steps is 100 times too small where the inputs begin to matter, and one that suits
+these is 100 times too large for the first. Of 150 generated healthy programs 12 are off by 4 to 40, and train.
+"""
+
+ONE_OF_SEVERAL = 16
+"""In how many examples one class of three or more must show others. If the commonest has nine of ten, all of so many
+are of it in 0.2 of the batches; in the shuffled batches of an even choice in fewer than 1e-7."""
+
+ONE_OF_TWO = 128
+"""The same for two classes, of which one may be rare: at one of 20, fewer than 0.002 of the batches have none."""
+
+MOVING_UPDATE = HEALTHY_UPDATE / 10
+"""A step's change of a kernel, relative to it, from which weights that are too small grow by themselves: by their own
+size in 10,000 steps of one direction. Adam's is 1e-3 over the weights' size, 0.02 for weights of 0.05, until its
+epsilon is more than the gradient."""

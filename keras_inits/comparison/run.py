@@ -130,7 +130,7 @@ def looked_at(model: keras.Model, plan: Plan) -> Looked:
         return Looked(unseen=all_unseen(model))
     x, y = plan.batch
     try:
-        diagnosis = diagnose(model, x, y if model.loss is not None else None)
+        diagnosis = diagnose(model, x, y if model.loss is not None else None, check="layers")
     except InternalError as error:
         return Looked(unseen=all_unseen(model, FAILED), fault=str(error))
     rows = tuple(row._replace(kernels=(), weights=()) for row in diagnosis.layers)

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from keras_inits.diagnosis.counts import bad_examples, nonfinite_count
-from keras_inits.diagnosis.numbers import Moments
-from keras_inits.diagnosis.reductions import merged, reduced
+from keras_inits.diagnosis.numbers import Moments, mean_cosine
+from keras_inits.diagnosis.reductions import across_examples, merged, reduced
 
 
 class Nonfinite(NamedTuple):
@@ -31,6 +31,18 @@ class Batch(NamedTuple):
     """Whether all examples are the same, of two or more."""
     are_zero: bool = False
     """Whether all inputs of all examples are zero, as of blank images or of padding."""
+    across: float | None = None
+    """The inputs' deviation across examples, the largest of several; None if they are no floating-point numbers."""
+
+    @property
+    def alike(self) -> float | None:
+        """The mean cosine between two examples' inputs."""
+        return None if self.inputs is None else mean_cosine(self.inputs, self.across, self.examples)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all inputs and targets are finite."""
+        return not (self.bad_inputs.values or self.bad_targets.values)
 
 
 def batch_numbers(x: Any, y: Any) -> Batch:
@@ -54,7 +66,12 @@ def batch_numbers(x: Any, y: Any) -> Batch:
     are_equal = examples > 1 and all(_all(leaf, leaf[:1]) for leaf in inputs if leaf.shape)
     are_zero = examples > 0 and all(_all(leaf, 0) for leaf in inputs)
     bad = _nonfinite(tensors), _nonfinite(bad_targets)
-    return Batch(moments, *bad, examples=examples, are_equal=are_equal, are_zero=are_zero)
+    pairs = [
+        across for tensor, one in zip(tensors, found, strict=True) if (across := across_examples(tensor, one.moments))
+    ]
+    return Batch(
+        moments, *bad, examples=examples, are_equal=are_equal, are_zero=are_zero, across=max(pairs, default=None)
+    )
 
 
 def _all(leaf: Any, value: Any) -> bool:

@@ -37,4 +37,4 @@ def cancelled_gradient(rows: Sequence[LayerNumbers]) -> Finding | None:
         f"the gradient of the weights has the norm {row.gradient:.2g} at {row.name}, whose outputs have one of "
         f"{row.output_gradient:.2g}: it adds up to nothing but rounding"
     )
-    return Finding("vanishing_gradient", tuple(one.name for one in found), evidence, Remedy((), (), HINT))
+    return Finding("vanishing_gradient", tuple(one.name for one in found), evidence, Remedy(HINT))

@@ -32,6 +32,13 @@ def bad_examples(tensor: Tensor) -> tuple[int, ...]:
     return tuple(int(number) for number in first if number < tensor.shape[0])
 
 
+def examples_with(tensor: Tensor) -> int:
+    """How many examples, along the first axis, have an entry that is not zero."""
+    if not tensor.shape:
+        return count_of(ops.not_equal(tensor, 0))
+    return count_of(ops.any(ops.reshape(ops.not_equal(tensor, 0), (tensor.shape[0], -1)), axis=1))
+
+
 def count_of(mask: Tensor) -> int:
     """How many entries of a mask are true."""
     return int(ops.convert_to_numpy(_counted()(mask)))

@@ -3,26 +3,26 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-from keras_inits._names import stand_in
+import numpy as np
+
 from keras_inits.backends.forks import computing
 from keras_inits.diagnosis.batch import batch_numbers
-from keras_inits.diagnosis.counts import nonfinite_count
 from keras_inits.diagnosis.diagnosis import Diagnosis
+from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.findings import findings_of
-from keras_inits.diagnosis.forward_backward import Gradients, Pass, passed
-from keras_inits.diagnosis.kernels import kernel_numbers
+from keras_inits.diagnosis.forward_backward import Pass, passed
 from keras_inits.diagnosis.losses import Target, target_of
-from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.numbers import LayerNumbers, is_silent
-from keras_inits.diagnosis.probes import Call, Probe
 from keras_inits.diagnosis.remedies import Case
-from keras_inits.diagnosis.unit_sums import equal_share
+from keras_inits.diagnosis.rows import finite_rows, rows_of
+from keras_inits.diagnosis.setup import OF_THE_LOSS, checked, set_up
+from keras_inits.diagnosis.tried import tried
 from keras_inits.diagnosis.unread import is_read
 from keras_inits.diagnosis.unseen import too_few, without_loss
-from keras_inits.diagnosis.watched import name_of, normalised_over
 from keras_inits.faults import ours
+from keras_inits.initializers.arguments import check_choice
 from keras_inits.models.calls import check_batch, check_call
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import Weight, weights_of
@@ -33,8 +33,13 @@ does, by less if the gradients overflow."""
 
 
 @computing("diagnose")
-def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
-    """Sends one batch forward and backward through a built model, and says what is wrong with its weights.
+def diagnose(
+    model: Any, x: Any, y: Any = None, loss: Any = None, *, check: Literal["full", "layers"] = "full"
+) -> Diagnosis:
+    """Sends one batch forward and backward through a built model, and says why it does not learn.
+
+    The set-up is looked at as well as the weights: the last activation beside the loss and the targets, the size of
+    inputs and targets, and the learning rate, by one step on a copy.
 
     The model runs as it does in training, with dropout and the statistics of the batch. Afterwards its weights, its
     optimizer, the states of its random numbers and its moving statistics are what they were, to the bit. Layers inside
@@ -45,14 +50,17 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
         x: A batch, as the model takes it; some hundred examples.
         y: Its targets. Without them the gradients are those of a random projection of the outputs.
         loss: A loss of Keras's, or one for each output as in `compile`; by default the one the model is compiled with.
+        check: `"full"`; or `"layers"` for the weights and what passes through them alone, without the set-up around
+            them, the step of the optimizer, and the trial of remedies.
 
     Returns:
-        The numbers of each layer in the order in which the batch went through them, and the findings. It prints.
+        The numbers of each layer in the order in which the batch went through them, the findings, causes first, and
+        notes, which are hints. It prints.
 
     Raises:
         TypeError: If the model is not one of Keras's.
-        ValueError: If it is not built, has no `call`, does not take the batch, or one of `y` and a loss is there
-            without the other.
+        ValueError: If `check` is none of these, or the model is not built, has no `call`, does not take the batch, or
+            one of `y` and a loss is there without the other.
 
     Example:
         >>> import keras
@@ -68,27 +76,62 @@ def diagnose(model: Any, x: Any, y: Any = None, loss: Any = None) -> Diagnosis:
         >>> diagnose(model, np.random.default_rng(0).standard_normal((128, 64))).findings
         ()
     """
+    check_choice("check", check, ("full", "layers"), "Pass 'full', the default.")
     weights, graph = weights_of(model), Graph(model)
     check_call(model)
     check_batch(x, "diagnose")
-    target = target_of(model, y, loss)
+    target = target_of(model, y, loss, keep_failure=check == "full")
+    looked = _look(model, x, y, weights, graph, target)
+    with ours("while it looked for findings"):
+        found, notes = findings_of(looked.case), tuple[Finding, ...]()
+    if check == "full":
+        with ours("while it looked at the set-up"), np.errstate(all="ignore"):  # of targets near the end of a range
+            setup = set_up(model, x, y, looked.case, target, looked.seen, looked.scale)
+            found, notes = checked(setup._replace(found=found))
+        if target.failure is not None and not any(one.kind in OF_THE_LOSS for one in found):
+            raise target.failure
+        with ours("while it tried the remedies on a copy"):
+            found = tried(model, found, lambda: _kinds_again(model, x, y, weights, graph, target))
+    quiet = (*too_few(looked.rows), *without_loss(looked.rows, looked.case.without_loss, target.unread))
+    unseen = (*looked.seen.unseen, *quiet)
+    return Diagnosis(looked.rows, found, unseen, looked.case.batch.inputs, target.described, notes)
+
+
+class _Looked(NamedTuple):
+    """What the passes showed."""
+
+    rows: tuple[LayerNumbers, ...]
+    case: Case
+    seen: Pass
+    """The last one."""
+    scale: float
+    """Of its loss."""
+
+
+def _look(model: Any, x: Any, y: Any, weights: list[Weight], graph: Graph, target: Target) -> _Looked:
     batch = batch_numbers(x, y)
     in_float16 = any(weight.layer.compute_dtype == "float16" for weight in weights)
     rows: tuple[LayerNumbers, ...] = ()
     for scale in FLOAT16_SCALES if in_float16 else (1.0,):
         seen = passed(model, x, weights, _times(scale, target))
         with ours("while it turned what the probes saw into numbers"):
-            again = _rows(seen, graph, scale)
-            rows = _finite(rows, again) if rows else again
+            again = rows_of(seen, graph, scale)
+            rows = finite_rows(rows, again) if rows else again
         if not any(row.gradient_nonfinite for row in rows):
             break
     silent = _silent_for_lack_of_loss(model, x, weights, target, rows, graph)
-    with ours("while it looked for findings"):
-        case = Case(
-            rows, batch._replace(loss_is_finite=seen.loss_is_finite), weights, graph, partial(is_read, model, x), silent
-        )
-        quiet = (*too_few(rows), *without_loss(rows, silent, target.unread))
-        return Diagnosis(rows, findings_of(case), (*seen.unseen, *quiet), batch.inputs, target.described)
+    batch = batch._replace(loss_is_finite=seen.loss is None or math.isfinite(seen.loss))
+    case = Case(rows, batch, weights, graph, partial(is_read, model, x), silent)
+    return _Looked(rows, case, seen, scale)
+
+
+def _kinds_again(model: Any, x: Any, y: Any, weights: list[Weight], graph: Graph, target: Target) -> frozenset[str]:
+    """The kinds that the model has with the weights that it has now, its optimizer aside."""
+    looked = _look(model, x, y, weights, graph, target)
+    with np.errstate(all="ignore"):
+        setup = set_up(model, x, y, looked.case, target, looked.seen, None)
+        found, _ = checked(setup._replace(found=findings_of(looked.case)))
+    return frozenset(finding.kind for finding in found)
 
 
 def _silent_for_lack_of_loss(
@@ -100,88 +143,8 @@ def _silent_for_lack_of_loss(
         return frozenset()
     seen = passed(model, x, weights, target.of_unread)
     with ours("while it looked for layers that no loss depends on"):
-        return frozenset(row.name for row in _rows(seen, graph, 1.0) if row.name in silent and not is_silent(row))
+        return frozenset(row.name for row in rows_of(seen, graph, 1.0) if row.name in silent and not is_silent(row))
 
 
 def _times(scale: float, target: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda outputs: target(outputs) * scale
-
-
-def _rows(seen: Pass, graph: Graph, scale: float) -> tuple[LayerNumbers, ...]:
-    pairs = zip(seen.calls, [None, *seen.calls], strict=False)
-    return tuple(_row(call, before, graph, seen.gradients, scale) for call, before in pairs)
-
-
-def _row(call: Call, before: Call | None, graph: Graph, gradients: Gradients, scale: float) -> LayerNumbers:
-    assert call.outputs is not None
-    probe, (_, outputs, units) = call.probe, call.outputs
-    watched = probe.watched
-    weights = watched.weights if call.number == 1 else ()
-    kernels = tuple(
-        kernel_numbers(weight, graph, gradients.get(id(weight.variable)))
-        for weight in weights
-        if weight.fans is not None
-    )
-    gradient, nonfinite = _gradient(weights, gradients)
-    earlier = before.outputs.moments.stddev if before is not None and before.outputs is not None else 0.0
-    variables = watched.variables if call.number == 1 else ()
-    return LayerNumbers(
-        name=watched.name if call.number == 1 else f"{watched.name} (call {call.number})",
-        layer=watched.name,
-        call=call.number,
-        kind=stand_in(type(watched.layer).__name__),
-        shape=call.shape[1:],
-        entries=math.prod(call.shape),
-        normalised=normalised_over(watched.layer, call.shape),
-        dtype=watched.layer.compute_dtype,
-        activation=name_of(probe.activation),
-        inputs=call.inputs,
-        outputs=outputs,
-        ratio=outputs.stddev / earlier if earlier else None,
-        saturated=call.flat / call.entered if probe.slope is not None and call.entered else None,
-        saturated_limit=_saturated_limit(probe, units.number, graph),
-        dead=units.dead,
-        units=units.number,
-        identical=max([equal_share(units, alive=True), *(kernel.identical for kernel in kernels)]),
-        gradient=None if gradient is None else gradient / scale,
-        output_gradient=None if call.gradient is None else call.gradient / scale,
-        gradient_nonfinite=call.gradient_nonfinite + nonfinite,
-        entered_nonfinite=call.entered_nonfinite,
-        examples=call.examples,
-        gradient_examples=call.gradient_examples,
-        bad_weights=tuple((path, bad) for path, one in variables if (bad := _nonfinite_entries(one.value))),
-        kernels=kernels,
-        weights=tuple(weight.path for weight in weights),
-        minus_infinite=call.minus_infinite,
-    )
-
-
-def _saturated_limit(probe: Probe, units: int, graph: Graph) -> float | None:
-    if probe.slope is None:
-        return None
-    return probe.slope.saturated_limit(units, graph.variance_before(probe.watched.layer))
-
-
-def _nonfinite_entries(tensor: Any) -> int:
-    return nonfinite_count(tensor) if not math.isfinite(norm_of(tensor)[0]) else 0
-
-
-def _gradient(weights: Sequence[Weight], gradients: Gradients) -> tuple[float | None, int]:
-    """The norm of the gradient of all of these weights, None if they have none, and how many entries are not finite."""
-    found = [norm_of(gradients[id(one.variable)]) for one in weights if id(one.variable) in gradients]
-    return (math.hypot(*(norm for norm, _ in found)) if found else None), sum(bad for _, bad in found)
-
-
-def _finite(larger: Sequence[LayerNumbers], smaller: Sequence[LayerNumbers]) -> tuple[LayerNumbers, ...]:
-    """Of each layer the numbers of the larger loss scale if its gradient is finite there, and else of the smaller one.
-
-    Unless the smaller one has lost to zero what comes back from the layers behind: then no scale has room for both.
-    """
-    found, lost = [], False
-    for large, small in zip(reversed(larger), reversed(smaller), strict=True):
-        if large.gradient_nonfinite:
-            found.append(large if lost and not small.output_gradient else small)
-        else:
-            lost = lost or (bool(large.output_gradient) and not small.output_gradient)
-            found.append(large)
-    return tuple(reversed(found))

@@ -35,6 +35,8 @@ class Diagnosis:
     """Of the batch; None if it has no floating-point numbers."""
     loss: str
     """What was differentiated."""
+    notes: tuple[Finding, ...] = ()
+    """Hints: what trains nonetheless, and could be better."""
 
     def __iter__(self) -> Iterator[Finding]:
         """Goes over the findings."""
@@ -51,7 +53,8 @@ class Diagnosis:
     def repair(self, model: Any, seed: Seed = None) -> InitializationTable:
         """Draws the weights that the findings' remedies name again, by `initialize`, and leaves the others.
 
-        Where no remedy names an initializer, nothing is drawn, and the table has no rows.
+        Remedies that were tried and did not help are left out, and lines of code are yours to change. Where no remedy
+        names an initializer, nothing is drawn, and the table has no rows.
 
         Args:
             model: The model that was diagnosed.
@@ -63,7 +66,8 @@ class Diagnosis:
         Raises:
             ValueError: If the model is another one.
         """
-        rules = {pattern: initializer for finding in self.findings for pattern, initializer in finding.remedy.rules}
+        remedies = [finding.remedy for finding in self.findings if finding.remedy.tried is not False]
+        rules = {pattern: initializer for remedy in remedies for pattern, initializer in remedy.rules}
         return initialize(model, list(rules.items()), seed)
 
     def to_dataframe(self) -> "pandas.DataFrame":

@@ -1,5 +1,6 @@
 """What is wrong, where, by what evidence, and what repairs it."""
 
+import dataclasses
 from dataclasses import dataclass
 
 from keras_inits.diagnosis.remedies import Remedy
@@ -7,7 +8,7 @@ from keras_inits.diagnosis.remedies import Remedy
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with a start."""
+    """One thing that is wrong with a start, or in a note, one that could be better."""
 
     kind: str
     """One of `KINDS`."""
@@ -21,7 +22,14 @@ class Finding:
     for signals, towards the inputs for gradients."""
     start: str | None = None
     """The layer where that begins."""
+    follows_from: str | None = None
+    """The kind of the finding that is its cause; None for one that is a cause itself."""
 
     def __str__(self) -> str:
         """The kind, the evidence and the remedy."""
         return f"{self.kind}: {self.evidence}\n{self.remedy}"
+
+    def following(self, cause: str) -> "Finding":
+        """The same as what follows from another finding, with no remedy of its own."""
+        remedy = Remedy(f"it follows from {cause}: repair that first, and diagnose again")
+        return dataclasses.replace(self, follows_from=cause, remedy=remedy)

@@ -4,9 +4,13 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import keras
+
 from keras_inits.backends import differentiation
 from keras_inits.backends.differentiation import Watch
 from keras_inits.diagnosis.computed_once import computed_once
+from keras_inits.diagnosis.endings import Output
+from keras_inits.diagnosis.matching import leaves_of
 from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.probes import Call, Probe, Recording
 from keras_inits.diagnosis.unseen import Unseen, not_run, unseen_layers
@@ -29,7 +33,9 @@ class Pass(NamedTuple):
     """In the order in which the layers ended."""
     gradients: Gradients
     unseen: tuple[Unseen, ...]
-    loss_is_finite: bool
+    loss: float | None
+    """None if it was computed in code that the backend compiles as a whole."""
+    outputs: tuple[Output, ...]
 
 
 class Probed(NamedTuple):
@@ -38,7 +44,8 @@ class Probed(NamedTuple):
     probes: list[Probe]
     recording: Recording
     gradients: Gradients
-    loss_is_finite: bool
+    loss: float | None
+    outputs: tuple[Output, ...]
 
 
 class _ModeError(Exception):
@@ -74,7 +81,7 @@ def passed(model: Any, x: Any, weights: list[Weight], target: Target) -> Pass:
             if not around:
                 still = _without_gradient(found, whole)
                 unseen = (*unseen_layers(silent), *not_run(still))
-                return Pass(found.recording.calls, found.gradients, unseen, found.loss_is_finite)
+                return Pass(found.recording.calls, found.gradients, unseen, found.loss, found.outputs)
         whole += around.values()
         found = _probed(model, x, watched_layers(model, weights, whole), target, mode)
 
@@ -90,7 +97,7 @@ def _probed(
     with ours("while it looked at the activations of the layers"):
         probes = [Probe(one, recording) for one in watched]
     trained = [weight.variable for one in watched for weight in one.weights if is_trained(weight)]
-    losses: list[bool] = []
+    losses, ends = list[float](), list[Output]()
 
     def total(watch: Watch) -> Tensor:
         with contextlib.ExitStack() as stack:
@@ -99,10 +106,10 @@ def _probed(
                 stack.enter_context(probe.open(watch))
             outputs = model(x, training=True)
             with ours("while it looked for the layers that the model ends with"):
-                recording.endings.find(outputs, watch)
+                ends[:] = recording.endings.find([leaf for _, leaf in leaves_of(outputs)], watch)
             loss = target(outputs)
         recording.forward = False
-        watch(loss, lambda value: losses.append(not norm_of(value)[1]), lambda _: None)
+        watch(loss, lambda value: losses.append(float(keras.ops.convert_to_numpy(value))), lambda _: None)
         return loss
 
     backend = differentiation.current()
@@ -118,7 +125,8 @@ def _probed(
             _blame(model, x, target, trained, error)
     if recording.fault is not None:  # and the code around the probe went on all the same
         raise recording.fault from recording.fault.__cause__
-    return Probed(probes, recording, {id(one): g for one, g in zip(trained, found, strict=True)}, losses != [False])
+    gradients = {id(one): gradient for one, gradient in zip(trained, found, strict=True)}
+    return Probed(probes, recording, gradients, losses[-1] if losses else None, tuple(ends))
 
 
 def _blame(model: Any, x: Any, target: Target, trained: Sequence[Any], error: Exception) -> None:

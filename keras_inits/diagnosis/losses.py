@@ -1,7 +1,7 @@
 """What is differentiated: a loss of the outputs, or without targets a random projection of them."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ PROJECTION = "a random projection of the outputs, for no y was given"
 MATCHING = "while it matched the targets and the losses with the outputs"
 
 
-def target_of(model: Any, y: Any, loss: Any) -> "Target":
+def target_of(model: Any, y: Any, loss: Any, keep_failure: bool = False) -> "Target":
     """Returns what makes one number of the outputs.
 
     Raises:
@@ -38,7 +38,7 @@ def target_of(model: Any, y: Any, loss: Any) -> "Target":
             f"Targets need a loss. Received: y, and loss=None, for the model {model.name!r}, which is not compiled "
             "with one. Expected a loss of Keras's. Pass one such as loss='mse', compile the model, or leave y out."
         )
-    return Target(model, y, loss)
+    return Target(model, y, loss, keep_failure)
 
 
 class Target:
@@ -48,13 +48,17 @@ class Target:
         model: Whose outputs they are.
         y: The targets.
         loss: The losses; None, and then `y` is None too, for a random projection.
+        keep_failure: Whether the error of a loss that does not take its targets waits in `failure`.
     """
 
-    def __init__(self, model: Any, y: Any, loss: Any) -> None:
-        self._model, self._y, self._loss = model, y, loss
+    def __init__(self, model: Any, y: Any, loss: Any, keep_failure: bool = False) -> None:
+        self._model, self._y, self._loss, self._keep_failure = model, y, loss, keep_failure
+        self.failure: ModelError | None = None
         self.described = PROJECTION if loss is None else _described(loss)
         self.unread: tuple[str, ...] = ()
         """The outputs without a loss, once it was called."""
+        self.compared: tuple[Compared, ...] = ()
+        """What is compared with the outputs, once it was called."""
 
     def __call__(self, outputs: Any) -> Tensor:
         """The mean loss of each output, summed.
@@ -68,8 +72,24 @@ class Target:
                 return _projected([one for _, one in leaves_of(outputs)])
             parts = parts_of(outputs, _names(self._model, outputs), self._y, self._loss)
             self.unread = tuple(part.name for part in parts if not part.losses)
-            found = [_value(part, given) for part in parts for given in part.losses]
+            pairs = [
+                (_compared(place, part, given), part.output)
+                for place, part in enumerate(parts)
+                for given in part.losses
+            ]
+            self.compared = tuple(one for one, _ in pairs)
+            found = [self._value(one, output) for one, output in pairs]
             return sum(found[1:], found[0])
+
+    def _value(self, one: "Compared", output: Tensor) -> Tensor:
+        """The loss of one output; where it fails and that is kept, the projection of the output in its place."""
+        try:
+            return _value(one, output)
+        except ModelError as error:
+            if not self._keep_failure:
+                raise
+            self.failure, self.described = error, PROJECTION.replace("no y was given", "the loss fails")
+            return _projected([output])
 
     def of_unread(self, outputs: Any) -> Tensor:
         """A random projection of the outputs without a loss."""
@@ -78,15 +98,33 @@ class Target:
             return _projected([part.output for part in parts if not part.losses])
 
 
-def _value(part: Part, given: Any) -> Tensor:
-    target, output = _of_one_rank(_tensor(part), part.output)
-    loss = _loss_of(given, part.name, target, output)
-    check_labels(loss, part.name, target, output)
+class Compared(NamedTuple):
+    """A loss and the targets of one output."""
+
+    place: int
+    """Of the output among all."""
+    name: str
+    """The output's."""
+    target: Tensor
+    loss: keras.losses.Loss
+    given: Any
+    """The loss as it was given."""
+
+
+def _compared(place: int, part: Part, given: Any) -> Compared:
+    target, output = of_one_rank(_tensor(part), part.output)
+    return Compared(place, part.name, target, _loss_of(given, part.name, target, output), given)
+
+
+def _value(one: Compared, output: Tensor) -> Tensor:
+    target, output = of_one_rank(one.target, output)
+    loss, given = one.loss, one.given
+    check_labels(loss, one.name, target, output)
     try:
         value = loss(target, output)
     except Exception as error:  # of Keras's code or the user's: the targets are tensors, and the outputs the model's
         raise ModelError(
-            f"diagnose computes the loss {_described(given)} of the output {part.name!r}, and that ended with the "
+            f"diagnose computes the loss {_described(given)} of the output {one.name!r}, and that ended with the "
             f"{type(error).__name__} above: {error}. Received: targets of the shape {tuple(target.shape)} and outputs "
             f"of the shape {tuple(output.shape)}. Expected targets and a loss that suit the outputs, as `model.fit` "
             "takes them. Call the loss alone on y and model(x) to see where it fails. The model is what it was."
@@ -134,7 +172,7 @@ def _loss_of(given: Any, name: str, target: Tensor, output: Tensor) -> Any:
     return loss if isinstance(loss, keras.losses.Loss) else _OfFunction(loss)
 
 
-def _of_one_rank(target: Tensor, output: Tensor) -> list[Tensor]:
+def of_one_rank(target: Tensor, output: Tensor) -> list[Tensor]:
     """Targets and outputs, one of which may lack a last axis of one entry, as Keras's losses compare them in `fit`."""
     pair = [target, output]
     short, long = sorted((0, 1), key=lambda which: len(pair[which].shape))

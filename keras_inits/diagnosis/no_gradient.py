@@ -54,16 +54,14 @@ def _of_run(case: Case, run: list[tuple[int, LayerNumbers]], is_first: bool) -> 
     where = f"{row.name} and at each layer with weights before it" if is_first else branch
     if not any(_is_read(case, one) for _, one in reversed(run)):
         evidence = f"the gradient is exactly zero at {where}: nothing reads its outputs"
-        return Finding("no_gradient", tuple(names), evidence, Remedy((), (), UNREAD.format(row.name)))
+        return Finding("no_gradient", tuple(names), evidence, Remedy(UNREAD.format(row.name)))
     source = "the loss" if next_heard is None else case.rows[next_heard].name
     place = f"between {row.name} and {source}, and at both"
     if heard and not behind:  # the order of the calls alone, which need not be that of what reads what
         source = f"what reads its outputs, and {source} is the next layer that has one"
         place = f"at what is computed from the outputs of {row.name}"
     evidence = f"the gradient is exactly zero at {where}: none comes from {source}"
-    return Finding(
-        "no_gradient", tuple(names), evidence, Remedy((), (), f"no weight is at fault: look {place}. {HINT}")
-    )
+    return Finding("no_gradient", tuple(names), evidence, Remedy(f"no weight is at fault: look {place}. {HINT}"))
 
 
 def _is_branch(case: Case, first_heard: int | None) -> bool:

@@ -29,7 +29,7 @@ def of_data(case: Case) -> Finding | None:
         if bad.values:
             evidence = f"{bad.values} values of the {name} are infinite or not a number{in_examples(bad.examples)}"
             remedy = f"no weight is at fault: clean the {name}, or leave these examples out"
-            return Finding(KIND, (), evidence, Remedy((), (), remedy))
+            return Finding(KIND, (), evidence, Remedy(remedy))
     return None
 
 
@@ -92,8 +92,8 @@ def _smaller(case: Case, number: int, what: str) -> Remedy:
         return remedy
     half = row.dtype == "float16"
     if given > (thresholds.FLOAT16_LARGEST / thresholds.FLOAT16_ROOM if half else thresholds.EXPLODING_NORM):
-        return Remedy((), (), f"no weight is at fault: the inputs reach {given:.2g}; divide them, or normalise them")
-    return Remedy((), (), f"no weight is at fault: look at {what} ({HINT})")
+        return Remedy(f"no weight is at fault: the inputs reach {given:.2g}; divide them, or normalise them")
+    return Remedy(f"no weight is at fault: look at {what} ({HINT})")
 
 
 def _of_loss(case: Case) -> Finding | None:
@@ -101,7 +101,7 @@ def _of_loss(case: Case) -> Finding | None:
         return None
     evidence = "the model's outputs are finite, and the loss is infinite or not a number"
     remedy = "no weight is at fault: look at the loss, and at whether outputs and targets are in its range"
-    return Finding(KIND, (), evidence, Remedy((), (), remedy))
+    return Finding(KIND, (), evidence, Remedy(remedy))
 
 
 def _of_backward(case: Case) -> Finding | None:
@@ -123,7 +123,7 @@ def _of_backward(case: Case) -> Finding | None:
     remedy = case.for_kernels(large if overflows else [], FINITE)
     if not remedy.rules:
         cause = f"look at {place}: its derivative is infinite somewhere (that of a root or of a norm at zero is)"
-        remedy = Remedy((), (), f"no weight is at fault: {cause}")
+        remedy = Remedy(f"no weight is at fault: {cause}")
     return Finding(KIND, _names(case.rows), evidence, remedy)
 
 

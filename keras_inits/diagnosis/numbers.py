@@ -1,5 +1,6 @@
 """What was measured: a row of numbers for each layer, and one for each of its kernels."""
 
+import math
 from typing import NamedTuple
 
 from keras_inits import thresholds
@@ -98,6 +99,21 @@ class LayerNumbers(NamedTuple):
     """The paths of all weights that were made to be trained."""
     minus_infinite: int = 0
     """How many outputs are minus infinity, of those that are not finite."""
+    across: float | None = None
+    """The outputs' deviation across examples, each unit's own, as a root mean square; None for a single example."""
+
+    @property
+    def alike(self) -> float | None:
+        """The mean cosine between two examples' outputs, weighted by their size: 1 if all are the same."""
+        return mean_cosine(self.outputs, self.across, self.entries // max(1, math.prod(self.shape)))
+
+
+def mean_cosine(moments: Moments, across: float | None, examples: int) -> float | None:
+    """Between two of so many examples, weighted by their size, from all entries' moments and the deviation across."""
+    square = moments.mean**2 + moments.stddev**2
+    if across is None or not square or examples < 2:
+        return None
+    return (examples * (1 - across**2 / square) - 1) / (examples - 1)
 
 
 def few_normalised(row: LayerNumbers) -> bool:

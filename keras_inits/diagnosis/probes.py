@@ -10,11 +10,11 @@ import keras
 
 from keras_inits.backends import swapped
 from keras_inits.backends.differentiation import Watch
-from keras_inits.diagnosis.counts import bad_examples, minus_infinite, nonfinite_count
+from keras_inits.diagnosis.counts import bad_examples, examples_with, minus_infinite, nonfinite_count
 from keras_inits.diagnosis.endings import CANCELLED, MOVING, Endings
 from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.numbers import Moments
-from keras_inits.diagnosis.reductions import Reduced, merged, reduced
+from keras_inits.diagnosis.reductions import Reduced, across_examples, merged, reduced
 from keras_inits.diagnosis.slopes import slope_of
 from keras_inits.diagnosis.watched import Watched, activation_of, ending_of, output_axis
 from keras_inits.faults import InternalError, ours
@@ -56,7 +56,10 @@ class Call:
         self.outputs: Reduced | None = None
         self.flat = self.entered = self.minus_infinite = 0
         self._inputs: list[tuple[int, Moments]] = []
+        self.across: float | None = None
         self.is_last = False
+        self.heard = 0
+        """To how many examples' outputs a gradient comes, of one of the model's last calls."""
         self.gradient: float | None = None
         self.gradient_nonfinite = 0
         self.entered_nonfinite = False
@@ -80,13 +83,16 @@ class Call:
         """Looks at what the layer puts out."""
         self.shape = tuple(tensor.shape)
         self.outputs = reduced(tensor, (output_axis(self.probe.watched.layer),), masks=True)
+        self.across = across_examples(tensor, self.outputs.moments)
         if self.outputs.moments.nonfinite:
             self.minus_infinite = minus_infinite(tensor)
             self.examples = bad_examples(tensor)
 
     def see_gradient(self, tensor: Tensor, inputs: bool) -> None:
         """Looks at the gradient that comes back, to the outputs or to the activation's inputs, whichever counts."""
-        if inputs != ((self.probe.mixes or self.is_last) and self.entered > 0):
+        if self.is_last:
+            self.heard = max(self.heard, examples_with(tensor))
+        if inputs != ((self.probe.mixes or (self.is_last and self.probe.cancels)) and self.entered > 0):
             return
         norm, nonfinite = norm_of(tensor)
         self.gradient = math.hypot(self.gradient or 0.0, norm)  # an activation is called once for each step
@@ -95,7 +101,7 @@ class Call:
             self.gradient_examples = bad_examples(tensor)
 
     def see_end(self) -> None:
-        """Learns that the model's outputs are those of its activation, with which a loss belongs together."""
+        """Learns that its outputs are the model's, and its activation belongs together with a loss."""
         self.is_last = True
 
     def see_arguments(self, tensors: list[Tensor]) -> None:
@@ -119,7 +125,7 @@ class Probe:
         self.slope = slope_of(self.activation) if self.activation is not None else None
         # Softmax makes every gradient small, of the more units the more: the layer's own is the one before that.
         self.mixes = self.activation is not None and self.slope is None
-        self._cancels = any(self.activation is one for one in CANCELLED)
+        self.cancels = any(self.activation is one for one in CANCELLED)
         self._open: list[Call] = []
         self.count = 0
         """How many calls showed values."""
@@ -164,10 +170,11 @@ class Probe:
         self.count += 1
         self._recording.calls.append(call)
         tensors = [leaf for leaf in keras.tree.flatten(given) if is_float(leaf)]
-        if self._cancels:
-            self._recording.endings.add(leaves[place], call.see_end)
-        elif len(tensors) == 1 and (found is tensors[0] or isinstance(self.watched.layer, MOVING)):
+        passes = len(tensors) == 1 and (found is tensors[0] or isinstance(self.watched.layer, MOVING))
+        if passes and not self.cancels:
             self._recording.endings.move(leaves[place], tensors[0])
+        else:
+            self._recording.endings.add(leaves[place], call, self.cancels)
         self._recording.guarded(call.see_arguments, self._step("inputs"))(tensors)
         return outputs
 

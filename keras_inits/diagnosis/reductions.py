@@ -4,6 +4,7 @@ All sums are taken in float32, those of float64 in float64. A tensor is scaled f
 could leave the range, and centred first if its mean would hide its deviation.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_inits import backends
 from keras_inits.diagnosis.counts import count_of
 from keras_inits.diagnosis.masks import LEAST_MASK, without_masks
 from keras_inits.diagnosis.norms import as_float, norm, range_of
@@ -69,6 +71,31 @@ def reduced(tensor: Tensor, unit_axes: tuple[int, ...] = (-1,), masks: bool = Fa
         mean, stddev = low * factor, 0.0
     moments = Moments(mean / factor, stddev / factor, largest, nonfinite)
     return Reduced(count - left_out, moments, Units(sums[1:]))
+
+
+def across_examples(tensor: Tensor, moments: Moments) -> float | None:
+    """The deviation of each unit across examples, as a root mean square over units; None for a single example.
+
+    What all examples have in common is taken off: the deviation of all entries counts what tells units apart, too.
+
+    Args:
+        tensor: With an example a row.
+        moments: Its own.
+    """
+    if len(tensor.shape) < 2 or tensor.shape[0] < 2 or moments.nonfinite or not moments.largest < SAFE_RANGE[1]:
+        return None
+    values = as_float(tensor)
+    common = _common()(values)
+    square = math.hypot(moments.stddev, moments.mean) ** 2
+    variance = square - norm(common) ** 2 / max(1, math.prod(common.shape))
+    if variance < HIDDEN_DEVIATION**2 * square:
+        variance = norm(values - common) ** 2 / max(1, math.prod(values.shape))
+    return math.sqrt(max(0.0, variance))
+
+
+@functools.cache
+def _common() -> Any:
+    return backends.current().compiled(lambda values: ops.mean(values, axis=0))
 
 
 def merged(parts: Sequence[tuple[int, Moments]]) -> Moments:

@@ -24,24 +24,33 @@ Rule = tuple[str, Any]
 
 
 class Remedy(NamedTuple):
-    """Initializers for the weights that a finding is about, and why. It prints as code: `HeNormal() on layers a, b`."""
+    """What repairs a finding, and why: initializers for weights, or a line of the program; or in words alone.
 
-    rules: tuple[Rule, ...]
-    """Pairs of a pattern that matches one weight's path and an initializer, as `initialize` takes them; empty if no
-    initializer repairs it."""
-    layers: tuple[tuple[str, str], ...]
-    """For each rule, the initializer as it is written, and the layer's name."""
+    It prints as code: `HeNormal() on layers a, b  # why`, `model.optimizer.learning_rate = 0.001  # why`.
+    """
+
     reason: str
-    """Why; without rules, what to do instead."""
+    """Why; without rules and code, what to do."""
+    rules: tuple[Rule, ...] = ()
+    """Pairs of a pattern that matches one weight's path and an initializer, as `initialize` takes them."""
+    layers: tuple[tuple[str, str], ...] = ()
+    """For each rule, the initializer as it is written, and the layer's name."""
+    code: str = ""
+    """A line of Python that changes the set-up: `model`, `x`, `y` and `keras` are what they are in the program."""
+    tried: bool | None = None
+    """Whether the finding was gone after the rules were carried out on a copy of the weights; None: nobody tried."""
 
     def __str__(self) -> str:
-        """A line for each initializer, and the reason behind the last."""
-        if not self.rules:
-            return self.reason
+        """A line for each initializer, or the line of code, and the reason behind the last."""
+        lines = [self.code] if self.code else []
         by_code: dict[str, list[str]] = {}
         for code, name in self.layers:
             by_code.setdefault(code, []).append(name)
-        return "\n".join(f"{code} on {_listed(names)}" for code, names in by_code.items()) + f"  # {self.reason}"
+        lines += [f"{code} on {_listed(names)}" for code, names in by_code.items()]
+        if not lines:
+            return self.reason
+        tried = {True: " (tried: gone)", False: " (tried: it stays)", None: ""}[self.tried]
+        return "\n".join(lines) + f"  # {self.reason}{tried}"
 
 
 class Case(NamedTuple):
@@ -82,7 +91,7 @@ class Case(NamedTuple):
                     law = _named(law)
                     rules.append((f"^{re.escape(weight.path)}$", law))
                     layers.append((_code(law), row.name))
-        return Remedy(tuple(rules), tuple(layers), reason)
+        return Remedy(reason, tuple(rules), tuple(layers))
 
     def for_kernels(self, chosen: Iterable[KernelNumbers], reason: str) -> Remedy:
         """The same for some kernels."""
@@ -109,13 +118,18 @@ class Case(NamedTuple):
 
 
 def too_small(kernel: KernelNumbers) -> bool:
-    """Whether its weights are smaller than `initialize` would have them."""
-    return bool(kernel.auto and _size(kernel) < kernel.auto / OFF)
+    """Whether its weights are smaller than `initialize` would have them, by more than chance makes of so few."""
+    return bool(kernel.auto and _size(kernel) < kernel.auto / OFF / (1 + _error(kernel)))
 
 
 def too_large(kernel: KernelNumbers) -> bool:
-    """Whether its weights are larger than `initialize` would have them."""
-    return bool(kernel.auto and _size(kernel) > kernel.auto * OFF)
+    """Whether its weights are larger than `initialize` would have them, by more than chance makes of so few."""
+    return bool(kernel.auto and _size(kernel) > kernel.auto * OFF * (1 + _error(kernel)))
+
+
+def _error(kernel: KernelNumbers) -> float:
+    """By how much of itself a deviation of so many normal numbers may be off: four of its errors, sqrt(1 / 2n)."""
+    return thresholds.FANS_DEVIATIONS * math.sqrt(0.5 / max(1, math.prod(kernel.shape)))
 
 
 def _size(kernel: KernelNumbers) -> float:

@@ -47,7 +47,7 @@ def vanishing_signal(case: Case) -> Finding | None:
         f"by {run.factor:.2g} per layer from {case.rows[run.first].name} on"
     )
     layers = tuple(case.rows[number].name for number, size in profile if size < limit)
-    remedy = _rescaled(case, too_small, "weights that keep the variance of what passes")
+    remedy = rescaled(case, too_small, "weights that keep the variance of what passes")
     return Finding("vanishing_signal", layers, evidence, remedy, run.factor, case.rows[run.first].name)
 
 
@@ -65,7 +65,7 @@ def exploding_signal(case: Case) -> Finding | None:
         f"by {run.factor:.2g} per layer from {case.rows[run.first].name} on"
     )
     layers = tuple(case.rows[number].name for number, size in profile if size > limit)
-    remedy = _rescaled(case, too_large, "weights that keep the variance of what passes")
+    remedy = rescaled(case, too_large, "weights that keep the variance of what passes")
     return Finding("exploding_signal", layers, evidence, remedy, run.factor, case.rows[run.first].name)
 
 
@@ -109,14 +109,14 @@ def dtype_range(case: Case) -> Finding | None:
     if high:
         row = high[0]
         evidence = f"{row.name} computes in float16 and has values up to {_largest(row):.3g} (at most {limit:.3g})"
-        remedy = _rescaled(case, too_large, "weights that keep the variance of what passes")
+        remedy = rescaled(case, too_large, "weights that keep the variance of what passes")
         return Finding("dtype_range", tuple(row.name for row in high), evidence, remedy)
     if low:
         evidence = (
             f"{low[0].name} computes in float16 and its outputs have the standard deviation {_signal(low[0]):.2g} "
             f"(at least {thresholds.FLOAT16_SMALLEST:.2g})"
         )
-        remedy = _rescaled(case, too_small, "weights that keep the variance of what passes")
+        remedy = rescaled(case, too_small, "weights that keep the variance of what passes")
         return Finding("dtype_range", tuple(row.name for row in low), evidence, remedy)
     return None
 
@@ -137,9 +137,9 @@ def _gradient_finding(
     layers = tuple(case.rows[number].name for number, norm in profile if (norm < bound if fades else norm > bound))
     reason = "weights that keep the gradient's norm from layer to layer"
     layers = layers or (case.rows[first].name,)
-    remedy = _rescaled(case, too_small if fades else too_large, reason, "")
+    remedy = rescaled(case, too_small if fades else too_large, reason, "")
     if not remedy.rules:  # a normalisation turns it round: small numbers before it have a large gradient
-        remedy = _rescaled(case, _either_off(case, layers), reason, OTHER_LAYERS)
+        remedy = rescaled(case, _either_off(case, layers), reason, OTHER_LAYERS)
     return Finding(kind, layers, evidence, remedy, factor, high)
 
 
@@ -149,10 +149,10 @@ def _either_off(case: Case, names: Sequence[str]) -> Callable[[KernelNumbers], b
     return lambda kernel: kernel.path in paths and (too_small(kernel) or too_large(kernel))
 
 
-def _rescaled(case: Case, off: Callable[[KernelNumbers], bool], reason: str, otherwise: str = LSUV) -> Remedy:
+def rescaled(case: Case, off: Callable[[KernelNumbers], bool], reason: str, otherwise: str = LSUV) -> Remedy:
     """New weights for the kernels that are off, or another remedy if none is."""
     found = case.for_kernels([kernel for row in case.rows for kernel in row.kernels if off(kernel)], reason)
-    return found if found.rules else Remedy((), (), otherwise)
+    return found if found.rules else Remedy(otherwise)
 
 
 def _signals(case: Case) -> Profile:

@@ -35,11 +35,11 @@ def text_of(diagnosis: "Diagnosis") -> str:
     lines = [_table(diagnosis.layers), "", *textwrap.wrap(LEGEND, WIDTH)]
     lines += textwrap.wrap(f"gradients of: {diagnosis.loss}", WIDTH)
     for finding in diagnosis.findings:
-        lines += ["", *textwrap.wrap(f"{finding.kind}: {finding.evidence}", WIDTH, subsequent_indent="  ")]
-        for line in str(finding.remedy).split("\n"):
-            lines += textwrap.wrap(line, WIDTH, initial_indent="  remedy: ", subsequent_indent="    ")
+        lines += ["", *_text_of_finding(finding)]
     if not diagnosis.findings:
         lines += ["", verdict(diagnosis.findings, diagnosis.unseen)]
+    for note in diagnosis.notes:
+        lines += ["", *_text_of_finding(note, "note, ")]
     if diagnosis.unseen:
         lines += ["", "not looked at:"]
         for one in diagnosis.unseen[:MOST_UNSEEN]:
@@ -47,6 +47,13 @@ def text_of(diagnosis: "Diagnosis") -> str:
         more = len(diagnosis.unseen) - MOST_UNSEEN
         lines += [f"  ... {more} more, in diagnosis.unseen"] if more > 0 else []
     return "\n".join(lines)
+
+
+def _text_of_finding(finding: Finding, prefix: str = "") -> list[str]:
+    lines = textwrap.wrap(f"{prefix}{finding.kind}: {finding.evidence}", WIDTH, subsequent_indent="  ")
+    for line in str(finding.remedy).split("\n"):
+        lines += textwrap.wrap(line, WIDTH, initial_indent="  remedy: ", subsequent_indent="    ")
+    return lines
 
 
 def verdict(findings: Sequence[Finding], unseen: Sequence[Unseen]) -> str:

@@ -56,7 +56,7 @@ def saturated(case: Case) -> Finding | None:
     feeding = [row for number in found for row in case.feeding(number)]
     remedy = case.for_rows(feeding, "inputs for which the activation is not flat")
     if not any(too_large(kernel) for row in feeding for kernel in case.kernels_of(row)) and case.size_of_inputs > LARGE:
-        remedy = Remedy((), (), f"divide the inputs by {case.size_of_inputs:.3g}, or add keras.layers.Normalization")
+        remedy = Remedy(f"divide the inputs by {case.size_of_inputs:.3g}, or add keras.layers.Normalization")
     return Finding("saturated", tuple(case.rows[number].name for number in found), evidence, remedy)
 
 
@@ -70,19 +70,29 @@ def dead_units(case: Case) -> Finding | None:
         for number, row in enumerate(case.told)
         if row.activation is not None
         and not mixes(row)
-        and thresholds.dead_limit(row.units) < row.dead < 1
+        and thresholds.DEAD_SHARE < row.dead < 1
+        and _dead_limit(case, number) < row.dead
         and row.outputs.largest > FADED
     ]
     if not found:
         return None
-    worst = max((case.rows[number] for number in found), key=lambda row: row.dead)
+    place = max(found, key=lambda number: case.rows[number].dead)
+    worst = case.rows[place]
     evidence = (
         f"{worst.dead:.0%} of the {worst.units} units of {worst.name} are zero on the whole batch "
-        f"(at most {thresholds.dead_limit(worst.units):.0%})"
+        f"(at most {_dead_limit(case, place):.0%})"
     )
     feeding = [row for number in found for row in case.feeding(number)]
     remedy = case.for_rows(feeding, "weights and biases that leave each unit on for half of its inputs")
     return Finding("dead_units", tuple(case.rows[number].name for number in found), evidence, remedy)
+
+
+def _dead_limit(case: Case, number: int) -> float:
+    """The share of dead units that chance explains: of few units by how much alike the examples are that they get."""
+    row, before = case.rows[number], number - len(case.feeding(number))
+    alike = case.rows[before].alike if before >= 0 else case.batch.alike
+    by_chance = thresholds.off_by_chance(1.0 if alike is None else alike, case.batch.examples)
+    return thresholds.dead_limit(row.units, by_chance)
 
 
 def dead_layer(case: Case) -> Finding | None:
@@ -102,6 +112,6 @@ def dead_layer(case: Case) -> Finding | None:
             evidence = f"all {row.units} units of {row.name} are zero on the whole batch, and so is their gradient"
             remedy = case.for_rows(feeding, "weights and biases that leave each unit on for half of its inputs")
             if mixes(source) or (source.activation is None and not source.weights and not source.kernels):
-                remedy = Remedy((), (), f"no weight is at fault: look at what {source.name} does to its inputs")
+                remedy = Remedy(f"no weight is at fault: look at what {source.name} does to its inputs")
             return Finding("dead_layer", (row.name,), evidence, remedy)
     return None

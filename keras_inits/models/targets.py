@@ -30,6 +30,13 @@ class UnsuitableError(Exception):
     """Why nothing is known of the best outputs, in words."""
 
 
+def keras_loss(loss: Any) -> tuple[str | None, dict[str, Any]]:
+    """The name of Keras's function that a loss computes, and the arguments that it keeps for it; None for others."""
+    function, arguments = loss_function(keras.losses.get(loss))
+    name = getattr(function, "__name__", "")
+    return (name if name and getattr(keras.losses, name, None) is function else None), arguments
+
+
 def best_outputs(loss: Any, y: Array, weight: Array | None, shape: tuple[int, ...]) -> Best:
     """Returns the best constant outputs.
 
@@ -42,9 +49,10 @@ def best_outputs(loss: Any, y: Array, weight: Array | None, shape: tuple[int, ..
     Raises:
         UnsuitableError: If the loss is not known, or the targets do not suit it.
     """
-    function, arguments = loss_function(keras.losses.get(loss))
-    kind = FUNCTIONS.get(getattr(function, "__name__", ""))
-    if kind is None or getattr(keras.losses, function.__name__, None) is not function:
+    name, arguments = keras_loss(loss)
+    kind = FUNCTIONS.get(name or "")
+    if kind is None:
+        function, _ = loss_function(keras.losses.get(loss))
         raise UnsuitableError(f"the loss {getattr(function, '__name__', function)!r} is not known")
     if not np.issubdtype(y.dtype, np.number) and y.dtype not in (bool, "bfloat16"):
         raise UnsuitableError(f"the targets are of the dtype {y.dtype}")

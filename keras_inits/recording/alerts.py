@@ -36,6 +36,19 @@ REMEDIES = {
     "activation; or clip the gradient (global_clipnorm=1.0).",
 }
 
+AFTER_HEALTH = (
+    "Gradients were healthy before it, so the start is not at fault: steps of the optimizer brought the weights there. "
+    "Lower the learning rate (model.optimizer.learning_rate /= 10) and begin again, or clip the gradient "
+    "(global_clipnorm=1.0)."
+)
+"""The remedy for what vanishes or explodes in mid-training."""
+
+FROM_THE_LOSS = (
+    "No gradient came to any layer from the first step on, so look at the loss, the last activation, and units that "
+    "are off for all inputs: keras_inits.diagnose(model, x, y) names the cause."
+)
+"""The remedy for gradients that are zero everywhere at the start."""
+
 
 class GradientError(RuntimeError):
     """Ends a training whose gradients went bad; what was recorded up to there is in the trace and in the file."""
@@ -89,6 +102,8 @@ class First(NamedTuple):
     layers: tuple[str, ...]
     norms: np.ma.MaskedArray
     times: int
+    was_healthy: bool
+    """Whether a step of this fit before it was healthy."""
 
 
 class Watch:
@@ -103,6 +118,7 @@ class Watch:
         self._told: set[str] = set()
         self._since: dict[str, First] = {}  # of each kind when it began, if it has not ended
         self._looked = 0
+        self._was_healthy = False
 
     @property
     def seen(self) -> int:
@@ -111,7 +127,7 @@ class Watch:
 
     def begin_fit(self) -> None:
         """Tells of everything anew."""
-        self._told, self._since = set(), {}
+        self._told, self._since, self._was_healthy = set(), {}, False
 
     def look(self, book: Book, steps: int, model: Any) -> None:
         """Acts on what is new in a book.
@@ -139,8 +155,10 @@ class Watch:
         if kind == "nonfinite" and "exploding" in ended:  # it went on until there were no numbers left
             self._tell("exploding", ended["exploding"], steps, model)
         if not kind:
+            self._was_healthy = True
             return
-        first = self._since.get(kind, First(int(block.steps[row]), block.judged_layers, norms, 0))
+        new = First(int(block.steps[row]), block.judged_layers, norms, 0, self._was_healthy)
+        first = self._since.get(kind, new)
         self._since[kind] = first = first._replace(times=first.times + 1)
         if kind == "nonfinite" or _beyond_range(norms) or first.times >= PERSISTENT_STEPS:
             self._tell(kind, first, steps, model)
@@ -148,7 +166,7 @@ class Watch:
     def _tell(self, kind: str, first: First, steps: int, model: Any) -> None:
         if kind not in self._told:
             self._told.add(kind)
-            text = message(kind, first.step, first.layers, first.norms)
+            text = message(kind, first.step, first.layers, first.norms, first.was_healthy)
             _act(getattr(self._alerts, kind), text, steps - first.step - 1, model)
 
 
@@ -172,8 +190,8 @@ def _ran_on(steps: int) -> str:
     return f"{steps} steps were trained after it before this was seen."
 
 
-def message(kind: str, step: int, layers: tuple[str, ...], norms: np.ma.MaskedArray) -> str:
-    """Names the step, the first bad layer in the direction of the backward pass, and those beside it."""
+def message(kind: str, step: int, layers: tuple[str, ...], norms: np.ma.MaskedArray, was_healthy: bool = False) -> str:
+    """Names the step, the first bad layer in the direction of the backward pass, those beside it, and what helps."""
     known = np.flatnonzero(~np.ma.getmaskarray(norms))
     place = _first_in_backward_pass(kind, norms.compressed())
     layer = known[place]
@@ -185,8 +203,14 @@ def message(kind: str, step: int, layers: tuple[str, ...], norms: np.ma.MaskedAr
     return (
         f"GradientNormLogger found a gradient that is {kind} at step {step}: the layer {layers[layer]!r} has the norm "
         f"{norms[layer]:.3g}{' (' + ', '.join(beside) + ')' if beside else ''}. It expects {EXPECTED[kind]}. "
-        f"{REMEDIES[kind]}"
+        f"{_remedy(kind, norms, was_healthy)}"
     )
+
+
+def _remedy(kind: str, norms: np.ma.MaskedArray, was_healthy: bool) -> str:
+    if kind != "nonfinite" and was_healthy:
+        return AFTER_HEALTH
+    return FROM_THE_LOSS if kind == "vanishing" and not norms.compressed().any() else REMEDIES[kind]
 
 
 def _first_in_backward_pass(kind: str, norms: np.ndarray) -> int:

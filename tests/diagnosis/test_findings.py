@@ -159,7 +159,7 @@ def test_the_remedy_prints_as_code():
     finding = diagnose(model, x).findings[0]
     assert str(finding.remedy) == (
         "Orthogonal() on layer hidden_00\nOrthogonal(gain=1.414213562373) on layers hidden_01, hidden_02, hidden_03, "
-        "head  # weights that keep the variance of what passes"
+        "head  # weights that keep the variance of what passes (tried: gone)"
     )
 
 
@@ -224,9 +224,13 @@ def test_a_head_may_begin_with_zeros(activation):
 
 def test_large_inputs_are_not_blamed_on_the_weights():
     model, x = planted("auto", activation="tanh", depth=2)
-    (finding,) = diagnose(model, 10 * x)
+    (finding,) = diagnose(model, 10 * x, check="layers")
     assert (finding.kind, finding.layers) == ("saturated", ("hidden_00",))
     assert str(finding.remedy).startswith("divide the inputs by 10, or add keras.layers.Normalization")
+    cause, finding = diagnose(model, 11 * x)
+    assert (cause.kind, cause.layers) == ("unscaled_inputs", ("hidden_00",))
+    assert "keras.layers.Normalization()" in cause.remedy.code
+    assert (finding.kind, finding.follows_from, finding.remedy.rules) == ("saturated", "unscaled_inputs", ())
 
 
 @pytest.mark.parametrize("activation", ["relu6", "hard_tanh", "sparse_sigmoid"])

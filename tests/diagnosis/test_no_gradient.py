@@ -56,9 +56,11 @@ def test_an_operation_without_a_derivative_is_placed(operation):
     ],
 )
 def test_a_loss_without_a_derivative_is_named(loss):
-    (finding,) = diagnose(network(), x, y, loss)
+    cause, finding = diagnose(network(), x, y, loss)
+    assert (cause.kind, cause.layers) == ("no_loss_gradient", ("head",))
     assert (finding.kind, finding.layers) == ("no_gradient", ("first", "second", "third", "head"))
     assert "none comes from the loss" in finding.evidence
+    assert finding.follows_from == "no_loss_gradient"
 
 
 def test_a_frozen_trunk_is_none():

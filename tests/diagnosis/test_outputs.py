@@ -143,7 +143,10 @@ def test_labels_that_are_no_classes_are_named(loss, shift, said):
     labels = np.arange(32) % 3
     assert diagnose(model, x, labels, loss).layers[0].gradient
     with pytest.raises(ValueError, match=rf"{said}.*for 3 classes\. Expected labels from 0 to 2"):
-        diagnose(model, x, labels + shift, loss)
+        diagnose(model, x, labels + shift, loss, check="layers")
+    (finding,) = [one for one in diagnose(model, x, labels + shift, loss) if one.kind == "targets"]
+    assert f"the labels of 'output' go from {shift} to {shift + 2}" in finding.evidence
+    assert finding.remedy.code == f"y = y - ({shift})"
 
 
 def test_a_label_that_the_loss_ignores_is_none_of_these():

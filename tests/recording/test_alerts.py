@@ -2,6 +2,7 @@
 
 import re
 import time
+import warnings
 
 import keras
 import models
@@ -100,6 +101,49 @@ def test_the_first_layer_in_the_backward_pass_is_named(kind, norms, layer, besid
     text = message(kind, 7, tuple("abcde"), np.ma.array(norms))
     assert f"{kind} at step 7: the layer {layer!r} has the norm" in text
     assert beside in text
+
+
+def network(relu_bias=0.0):
+    constant = keras.initializers.Constant
+    hidden = keras.layers.Dense(4, "relu", kernel_initializer=constant(0.3), bias_initializer=constant(relu_bias))
+    return keras.Sequential([keras.Input((3,)), hidden, keras.layers.Dense(1, kernel_initializer=constant(0.5))])
+
+
+def said_in_fit(model, rate, x, y, batch_size):
+    model.compile(keras.optimizers.SGD(rate), "mse")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(
+            x,
+            y,
+            batch_size,
+            8,
+            verbose=0,
+            shuffle=False,
+            callbacks=[GradientNormLogger(alerts=Alerts(nonfinite="ignore"))],
+        )
+    return [str(one.message) for one in caught if "GradientNormLogger" in str(one.message)]
+
+
+def test_units_that_a_step_turned_off_name_the_learning_rate():
+    x = np.random.default_rng(0).standard_normal((64, 3)).astype("float32")
+    (alert,) = said_in_fit(network(1.0), 0.1, x, 0 * x[:, :1] - 40, 16)
+    assert "vanishing at step 1:" in alert
+    assert "Lower the learning rate (model.optimizer.learning_rate /= 10)" in alert
+    assert "initialize" not in alert
+
+
+def test_no_gradient_from_the_first_step_on_names_the_loss():
+    x = np.ones((64, 3), "float32")
+    (alert,) = said_in_fit(network(-100.0), 0.001, x, 0 * x[:, :1], 16)
+    assert "keras_inits.diagnose(model, x, y) names the cause" in alert
+
+
+def test_a_layer_that_is_off_for_one_batch_is_no_alert():
+    """Of four units all are off for one batch of five, and on for the others."""
+    x = np.abs(np.random.default_rng(0).standard_normal((60, 3))).astype("float32")
+    x[25:30] *= -1
+    assert said_in_fit(network(), 0.001, x, x[:, :1], 5) == []
 
 
 def test_layers_without_a_gradient_are_passed_over():

@@ -1,0 +1,35 @@
+"""The note `small_weights`: a signal that has faded, in weights that the optimizer moves by much of their size."""
+
+import dataclasses
+
+from keras_inits import thresholds
+from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.setup.setup import Setup
+
+FADED = ("vanishing_signal", "vanishing_gradient")
+
+
+def told_apart(setup: Setup) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """The findings of the layers that stand, and notes in place of those about weights that training makes up for."""
+    if not _moves_all(setup):
+        return tuple(setup.found), ()
+    faded = [finding for finding in setup.found if finding.kind in FADED]
+    notes = [
+        dataclasses.replace(
+            finding,
+            kind="small_weights",
+            evidence=f"the weights are smaller than usual ({finding.evidence}), and the first step of the optimizer "
+            "changes each kernel by enough to make up for it",
+        )
+        for finding in faded
+    ]
+    return tuple(finding for finding in setup.found if finding.kind not in FADED), tuple(notes[:1])
+
+
+def _moves_all(setup: Setup) -> bool:
+    """Whether a step moves each kernel by a good part of what is healthy, as Adam does whatever the gradient's size."""
+    if setup.step is None:
+        return False
+    kernels = [kernel for row in setup.case.rows for kernel in row.kernels if kernel.trainable]
+    least = min((setup.step.updates.get(kernel.path, 0.0) for kernel in kernels), default=0.0)
+    return least >= thresholds.MOVING_UPDATE

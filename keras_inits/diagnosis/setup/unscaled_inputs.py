@@ -1,0 +1,163 @@
+"""The finding `unscaled_inputs`: numbers that go into the first kernels as nobody scaled them."""
+
+import math
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_inits import thresholds
+from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.remedies import Remedy
+from keras_inits.diagnosis.setup.setup import Setup
+from keras_inits.layer_tree import walk_layers
+from keras_inits.models.graph import NORMALISATIONS
+from keras_inits.models.readers import Read, follow
+from keras_inits.models.statistics import Features
+
+Array = Any  # of NumPy
+
+MOST = 1 << 22  # numbers of an input that are looked at
+PIXELS = 255
+FEWEST_PIXELS = 64  # of a flat image
+
+
+class Entering(NamedTuple):
+    """The features that a layer reads of an input."""
+
+    layer: Any
+    means: Array
+    deviations: Array
+
+    @property
+    def size(self) -> float:
+        """Their root mean square."""
+        return float(np.sqrt(np.mean(self.means**2 + self.deviations**2)))
+
+
+def unscaled_inputs(setup: Setup) -> Finding | None:
+    """The first layer with a kernel into which large numbers go, or some that hide the others."""
+    leaves = [_sample(leaf) for leaf in keras.tree.flatten(setup.x)]
+    if not any(_is_number(setup.model, place) and _is_suspect(leaf) for place, leaf in enumerate(leaves)):
+        return None
+    for one in _entering(setup, leaves):
+        evidence = _fault(setup, one)
+        if evidence is not None:
+            return Finding("unscaled_inputs", (one.layer.name,), evidence, _remedy(setup, leaves))
+    return None
+
+
+def _sample(leaf: Any) -> Array:
+    """Of some examples, evenly spaced; integers too, of which a model makes floating-point numbers."""
+    size = math.prod(tuple(leaf.shape))
+    part = leaf[:: -(-size // MOST)] if size > MOST else leaf
+    values = keras.ops.convert_to_numpy(part) if keras.ops.is_tensor(part) else np.asarray(part)
+    return values.astype("float32") if str(values.dtype) == "bfloat16" else values
+
+
+def _is_suspect(leaf: Array) -> bool:
+    """Whether any of the limits might be passed: then it is worth to see what the layers read."""
+    if not (np.issubdtype(leaf.dtype, np.number) and leaf.size) or leaf.ndim < 1:
+        return False
+    values = leaf.astype("float64")
+    if not np.isfinite(values).all():
+        return False
+    size, deviation = math.hypot(float(values.mean()), float(values.std())), float(values.std(0).mean())
+    columns = values.reshape(len(values), -1).std(0)
+    return (
+        size > thresholds.LARGE_INPUTS
+        or size > thresholds.INPUT_OFFSET * max(deviation, 1e-12)
+        or bool(columns.max() > thresholds.LARGE_COLUMN)
+    )
+
+
+def _entering(setup: Setup, leaves: list[Array]) -> list[Entering]:
+    """What the layers with kernels read of the inputs, behind what only moves, scales and shifts them."""
+    case = setup.case
+    first = any(getattr(layer, "data_format", "") == "channels_first" for _, layer in walk_layers(setup.model))
+    structure = keras.tree.pack_sequence_as(setup.x, leaves)
+    features = Features(structure, 0 if first else -1)
+    features.numbers = [
+        which if _is_number(setup.model, place) else None for place, which in enumerate(features.numbers)
+    ]
+    followed = follow(setup.model, case.graph, structure, features.numbers)
+    features.measure()
+    found = []
+    for key, reads in followed.reads.items():
+        layer = followed.layers[key]
+        if isinstance(layer, (*NORMALISATIONS, layers.Embedding)) or _is_normalised(setup, layer):
+            continue
+        found += [_of(layer, features, read) for read in reads if (read.features >= 0).any()]
+    return found
+
+
+def _of(layer: Any, features: Features, read: Read) -> Entering:
+    there = read.features >= 0
+    numbers, where = np.unique(read.features[there], return_index=True)
+    scale, offset = read.scale[there][where], read.offset[there][where]
+    means = np.where(features.left[numbers], 0.0, features.means[numbers] * scale + offset)
+    deviations = np.where(features.constant[numbers], 0.0, features.deviations[numbers]) * np.abs(scale)
+    return Entering(layer, means, deviations)
+
+
+def _is_number(model: Any, place: int) -> bool:
+    """Whether an input is a number and no name: of integers where the model itself takes floating-point numbers."""
+    inputs = getattr(model, "inputs", None) or []
+    return place >= len(inputs) or "float" in keras.backend.standardize_dtype(inputs[place].dtype)
+
+
+def _is_normalised(setup: Setup, layer: Any) -> bool:
+    """Whether a normalisation comes right behind the layer's kernel: then the size of what goes in does not matter."""
+    rows = setup.case.rows
+    places = [number for number, row in enumerate(rows) if setup.case.graph.layer_at(row.layer) is layer]
+    behind = [setup.case.graph.layer_at(rows[place + 1].layer) for place in places if place + 1 < len(rows)]
+    linear = getattr(layer, "activation", keras.activations.linear) is keras.activations.linear
+    return linear and bool(behind) and all(isinstance(one, NORMALISATIONS) for one in behind)
+
+
+def _fault(setup: Setup, one: Entering) -> str | None:
+    varying = one.deviations[one.deviations > 0]
+    centre, spread = float(np.sqrt(np.mean(one.means**2))), float(np.sqrt(np.mean(one.deviations**2)))
+    where = f"the inputs that go into {one.layer.name} are not scaled: "
+    if one.size > thresholds.LARGE_INPUTS:
+        columns = ""
+        if len(varying) > 1 and varying.max() > thresholds.COLUMN_SPREAD * varying.min():
+            columns = f", with columns whose deviations go from {varying.min():.3g} to {varying.max():.3g}"
+        return f"{where}their root mean square is {one.size:.3g} (at most {thresholds.LARGE_INPUTS:g}){columns}"
+    if spread > 0 and centre > thresholds.INPUT_OFFSET * spread:
+        return (
+            f"{where}their mean is {centre:.3g}, and their deviation {spread:.3g}: all examples look alike beside it "
+            f"(at most {thresholds.INPUT_OFFSET:g} deviations)"
+        )
+    large = len(varying) > 1 and varying.max() > thresholds.LARGE_COLUMN
+    if large and varying.max() > thresholds.COLUMN_SPREAD * varying.min():
+        return (
+            f"{where}the deviations of their columns go from {varying.min():.3g} to {varying.max():.3g}, and the "
+            f"large ones hide the others (at most {thresholds.COLUMN_SPREAD:g} times)"
+        )
+    return None
+
+
+def _remedy(setup: Setup, leaves: list[Array]) -> Remedy:
+    if len(leaves) > 1 or isinstance(setup.x, (dict, list, tuple)):
+        return Remedy(
+            "put keras.layers.Normalization(), adapted to the training data, behind each input of numbers: columns of "
+            "the mean 0 and the deviation 1"
+        )
+    (leaf,) = leaves
+    if _are_pixels(leaf):
+        reason = "pixels from 0 to 1; in the model, keras.layers.Rescaling(1 / 255) as its first layer does the same"
+        return Remedy(reason, code="x = x / 255")
+    reason = (
+        "columns of the mean 0 and the deviation 1; the layer in front of the model does the same, and goes with it. "
+        "(Dividing all by one number leaves columns of different sizes as they are)"
+    )
+    code = "normalization = keras.layers.Normalization(); normalization.adapt(x); x = normalization(x)"
+    return Remedy(reason, code=code)
+
+
+def _are_pixels(leaf: Array) -> bool:
+    """Whether these are images of grey values or colours: whole numbers from 0 to 255, and many of them."""
+    whole = leaf.min() >= 0 and PIXELS / 2 < leaf.max() <= PIXELS and (leaf == np.rint(leaf)).all()
+    return bool(whole and (leaf.ndim > 2 or leaf[0].size >= FEWEST_PIXELS))

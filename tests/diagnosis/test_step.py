@@ -1,0 +1,128 @@
+"""The step of the optimizer on copies: rates that are wrong are found, and the model is what it was, to the bit."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_inits import diagnose, initialize
+from keras_inits.diagnosis.setup import step as step_module
+
+random = np.random.default_rng(0)
+x = random.standard_normal((64, 8)).astype("float32")
+y = (x @ random.standard_normal((8, 1)) + 1).astype("float32")
+
+
+def network(optimizer, *first):
+    parts = [layers.Dense(32, "relu"), *first, layers.Dropout(0.2, seed=3), layers.Dense(1)]
+    model = keras.Sequential([keras.Input((8,)), *parts])
+    initialize(model, seed=1)
+    model.compile(optimizer, "mse", metrics=["mae"])
+    return model
+
+
+def state(model):
+    variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+    return [(one.path, keras.ops.convert_to_numpy(one).copy()) for one in variables]
+
+
+OPTIMIZERS = {
+    "sgd": lambda: keras.optimizers.SGD(0.01, momentum=0.9),
+    "adam": lambda: keras.optimizers.Adam(1e-3, clipnorm=1.0, weight_decay=1e-3),
+    "rmsprop": lambda: keras.optimizers.RMSprop(1e-3),
+    "loss scale": lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(1e-3)),
+    "accumulating": lambda: keras.optimizers.SGD(0.01, gradient_accumulation_steps=2),
+    "averaging": lambda: keras.optimizers.SGD(0.01, use_ema=True),
+    "schedule": lambda: keras.optimizers.SGD(
+        keras.optimizers.schedules.CosineDecay(0.0, 100, warmup_target=0.1, warmup_steps=10)
+    ),
+}
+
+
+@pytest.mark.parametrize("trained", [False, True])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_all_is_what_it_was(name, trained):
+    model = network(OPTIMIZERS[name](), layers.BatchNormalization())
+    if trained:
+        model.fit(x, y, epochs=1, verbose=0)
+    before, built = state(model), model.optimizer.built
+    diagnosis = diagnose(model, x, y)
+    assert "learning_rate" not in [one.kind for one in diagnosis]
+    after = state(model)
+    assert model.optimizer.built == built
+    assert [path for path, _ in before] == [path for path, _ in after]
+    for (path, one), (_, other) in zip(before, after, strict=True):
+        assert np.array_equal(one, other), path
+
+
+def test_all_is_what_it_was_where_steps_are_repeated_and_fail(monkeypatch):
+    model = network(keras.optimizers.SGD(1e4))
+    before = state(model)
+    assert "learning_rate" in [one.kind for one in diagnose(model, x, y)]
+    assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(before, state(model), strict=True))
+
+    def broken(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(step_module._Trial, "_differentiated", broken)
+    with pytest.raises(KeyboardInterrupt):
+        diagnose(model, x, y)
+    assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(before, state(model), strict=True))
+
+
+def test_the_step_is_that_of_the_optimizer():
+    model = network(keras.optimizers.Adam(0.01))
+    taken = []
+    original = step_module._Trial.first
+
+    def spied(self):
+        copies, loss = original(self)
+        taken.append(([keras.ops.convert_to_numpy(one) for one in copies], loss))
+        return copies, loss
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(step_module._Trial, "first", spied)
+        diagnose(model, x, y)
+    model.layers[1].seed_generator.state.assign(model.layers[1].seed_generator.state)
+    model.train_on_batch(x, y)
+    for copy, variable in zip(taken[0][0], model.trainable_variables, strict=True):
+        np.testing.assert_allclose(copy, keras.ops.convert_to_numpy(variable), atol=2e-5)
+
+
+@pytest.mark.parametrize("rate", [0.0, -0.1])
+def test_a_rate_that_is_not_above_zero_is_found(rate):
+    finding = diagnose(network(keras.optimizers.SGD(rate)), x, y).findings[0]
+    assert finding.kind == "rate_not_positive"
+    assert finding.remedy.code.startswith("model.optimizer.learning_rate = 0.0")
+
+
+@pytest.mark.parametrize("make", [keras.optimizers.SGD, keras.optimizers.Adam, keras.optimizers.RMSprop])
+def test_a_rate_that_is_too_high_is_found_with_one_that_is_not(make):
+    model = network(make(30.0))
+    (finding,) = [one for one in diagnose(model, x, y) if one.kind == "learning_rate"]
+    assert "is too high" in finding.evidence
+    exec(finding.remedy.code, {"model": model})
+    assert float(model.optimizer.learning_rate) < 3
+    assert diagnose(model, x, y).findings == ()
+
+
+def test_a_rate_that_is_too_low_is_found():
+    (finding,) = diagnose(network(keras.optimizers.SGD(1e-8)), x, y)
+    assert (finding.kind, "is too low" in finding.evidence) == ("learning_rate", True)
+
+
+@pytest.mark.parametrize("rate", [1e-4, 1e-3, 1e-2])
+@pytest.mark.parametrize("make", [keras.optimizers.SGD, keras.optimizers.Adam, keras.optimizers.Lion])
+def test_ordinary_rates_are_none(make, rate):
+    assert diagnose(network(make(rate)), x, y).findings == ()
+
+
+class Own(keras.Sequential):
+    def train_step(self, data):
+        return {}
+
+
+def test_a_training_step_of_ones_own_is_passed_over():
+    model = Own([keras.Input((8,)), layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(1e9), "mse")
+    assert "learning_rate" not in [one.kind for one in diagnose(model, x, y)]
