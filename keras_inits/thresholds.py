@@ -255,14 +255,9 @@ error: a rate that suits the first steps is 100 times too small where the inputs
 these is 100 times too large for the first. Of 150 generated healthy programs 12 are off by 4 to 40, and train.
 """
 
-ONE_OF_SEVERAL = 16
+ONE_OF_SEVERAL = 64
 """In how many examples one class of three or more must show others. If the commonest has nine of ten, all of so many
-are of it in 0.2 of the batches; in the shuffled batches of an even choice in fewer than 1e-7."""
+are of it in 0.001 of the batches."""
 
 ONE_OF_TWO = 128
 """The same for two classes, of which one may be rare: at one of 20, fewer than 0.002 of the batches have none."""
-
-MOVING_UPDATE = HEALTHY_UPDATE / 10
-"""A step's change of a kernel, relative to it, from which weights that are too small grow by themselves: by their own
-size in 10,000 steps of one direction. Adam's is 1e-3 over the weights' size, 0.02 for weights of 0.05, until its
-epsilon is more than the gradient."""

@@ -2,7 +2,8 @@
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.numbers import mixes
+from keras_inits.diagnosis.norms import norm_of
+from keras_inits.diagnosis.numbers import LayerNumbers, mixes
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large
 from keras_inits.diagnosis.scales import FADED, begins_with_zeros
 from keras_inits.models.graph import NOISE
@@ -88,11 +89,23 @@ def dead_units(case: Case) -> Finding | None:
 
 
 def _dead_limit(case: Case, number: int) -> float:
-    """The share of dead units that chance explains: of few units by how much alike the examples are that they get."""
-    row, before = case.rows[number], number - len(case.feeding(number))
+    """The share of dead units that chance explains: of few units by how much alike the examples are that they get.
+
+    Behind other layers pairs of examples are not equally alike, and a narrow layer may lose half of its units for that.
+    There it takes a bias that is not zero, as a unit that was switched off has.
+    """
+    row, feeding = case.rows[number], case.feeding(number)
+    before = number - len(feeding)
     alike = case.rows[before].alike if before >= 0 else case.batch.alike
-    by_chance = thresholds.off_by_chance(1.0 if alike is None else alike, case.batch.examples)
-    return thresholds.dead_limit(row.units, by_chance)
+    if alike is None or (before >= 0 and not _has_bias(case, feeding[0])):
+        return thresholds.dead_limit(row.units)
+    return thresholds.dead_limit(row.units, thresholds.off_by_chance(alike, case.batch.examples))
+
+
+def _has_bias(case: Case, row: LayerNumbers) -> bool:
+    """Whether the layer has a bias, and not all of it is zero."""
+    own = [one.variable for one in case.weights if one.path in row.weights and one.variable.name == "bias"]
+    return any(norm_of(variable.value)[0] > 0 for variable in own)
 
 
 def dead_layer(case: Case) -> Finding | None:

@@ -27,6 +27,14 @@ def test_dead_units_are_found_in_layers_of_few(units, off):
     assert finding.remedy.tried is True
 
 
+def test_narrow_layers_that_lose_units_by_chance_are_none():
+    for seed in range(8):
+        keras.utils.set_random_seed(seed)
+        hidden = [layers.Dense((4, 8, 12, 16)[seed % 4], "relu", kernel_initializer="he_normal") for _ in range(6)]
+        found = diagnose(keras.Sequential([keras.Input((12,)), *hidden, layers.Dense(3)]), x, check="layers")
+        assert "dead_units" not in [finding.kind for finding in found]
+
+
 @pytest.mark.parametrize("units", [4, 8, 16])
 def test_half_of_few_units_may_be_off(units):
     assert diagnose(network(units, units // 2), x).findings == ()

@@ -27,9 +27,13 @@ def told_apart(setup: Setup) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
 
 
 def _moves_all(setup: Setup) -> bool:
-    """Whether a step moves each kernel by a good part of what is healthy, as Adam does whatever the gradient's size."""
+    """Whether a step moves each kernel by what is healthy, as Adam does whatever the gradient's size.
+
+    Of tanh networks that start at 0.01, SGD at 0.2 moves two hidden layers by 0.002 and trains them, and three by
+    0.0002 and does not in the same time; Adam moves three by 0.06, and trains them (`examples/depth.py`).
+    """
     if setup.step is None:
         return False
     kernels = [kernel for row in setup.case.rows for kernel in row.kernels if kernel.trainable]
     least = min((setup.step.updates.get(kernel.path, 0.0) for kernel in kernels), default=0.0)
-    return least >= thresholds.MOVING_UPDATE
+    return least >= thresholds.HEALTHY_UPDATE
