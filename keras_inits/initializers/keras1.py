@@ -151,7 +151,7 @@ def get(init: str, dim_ordering: str = "tf", seed: Seed = None) -> Any:
 
     Example:
         >>> get("glorot_normal", seed=7)
-        Keras1Scaling(rule='glorot_normal', dim_ordering='tf', seed=7): glorot_normal of Keras 1.2.2
+        Keras1Scaling(rule='glorot_normal', dim_ordering='tf', seed=7)
     """
     _choice("dim_ordering", dim_ordering, DIM_ORDERINGS)
     laws: dict[str, Callable[[], Any]] = {

@@ -85,7 +85,7 @@ def get(identifier: Any) -> Any:
     Example:
         >>> import keras_inits
         >>> keras_inits.get("he_normal")
-        HeNormal(truncated=False): N(0, 2 / fan_in), not truncated
+        HeNormal(truncated=False)
     """
     if isinstance(identifier, str):
         return _made(_find(identifier))

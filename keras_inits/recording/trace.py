@@ -236,8 +236,8 @@ class GradientTrace:
 
         Example:
             >>> trace = GradientTrace([0, 5], ("dense", "dense_1"), [[3.0, 4.0], [0.6, 0.8]])
-            >>> trace.plot("norms.png", kind="heatmap").axes[0].get_ylabel()
-            'layer'
+            >>> trace.plot("norms.png", kind="heatmap").axes[0].get_xlabel()
+            'step'
         """
         from keras_inits.recording.plots import draw
 
