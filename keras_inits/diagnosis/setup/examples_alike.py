@@ -6,6 +6,7 @@ from keras_inits.diagnosis.numbers import LayerNumbers, mixes
 from keras_inits.diagnosis.remedies import Case, too_small
 from keras_inits.diagnosis.scales import OTHER_LAYERS, begins_with_zeros, rescaled
 from keras_inits.diagnosis.setup.setup import Setup
+from keras_inits.diagnosis.setup.small_weights import moves_all
 
 EXPLAINED = ("vanishing_signal", "dead_layer", "nonfinite", "symmetric_units", "same_examples")
 
@@ -25,7 +26,8 @@ def examples_alike(setup: Setup) -> Finding | None:
         if row.across is None or row.across >= limit or row.outputs.largest == 0:
             break
         lost.insert(0, row)
-    if not any(case.kernels_of(row) for row in lost):
+    kernels = sum(bool(case.kernels_of(row)) for row in lost)
+    if not kernels or (kernels == 1 and moves_all(setup)):  # a small last layer, which the first steps enlarge
         return None
     last, first = lost[-1], lost[0]
     evidence = (

@@ -11,7 +11,7 @@ FADED = ("vanishing_signal", "vanishing_gradient")
 
 def told_apart(setup: Setup) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """The findings of the layers that stand, and notes in place of those about weights that training makes up for."""
-    if not _moves_all(setup):
+    if not moves_all(setup):
         return tuple(setup.found), ()
     faded = [finding for finding in setup.found if finding.kind in FADED]
     notes = [
@@ -26,7 +26,7 @@ def told_apart(setup: Setup) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     return tuple(finding for finding in setup.found if finding.kind not in FADED), tuple(notes[:1])
 
 
-def _moves_all(setup: Setup) -> bool:
+def moves_all(setup: Setup) -> bool:
     """Whether a step moves each kernel by what is healthy, as Adam does whatever the gradient's size.
 
     Of tanh networks that start at 0.01, SGD at 0.2 moves two hidden layers by 0.002 and trains them, and three by
