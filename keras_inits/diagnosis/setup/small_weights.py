@@ -1,6 +1,7 @@
 """The note `small_weights`: a signal that has faded, in weights that the optimizer moves by much of their size."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
@@ -24,6 +25,11 @@ def told_apart(setup: Setup) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
         for finding in faded
     ]
     return tuple(finding for finding in setup.found if finding.kind not in FADED), tuple(notes[:1])
+
+
+def without_gradients(setup: Setup, grave: Sequence[Finding]) -> tuple[Finding, ...]:
+    """What was found in the layers, but for a gradient that is a note: it explains nothing that stands beside it."""
+    return tuple(one for one in setup.found if one.kind != "vanishing_gradient" or one in grave)
 
 
 def moves_all(setup: Setup) -> bool:
