@@ -15,6 +15,7 @@ from keras_inits.initializers.rules import HeNormal, LecunNormal
 from keras_inits.initializers.scaling import VarianceScaling
 from keras_inits.models.auto import auto_law
 from keras_inits.models.graph import Graph
+from keras_inits.models.rules import why_fixed
 from keras_inits.models.weights import Weight
 
 MOST_NAMES = 8
@@ -85,7 +86,7 @@ class Case(NamedTuple):
         rules, layers = [], []
         for weight in self.weights:
             row = names.get(weight.path)
-            if row is not None and weight.variable.trainable and chosen(row, weight):
+            if row is not None and why_fixed(weight) is None and chosen(row, weight):
                 law = auto_law(weight, self.graph)
                 if law is not None:
                     law = _named(law)

@@ -306,9 +306,12 @@ def test_no_kernel_is_blamed_for_what_arises_before_it_or_beside_it(subclassed):
 @pytest.mark.parametrize(("policy", "scale"), [("float32", 3e38), ("mixed_float16", 1e5)])
 def test_inputs_that_leave_the_range_are_named(policy, scale):
     keras.config.set_dtype_policy(policy)
-    finding = diagnose(network(), scale * np.sign(x)).findings[0]
+    finding = diagnose(network(), scale * np.sign(x), check="layers").findings[0]
     assert (finding.kind, finding.remedy.rules) == ("nonfinite", ())
     assert f"the inputs reach {scale:.2g}; divide them" in str(finding.remedy)
+    kinds = [(one.kind, one.follows_from) for one in diagnose(network(), scale * np.sign(x))]
+    assert kinds[0] == ("unscaled_inputs", None)
+    assert ("nonfinite", "unscaled_inputs") in kinds
 
 
 def test_an_infinite_derivative_is_traced_on_the_way_back():

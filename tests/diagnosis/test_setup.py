@@ -197,6 +197,16 @@ def test_examples_that_cannot_be_told_apart_are_found():
     assert diagnose(model, x, classes, LOGITS).findings == ()
 
 
+def test_a_small_last_layer_that_training_enlarges_is_none():
+    """As behind Keras's own embeddings, which start within 0.05, and a mean over the words."""
+    keras.utils.set_random_seed(0)
+    parts = [layers.Embedding(500, 16), layers.GlobalAveragePooling1D(), layers.Dense(16, "relu")]
+    model = keras.Sequential([keras.Input((20,), dtype="int32"), *parts, layers.Dense(1, "sigmoid")])
+    words, y = random.integers(0, 500, (64, 20)), (classes > 0)[:, None].astype("float32")
+    model.compile("adam", "binary_crossentropy")
+    assert diagnose(model, words, y).findings == ()
+
+
 def test_layers_are_all_that_is_looked_at_if_so_asked():
     assert diagnose(sigmoids(), x, classes, LOGITS, check="layers").findings == ()
     with pytest.raises(ValueError, match=r"check.*'all'.*'full'"):

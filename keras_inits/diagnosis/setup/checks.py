@@ -10,7 +10,7 @@ from keras_inits.diagnosis.setup.learning_rate import learning_rate, rate_not_po
 from keras_inits.diagnosis.setup.no_loss_gradient import no_loss_gradient
 from keras_inits.diagnosis.setup.order import ordered
 from keras_inits.diagnosis.setup.setup import Setup
-from keras_inits.diagnosis.setup.small_weights import told_apart
+from keras_inits.diagnosis.setup.small_weights import told_apart, without_gradients
 from keras_inits.diagnosis.setup.squares import squared_probabilities
 from keras_inits.diagnosis.setup.stacks import linear_stack
 from keras_inits.diagnosis.setup.targets import targets
@@ -37,7 +37,8 @@ def checked(setup: Setup) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     if setup.has(*OF_THE_BATCH) or not setup.case.batch.is_finite:
         return tuple(setup.found), ()
     grave, small = told_apart(setup)
-    findings = ordered(_found(CAUSES, setup), [*_found(BEFORE, setup), *grave, *_found(BEHIND, setup)])
+    others = [*_found(BEFORE, setup), *grave, *_found(BEHIND, setup._replace(found=without_gradients(setup, grave)))]
+    findings = ordered(_found(CAUSES, setup), others)
     return findings, (*small, *_found(NOTES, setup))
 
 

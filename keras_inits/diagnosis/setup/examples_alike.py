@@ -7,7 +7,12 @@ from keras_inits.diagnosis.remedies import Case, too_small
 from keras_inits.diagnosis.scales import OTHER_LAYERS, begins_with_zeros, rescaled
 from keras_inits.diagnosis.setup.setup import Setup
 
-EXPLAINED = ("vanishing_signal", "dead_layer", "nonfinite", "symmetric_units", "same_examples")
+EXPLAINED = (
+    *("vanishing_signal", "vanishing_gradient", "dead_layer", "nonfinite"),
+    *("symmetric_units", "same_examples"),
+)
+LEAST = 2
+"""So many layers with kernels: the last one alone may have small weights by design, and the first steps enlarge it."""
 
 
 def examples_alike(setup: Setup) -> Finding | None:
@@ -25,7 +30,7 @@ def examples_alike(setup: Setup) -> Finding | None:
         if row.across is None or row.across >= limit or row.outputs.largest == 0:
             break
         lost.insert(0, row)
-    if not any(case.kernels_of(row) for row in lost):
+    if sum(bool(case.kernels_of(row)) for row in lost) < LEAST:
         return None
     last, first = lost[-1], lost[0]
     evidence = (

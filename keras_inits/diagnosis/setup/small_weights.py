@@ -1,6 +1,7 @@
 """The note `small_weights`: a signal that has faded, in weights that the optimizer moves by much of their size."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
@@ -11,7 +12,7 @@ FADED = ("vanishing_signal", "vanishing_gradient")
 
 def told_apart(setup: Setup) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """The findings of the layers that stand, and notes in place of those about weights that training makes up for."""
-    if not _moves_all(setup):
+    if not moves_all(setup):
         return tuple(setup.found), ()
     faded = [finding for finding in setup.found if finding.kind in FADED]
     notes = [
@@ -26,7 +27,12 @@ def told_apart(setup: Setup) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     return tuple(finding for finding in setup.found if finding.kind not in FADED), tuple(notes[:1])
 
 
-def _moves_all(setup: Setup) -> bool:
+def without_gradients(setup: Setup, grave: Sequence[Finding]) -> tuple[Finding, ...]:
+    """What was found in the layers, but for a gradient that is a note: it explains nothing that stands beside it."""
+    return tuple(one for one in setup.found if one.kind != "vanishing_gradient" or one in grave)
+
+
+def moves_all(setup: Setup) -> bool:
     """Whether a step moves each kernel by what is healthy, as Adam does whatever the gradient's size.
 
     Of tanh networks that start at 0.01, SGD at 0.2 moves two hidden layers by 0.002 and trains them, and three by

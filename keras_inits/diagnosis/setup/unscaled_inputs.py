@@ -38,9 +38,10 @@ class Entering(NamedTuple):
 
 def unscaled_inputs(setup: Setup) -> Finding | None:
     """The first layer with a kernel into which large numbers go, or some that hide the others."""
-    leaves = [_sample(leaf) for leaf in keras.tree.flatten(setup.x)]
-    if not any(_is_number(setup.model, place) and _is_suspect(leaf) for place, leaf in enumerate(leaves)):
+    given = [leaf if hasattr(leaf, "dtype") else np.asarray(leaf) for leaf in keras.tree.flatten(setup.x)]
+    if not any(_is_number(setup.model, place) and _is_suspect(leaf) for place, leaf in enumerate(given)):
         return None
+    leaves = [_sample(leaf) for leaf in given]
     for one in _entering(setup, leaves):
         evidence = _fault(setup, one)
         if evidence is not None:
@@ -56,20 +57,35 @@ def _sample(leaf: Any) -> Array:
     return values.astype("float32") if str(values.dtype) == "bfloat16" else values
 
 
-def _is_suspect(leaf: Array) -> bool:
-    """Whether any of the limits might be passed: then it is worth to see what the layers read."""
-    if not (np.issubdtype(leaf.dtype, np.number) and leaf.size) or leaf.ndim < 1:
+def _is_suspect(leaf: Any) -> bool:
+    """Whether any of the limits might be passed: then it is worth to see what the layers read.
+
+    A tensor is reduced where it is.
+    """
+    if not leaf.shape or 0 in leaf.shape or not _has_numbers(leaf):
         return False
-    values = leaf.astype("float64")
-    if not np.isfinite(values).all():
-        return False
-    size, deviation = math.hypot(float(values.mean()), float(values.std())), float(values.std(0).mean())
-    columns = values.reshape(len(values), -1).std(0)
-    return (
-        size > thresholds.LARGE_INPUTS
-        or size > thresholds.INPUT_OFFSET * max(deviation, 1e-12)
-        or bool(columns.max() > thresholds.LARGE_COLUMN)
+    tensor = keras.ops.is_tensor(leaf)
+    values = keras.ops.cast(leaf, "float32") if tensor else np.asarray(leaf, "float64")
+    namespace: Any = keras.ops if tensor else np
+    columns = namespace.std(values, axis=0)
+    found = (namespace.mean(values), namespace.std(values), namespace.mean(columns), namespace.max(columns))
+    mean, spread, deviation, largest = (
+        float(keras.ops.convert_to_numpy(one)) if tensor else float(one) for one in found
     )
+    size = math.hypot(mean, spread)
+    return math.isfinite(size) and (
+        size > thresholds.LARGE_INPUTS
+        or size > thresholds.INPUT_OFFSET * max(deviation, thresholds.FLOAT32_SMALLEST)
+        or largest > thresholds.LARGE_COLUMN
+    )
+
+
+def _has_numbers(leaf: Any) -> bool:
+    try:
+        name = keras.backend.standardize_dtype(leaf.dtype)
+    except ValueError:  # of a dtype that no backend has, such as that of text
+        return False
+    return name not in ("bool", "string")
 
 
 def _entering(setup: Setup, leaves: list[Array]) -> list[Entering]:
