@@ -66,7 +66,7 @@ def test_none_leaves_branches_as_they_are():
 def test_another_word_is_an_error_and_nothing_changes(residual):
     model = network()
     before = model.get_weights()
-    with pytest.raises((ValueError, TypeError), match=r"must be .*'scaled'.*Received: .*Pass None to leave"):
+    with pytest.raises((ValueError, TypeError), match=r"expected one of 'scaled'.*Received: .*Pass None to leave"):
         initialize(model, residual=residual)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
