@@ -339,3 +339,8 @@ def compiled_loss_weights(model: Any) -> Any:
     """The weights of the losses that a model was compiled with; None without any."""
     config = getattr(model, "_compile_config", None)
     return None if config is None else config.config.get("loss_weights")
+
+
+def is_scheduled(optimizer: Any) -> bool:
+    """Whether a schedule, or a function, sets an optimizer's learning rate."""
+    return not isinstance(optimizer._learning_rate, keras.Variable)

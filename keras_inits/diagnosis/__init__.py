@@ -11,16 +11,20 @@ computed_once     a model that computes layers again on the way back -> one whos
 reductions        tensors -> numbers, on the device: with norms, counts, masks, unit_sums
 slopes            activation -> where it is flat
 losses            outputs, targets -> what is differentiated
+compared          an output, its targets, its loss -> a number
 matching          outputs, targets, losses -> which belong together
 labels            targets -> whether they are classes that the outputs have
 unread            layer -> whether the model's outputs depend on its own
 kernels           weight, its gradient -> its numbers
 numbers           what is measured
+rows              calls -> their numbers
 findings          numbers -> findings: those of nonfinite, same_examples, no_gradient, units, scales, fans
+setup             data, targets, losses, optimizer -> findings and notes of the set-up; a room of its own
+tried             findings -> those whose remedies were carried out on a copy (trial) and diagnosed again
 restoring         a weight or a statistic that is not finite -> what gives it a finite value again
 cancelled         a gradient that is rounding
 finding           what a finding is
-remedies          weights -> the initializers that repair them
+remedies          what repairs a finding: initializers for weights, a line of code
 diagnosis         what comes out
 table             a diagnosis -> text, columns
 plot              a diagnosis -> a picture

@@ -89,3 +89,12 @@ def test_a_first_step_that_is_interrupted_leaves_the_weights(model):
         models.fit(model, *models.data(), [Holds()])
     assert [one.shape for one in model.get_weights()] == [one.shape for one in before]
     _keras.bring_state_back(model)
+
+
+def test_names_that_the_diagnosis_needs(model):
+    assert not _keras.is_scheduled(model.optimizer)
+    assert _keras.is_scheduled(keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)))
+    assert _keras.compiled_loss_weights(model) is None
+    model.compile("sgd", "mse", loss_weights=0.5)
+    assert _keras.compiled_loss_weights(model) == 0.5
+    assert _keras.compiled_loss_weights(models.sequential()) is None

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras import activations, layers
 
+from keras_inits.diagnosis.compared import Compared, of_one_rank
 from keras_inits.diagnosis.endings import Output
-from keras_inits.diagnosis.losses import Compared, of_one_rank
 from keras_inits.models.heads import Call, head_of
 from keras_inits.models.targets import keras_loss
 

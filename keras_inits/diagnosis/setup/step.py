@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_inits._keras import compiled_loss_weights, innermost, optimized
+from keras_inits._keras import compiled_loss_weights, innermost, is_scheduled, optimized
 from keras_inits.backends import differentiation
 from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.trial import copy_of, kept
@@ -66,9 +66,8 @@ def step_of(
         if id(one) in paths and norm_of(one.value)[0] > 0 and norm_of(gradients[id(one)])[0] > 0
     }
     inner = innermost(optimizer)
-    scheduled = isinstance(getattr(inner, "_learning_rate", None), keras.optimizers.schedules.LearningRateSchedule)
     rate = float(keras.ops.convert_to_numpy(inner.learning_rate))
-    return Step(type(inner).__name__, rate, _default(inner), scheduled, loss, after, updates, trial.losses)
+    return Step(type(inner).__name__, rate, _default(inner), is_scheduled(inner), loss, after, updates, trial.losses)
 
 
 class _Trial:
