@@ -126,3 +126,36 @@ def test_a_training_step_of_ones_own_is_passed_over():
     model = Own([keras.Input((8,)), layers.Dense(1)])
     model.compile(keras.optimizers.SGD(1e9), "mse")
     assert "learning_rate" not in [one.kind for one in diagnose(model, x, y)]
+
+
+class OwnArguments(keras.optimizers.SGD):
+    def __init__(self, factor):
+        super().__init__(0.01 * factor)
+
+
+class Warming(keras.optimizers.schedules.LearningRateSchedule):
+    """Without a config."""
+
+    def __call__(self, step):
+        return 1e-3 * keras.ops.minimum(1.0, (keras.ops.cast(step, "float32") + 1) / 10)
+
+
+class Failing(keras.optimizers.SGD):
+    def update_step(self, gradient, variable, learning_rate):
+        raise RuntimeError("of the user's own")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: OwnArguments(1.0),
+        lambda: keras.optimizers.Adam(Warming()),
+        lambda: keras.optimizers.Adam(lambda: 1e-3),
+        lambda: Failing(0.01),
+    ],
+    ids=["arguments of its own", "schedule without a config", "function", "fails"],
+)
+def test_an_optimizer_that_cannot_be_copied_is_not_looked_at(make):
+    model = network(make())
+    assert diagnose(model, x, y).findings == ()
+    assert not model.optimizer.built

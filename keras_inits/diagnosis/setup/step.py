@@ -22,6 +22,10 @@ ADAM = 0.001
 TRIED = tuple(10.0**-power for power in range(1, 7))
 
 
+class UnusableError(Exception):
+    """The optimizer, or its schedule, cannot be made again from its config, or its own code fails."""
+
+
 class Step(NamedTuple):
     """What a step does."""
 
@@ -45,7 +49,7 @@ class Step(NamedTuple):
 def step_of(
     model: Any, x: Any, target: Any, weights: Sequence[Weight], gradients: Gradients, loss: float
 ) -> Step | None:
-    """Takes the step; None if the model has no optimizer of Keras's, or a training step of its own.
+    """Takes the step; None if the model has no optimizer that can be copied, or a training step of its own.
 
     Nothing of the model changes, nor of its optimizer: copies of the weights are given to another optimizer, made from
     the same config and with the same state.
@@ -58,7 +62,10 @@ def step_of(
     if not trained or any(id(one) not in gradients for one in trained):
         return None
     trial = _Trial(model, x, target, trained, [gradients[id(one)] for one in trained], innermost(optimizer))
-    copies, after = trial.first()
+    try:
+        copies, after = trial.first()
+    except UnusableError:
+        return None
     paths = {id(weight.variable): weight.path for weight in weights if weight.fans is not None}
     updates = {
         paths[id(one)]: _ratio(one, copy)
@@ -82,16 +89,19 @@ class _Trial:
     def first(self) -> tuple[list[Any], float]:
         """The copies after one step, and the loss with them."""
         copies, optimizer = self._copies(None)
-        optimizer.apply([keras.ops.copy(one) for one in self._gradients], copies)
+        _apply(optimizer, self._gradients, copies)
         return copies, self._loss([copy.value for copy in copies])
 
     def losses(self, rate: float | None) -> list[float]:
         """The losses after each of some steps."""
-        copies, optimizer = self._copies(rate)
+        try:
+            copies, optimizer = self._copies(rate)
+        except UnusableError:  # with another rate than its own
+            return [math.inf]
         gradients, found = self._gradients, list[float]()
         with kept(self._trained):
             for number in range(1 + FURTHER):
-                optimizer.apply([keras.ops.copy(one) for one in gradients], copies)
+                _apply(optimizer, gradients, copies)
                 if number == FURTHER:
                     return [*found, self._loss([copy.value for copy in copies])]
                 for variable, copy in zip(self._trained, copies, strict=True):
@@ -104,11 +114,14 @@ class _Trial:
 
     def _copies(self, rate: float | None) -> tuple[list[Any], Any]:
         copies = [keras.Variable(copy_of(one), dtype=one.dtype, name=one.name) for one in self._trained]
-        config = self._optimizer.get_config() | {"gradient_accumulation_steps": None}
-        if rate is not None:
-            config["learning_rate"] = rate
-        optimizer = type(self._optimizer).from_config(config)
-        optimizer.build(copies)
+        try:
+            config = self._optimizer.get_config() | {"gradient_accumulation_steps": None}
+            if rate is not None:
+                config["learning_rate"] = rate
+            optimizer = type(self._optimizer).from_config(config)
+            optimizer.build(copies)
+        except Exception as error:  # of a class of the user's own: no config, or arguments that its config leaves out
+            raise UnusableError from error
         state, fresh = self._optimizer.variables, optimizer.variables
         if optimized(self._optimizer) and [one.shape for one in state] == [one.shape for one in fresh]:
             for there, one in zip(state, fresh, strict=True):
@@ -133,6 +146,13 @@ class _Trial:
         with backend.preserved(self._model):
             gradients = backend.gradients(total, self._trained)
         return (seen[-1] if seen else math.nan), gradients
+
+
+def _apply(optimizer: Any, gradients: Sequence[Tensor], copies: list[Any]) -> None:
+    try:
+        optimizer.apply([keras.ops.copy(one) for one in gradients], copies)
+    except Exception as error:  # training fails with it too, and says more
+        raise UnusableError from error
 
 
 def _default(optimizer: Any) -> float:
