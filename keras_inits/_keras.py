@@ -328,6 +328,11 @@ def loss_function(loss: Any) -> tuple[Any, dict[str, Any]]:
     return getattr(loss, "fn", loss), dict(getattr(loss, "_fn_kwargs", {}))
 
 
+def is_gone_round(tensor: Any) -> bool:
+    """Whether a loss of Keras's takes what went into a sigmoid or softmax, in place of this, what came out of it."""
+    return hasattr(tensor, "_keras_logits")
+
+
 def last_of_graph(model: Any) -> Any:
     """The layer that puts out what a model with a graph does; None for other layers, other ends, several outputs."""
     outputs = getattr(model, "outputs", None) if isinstance(model, keras.Model) else None

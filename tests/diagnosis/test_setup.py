@@ -255,3 +255,16 @@ def _after_repair(model, findings):
     found = {one.kind for one in diagnose(model, x, check="full")}
     model.set_weights(weights)
     return found
+
+
+class Squashing(layers.Layer):
+    def call(self, inputs):
+        return keras.ops.sigmoid(inputs)
+
+
+def test_a_sigmoid_in_a_layer_of_ones_own_is_no_silence():
+    """On TensorFlow the loss takes what goes into it, and sends nothing to what comes out."""
+    x, y = np.random.default_rng(0).standard_normal((64, 8)), np.arange(64).reshape(-1, 1) % 2
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(16, "relu"), layers.Dense(1), Squashing()])
+    model.compile("adam", "binary_crossentropy")
+    assert diagnose(model, x, y).findings == ()

@@ -98,3 +98,10 @@ def test_names_that_the_diagnosis_needs(model):
     model.compile("sgd", "mse", loss_weights=0.5)
     assert _keras.compiled_loss_weights(model) == 0.5
     assert _keras.compiled_loss_weights(models.sequential()) is None
+
+
+@pytest.mark.backend("tensorflow")  # the others' losses take what a model puts out
+def test_what_a_loss_takes_in_place_of_probabilities():
+    logits = keras.ops.ones((2, 3))
+    assert _keras.is_gone_round(keras.ops.softmax(logits))
+    assert not _keras.is_gone_round(logits)

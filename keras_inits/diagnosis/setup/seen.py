@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import activations, layers
 
+from keras_inits._keras import is_gone_round
 from keras_inits.diagnosis.compared import Compared, of_one_rank
 from keras_inits.diagnosis.endings import Output
 from keras_inits.models.heads import Call, head_of
@@ -115,6 +116,8 @@ def _seen(output: Output, one: Compared) -> Seen | None:
     loss, arguments = keras_loss(one.loss)
     call = output.call
     count = output.values.shape[0] if len(output.values.shape) else 1
+    # Of an activation in code of the model's own nobody sees what goes in, which the loss may take.
+    unheard = call is None or (is_gone_round(output.values) and not call.entered)
     return Seen(
         name=one.name,
         layer=None if call is None else call.probe.watched.layer,
@@ -124,7 +127,7 @@ def _seen(output: Output, one: Compared) -> Seen | None:
         loss=loss,
         arguments=arguments,
         given=one.given,
-        heard=None if call is None else call.heard / max(1, count),
+        heard=None if unheard else call.heard / max(1, count),
     )
 
 
