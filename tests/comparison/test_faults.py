@@ -20,10 +20,10 @@ def failing(monkeypatch, times=1):
     """The first diagnoses fail as if in a step of our own."""
     diagnose, left = run.diagnose, [InternalError("while it looked", ZeroDivisionError("broken <on purpose>"))] * times
 
-    def broken(*arguments):
+    def broken(*arguments, **options):
         if left:
             raise left.pop()
-        return diagnose(*arguments)
+        return diagnose(*arguments, **options)
 
     monkeypatch.setattr(run, "diagnose", broken)
 
