@@ -6,13 +6,12 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from keras_inits.layer_tree import walk_layers
 from keras_inits.models.folding import Reader, by_channel, divided, made_of_means, reader_of
 from keras_inits.models.graph import NORMALISATIONS, Graph
 from keras_inits.models.readers import OTHER, ZERO, Followed, Read, follow
 from keras_inits.models.rules import Planned
 from keras_inits.models.sample import Sample
-from keras_inits.models.statistics import Features
+from keras_inits.models.statistics import Features, channel_axis_of
 from keras_inits.models.weights import Weight
 
 ADVICE = (
@@ -41,8 +40,7 @@ def standardise(model: Any, planned: Sequence[Planned], graph: Graph, sample: Sa
 
     Features that are standardised already, or are of two values within -1 and 1, such as one-hot ones, are left alone.
     """
-    first = any(getattr(layer, "data_format", "") == "channels_first" for _, layer in walk_layers(model))
-    features = Features(sample.x, 0 if first else -1)
+    features = Features(sample.x, channel_axis_of(model))
     followed = follow(model, graph, sample.x, features.numbers)
     if followed.failure:
         features.measure()

@@ -6,10 +6,17 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_inits.layer_tree import walk_layers
+
 Array = Any  # of NumPy
 AT_A_TIME = 1 << 22  # values, in float64
 NEAR_MEAN, NEAR_DEVIATION = 0.3, 1.5
 """A feature is standardised already if its mean is within 0.3 of 0, and its deviation within a factor of 1.5 of 1."""
+
+
+def channel_axis_of(model: Any) -> int:
+    """Of inputs of three axes or more, in an example: 0 where a layer has channels first, or -1."""
+    return 0 if any(getattr(one, "data_format", "") == "channels_first" for _, one in walk_layers(model)) else -1
 
 
 class Features:
@@ -19,7 +26,7 @@ class Features:
 
     Args:
         inputs: A structure of arrays with an example a row.
-        channel_axis: Of inputs of three axes or more, in an example: 0 where channels come first, or -1.
+        channel_axis: That of `channel_axis_of`.
     """
 
     def __init__(self, inputs: Any, channel_axis: int) -> None:
@@ -47,7 +54,9 @@ class Features:
             self._same[np.isin(self._same, roots)] = roots[0]
 
     def measure(self) -> None:
-        """Takes `means` and `deviations` of all features; constant ones have the deviation 1.
+        """Takes what all features are centred on and divided by; constant ones have the deviation 1.
+
+        `observed` are their means and deviations as they are, and `means` and `deviations` those that standardise.
 
         Those of two values, one-hot ones above all, are not centred: a rare one would weigh as much as its share is
         small. Within -1 and 1 they are `left` as they are, others become 0 and 1. For the same reason a feature that
@@ -72,6 +81,7 @@ class Features:
                 np.add.at(number, which, (values == place[which]).sum(0).astype(float))
         deviation = np.sqrt(square / count)
         self.constant = deviation <= 1e-6 * np.abs(mean)
+        self.observed = mean[self._same], np.where(self.constant, 0.0, deviation)[self._same]
         often = (times.argmax(0), np.arange(self.count))
         sparse, background, others = times[often] > count / 2, places[often], np.maximum(count - times[often], 1)
         deviation = np.where(sparse, np.sqrt((square + count * (mean - background) ** 2) / others), deviation)

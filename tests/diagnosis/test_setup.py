@@ -268,3 +268,13 @@ def test_a_sigmoid_in_a_layer_of_ones_own_is_no_silence():
     model = keras.Sequential([keras.Input((8,)), layers.Dense(16, "relu"), layers.Dense(1), Squashing()])
     model.compile("adam", "binary_crossentropy")
     assert diagnose(model, x, y).findings == ()
+
+
+def test_of_rare_values_the_size_is_that_of_all():
+    """What divides such columns is the size of the values that are there; what goes into the kernel is mostly zero."""
+    draw = np.random.default_rng(0)
+    sparse = np.where(draw.random((256, 8)) < 0.06, draw.integers(15, 25, (256, 8)), 0)
+    model = network(3)
+    model.compile("adam", LOGITS)
+    assert np.sqrt(np.mean(sparse**2)) < 10 < sparse.max()
+    assert "unscaled_inputs" not in causes(diagnose(model, sparse.astype("float32"), np.arange(256) % 3))

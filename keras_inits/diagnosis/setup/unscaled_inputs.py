@@ -11,10 +11,9 @@ from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.remedies import Remedy
 from keras_inits.diagnosis.setup.setup import Setup
-from keras_inits.layer_tree import walk_layers
 from keras_inits.models.graph import NORMALISATIONS
 from keras_inits.models.readers import Read, follow
-from keras_inits.models.statistics import Features
+from keras_inits.models.statistics import Features, channel_axis_of
 
 Array = Any  # of NumPy
 
@@ -29,6 +28,8 @@ class Entering(NamedTuple):
     layer: Any
     means: Array
     deviations: Array
+    divisors: Array
+    """The deviations that standardise: a rare value does not make a feature small."""
 
     @property
     def size(self) -> float:
@@ -91,9 +92,8 @@ def _has_numbers(leaf: Any) -> bool:
 def _entering(setup: Setup, leaves: list[Array]) -> list[Entering]:
     """What the layers with kernels read of the inputs, behind what only moves, scales and shifts them."""
     case = setup.case
-    first = any(getattr(layer, "data_format", "") == "channels_first" for _, layer in walk_layers(setup.model))
     structure = keras.tree.pack_sequence_as(setup.x, leaves)
-    features = Features(structure, 0 if first else -1)
+    features = Features(structure, channel_axis_of(setup.model))
     features.numbers = [
         which if _is_number(setup.model, place) else None for place, which in enumerate(features.numbers)
     ]
@@ -112,9 +112,12 @@ def _of(layer: Any, features: Features, read: Read) -> Entering:
     there = read.features >= 0
     numbers, where = np.unique(read.features[there], return_index=True)
     scale, offset = read.scale[there][where], read.offset[there][where]
-    means = np.where(features.left[numbers], 0.0, features.means[numbers] * scale + offset)
-    deviations = np.where(features.constant[numbers], 0.0, features.deviations[numbers]) * np.abs(scale)
-    return Entering(layer, means, deviations)
+    left = features.left[numbers]
+    observed_means, observed_deviations = (values[numbers] for values in features.observed)
+    means = np.where(left, 0.0, observed_means * scale + offset)
+    deviations = np.where(left, 1.0, observed_deviations) * np.abs(scale)
+    divisors = np.where(features.constant[numbers], 0.0, features.deviations[numbers]) * np.abs(scale)
+    return Entering(layer, means, deviations, divisors)
 
 
 def _is_number(model: Any, place: int) -> bool:
@@ -133,7 +136,7 @@ def _is_normalised(setup: Setup, layer: Any) -> bool:
 
 
 def _fault(setup: Setup, one: Entering) -> str | None:
-    varying = one.deviations[one.deviations > 0]
+    varying = one.divisors[one.divisors > 0]
     centre, spread = float(np.sqrt(np.mean(one.means**2))), float(np.sqrt(np.mean(one.deviations**2)))
     where = f"the inputs that go into {one.layer.name} are not scaled: "
     if one.size > thresholds.LARGE_INPUTS:
