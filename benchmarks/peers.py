@@ -31,7 +31,7 @@ def recomputing(x: Any, y: Any, batch: int) -> Any:
 def summing() -> Iterator[None]:
     """Has `GradientNormLogger` take a backend's own float32 sum of squares of each gradient, and no more."""
     backend = keras.backend.backend()
-    recording = importlib.import_module(f"keras_inits.backends.recording.{backend}")
+    recording = importlib.import_module(f"keras_inits.backends.{backend}.recording")
     forget = recording._row.clear_cache if backend == "jax" else lambda: None  # how a row was traced
     sums = {"tensorflow": _sums_of_tensorflow, "jax": _sums_of_jax, "torch": _sums_of_torch}[backend]
     with mock.patch.object(recording, "measured", lambda gradients, kinds: {"norm": sums(gradients)}):

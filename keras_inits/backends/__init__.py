@@ -1,69 +1,65 @@
-"""The only room that imports TensorFlow, JAX or torch: one file for each, with the same few functions.
+"""The only room that imports TensorFlow, JAX or torch: one folder for each, with the same four modules.
 
-    host array        -> to_tensor        -> the backend's tensor
-    parts, layout     -> to_sharded       -> the backend's tensor, each part on its devices
-    host's code       -> untraced         -> the same, as it is, where the backend would translate it
-    operations        -> compiled         -> the same as one program, where that is faster than one by one
-    nothing           -> widest_float     -> the name of the most precise dtype
-    nothing           -> without_threads  -> a block that computes on the caller's thread, where the backend can
-    nothing           -> compute          -> a small computation, done
-    nothing           -> is_first_process -> whether this process writes the files of a distributed job
+    tensors          host arrays -> tensors of the backend; tracing, threads and processes
+    measures         tensors -> norms, largest entries and counts, computed on the device
+    differentiation  a loss -> gradients, and products with Jacobians
+    recording        Keras's own training function, in which each call of an optimizer also leaves a row of measures
+
+The module of the same name in this folder says once, as a `Protocol`, what each of them must have; mypy holds the
+folders to it. Its `current()` is the module of the backend that Keras runs on; the others are never imported. The
+`current()` of this file is `tensors`.
 
 `forks` has all of them compute in processes that were forked, as far as they can.
-
-Its folders have a file for each of them too: `measures` of tensors on the device, and `recording` of a training step.
-`current()` is the module of the backend that Keras runs on; the other two are never imported.
 """
 
 import contextlib
 import functools
 import importlib
 from collections.abc import Iterator
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
+
+from keras_inits.backends.tensors import Tensors
+
+if TYPE_CHECKING:
+    from keras_inits.backends.jax import tensors as _jax
+    from keras_inits.backends.tensorflow import tensors as _tensorflow
+    from keras_inits.backends.torch import tensors as _torch
+
+    _: tuple[Tensors, ...] = (_jax, _tensorflow, _torch)
 
 __all__ = ["current", "is_symbolic"]
 
 SUPPORTED = ("tensorflow", "jax", "torch")
 
-ALIGNMENT = 64
-"""Bytes. TensorFlow and JAX take memory over without a copy only if it begins at a multiple of this."""
-
 
 @functools.cache
-def current() -> ModuleType:
-    """Returns the file of this room for the backend that Keras runs on."""
-    return of_backend(__name__)
+def current() -> Tensors:
+    """Returns the functions on tensors of the backend that Keras runs on."""
+    module: Tensors = of_backend("tensors")
+    return module
 
 
-def of_backend(package: str) -> ModuleType:
-    """Returns the module of this package that has the name of the backend that Keras runs on.
+def of_backend(name: str) -> Any:
+    """Returns the module of this name of the backend that Keras runs on.
 
     Raises:
-        ImportError: If Keras runs on a backend without such a file.
+        ImportError: If Keras runs on a backend without a folder.
     """
-    name = keras.backend.backend()
-    if name not in SUPPORTED:
+    backend = keras.backend.backend()
+    if backend not in SUPPORTED:
         raise ImportError(
-            f"Keras runs on the backend {name!r}. keras_inits expects one of {', '.join(SUPPORTED)}. "
+            f"Keras runs on the backend {backend!r}. keras_inits expects one of {', '.join(SUPPORTED)}. "
             "Set the environment variable KERAS_BACKEND to one of them before Keras is imported."
         )
-    return importlib.import_module(f"{package}.{name}")
+    return importlib.import_module(f"{__name__}.{backend}.{name}")
 
 
 def is_symbolic() -> bool:
     """Whether Keras only wants to know shapes and dtypes: it calls initializers then, and throws the values away."""
     return bool(in_symbolic_scope() or current().on_meta_device())
-
-
-def no_layouts(layout: object) -> ValueError:
-    """The error of a backend that Keras distributes in another way."""
-    return ValueError(
-        f"Argument `layout` says how JAX lays a tensor out on its devices. Received: layout={layout!r} on "
-        f"{keras.backend.backend()}. Expected None. Leave it out, or set KERAS_BACKEND=jax."
-    )
 
 
 _NOTHING = object()

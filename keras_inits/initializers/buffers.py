@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_inits.backends import ALIGNMENT
+from keras_inits.backends.tensors import ALIGNMENT
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype, allocate: Callable[..., Any] = np.empty) -> np.ndarray:

@@ -294,7 +294,7 @@ def test_a_failure_of_ours_is_called_ours(monkeypatch):
         raise ZeroDivisionError("broken on purpose")
 
     model, x = stack([4, 4]), batch(2, 4)
-    backend = f"keras_inits.backends.differentiation.{keras.backend.backend()}"
+    backend = f"keras_inits.backends.{keras.backend.backend()}.differentiation"
     for step in ("vector_jacobian", "jacobian_vector"):
         check_ours(monkeypatch, f"{backend}.{step}", fail, model, x, "while it multiplied vectors with the Jacobian")
     diagnosis = "keras_inits.diagnosis"

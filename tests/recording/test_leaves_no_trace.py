@@ -296,7 +296,7 @@ class HidesItsOptimizer(keras.Sequential):
 
 @pytest.mark.backend("jax")
 def test_rows_that_cannot_be_put_together_do_not_stop_training(monkeypatch):
-    from keras_inits.backends.recording import jax
+    from keras_inits.backends.jax import recording as jax
 
     def broken(rows):
         raise RuntimeError("no room on the device")

@@ -63,7 +63,7 @@ def test_each_kind_alone(kind):
 
 @pytest.mark.backend("jax")
 def test_counts_that_one_sum_cannot_hold(monkeypatch):
-    from keras_inits.backends.measures import jax
+    from keras_inits.backends.jax import measures as jax
 
     given = arrays(ODD["both"])
     together = measured(given, KINDS)

@@ -1,4 +1,4 @@
-"""JAX's side of the room."""
+"""JAX's derivatives."""
 
 import contextlib
 import functools
@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import keras
 
-from keras_inits.backends.differentiation import Watch
+from keras_inits.backends.differentiation import Mode, Watch
 
 Tensor = Any
 
-stepwise = jax.disable_jit
+stepwise: Mode | None = jax.disable_jit
 """A block in which loops and branches run one step after another, so that there are values in them."""
 
 

@@ -1,4 +1,4 @@
-"""Torch's side of the room."""
+"""Torch's derivatives."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -8,11 +8,11 @@ import keras
 import torch
 
 from keras_inits import backends
-from keras_inits.backends.differentiation import Watch
+from keras_inits.backends.differentiation import Mode, Watch
 
 Tensor = Any
 
-stepwise = None
+stepwise: Mode | None = None
 """Loops and branches run one step after another as it is."""
 
 

@@ -1,4 +1,4 @@
-"""TensorFlow's side of the room."""
+"""TensorFlow's tensors."""
 
 import contextlib
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_inits.backends import ALIGNMENT, no_layouts
+from keras_inits.backends.tensors import ALIGNMENT, no_layouts
 
 Tensor = Any
 

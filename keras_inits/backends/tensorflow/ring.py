@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_inits.backends.measures.tensorflow import parted_measures, width_of
 from keras_inits.backends.recording import FetchedRows, Plan, parted, unscaled
+from keras_inits.backends.tensorflow.measures import parted_measures, width_of
 
 Tensor = Any
 

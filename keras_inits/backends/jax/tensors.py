@@ -1,4 +1,4 @@
-"""JAX's side of the room."""
+"""JAX's tensors."""
 
 import contextlib
 from collections.abc import Callable, Iterator

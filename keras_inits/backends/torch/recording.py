@@ -13,7 +13,6 @@ import torch
 from keras_inits import _keras
 from keras_inits._swaps import Swap, call_with
 from keras_inits.backends.measures import taken
-from keras_inits.backends.measures.torch import measured
 from keras_inits.backends.recording import (
     ROWS_WAITING,
     FetchedRows,
@@ -26,6 +25,7 @@ from keras_inits.backends.recording import (
     some_entries,
     unscaled,
 )
+from keras_inits.backends.torch.measures import measured
 
 Tensor = Any
 

@@ -1,22 +1,28 @@
-"""Training steps that also hand out rows of measures: one file for each backend, with the same class `RecordingStep`.
+"""Training steps that also hand out rows of measures: what each folder's `recording` has.
 
     model, plan -> RecordingStep  Keras's own training function, in which each call of an optimizer leaves a row
                 -> its `rows`     where the rows wait: they hold neither the model nor its optimizers
     row number  -> rows.fetch     the rows from there on, as arrays of the host
 
-What can be measured stands in `backends.measures`; the rows of TensorFlow wait in the variables of `tensorflow_ring`.
+What can be measured stands in `measures`; the rows of TensorFlow wait in the variables of its `ring`.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
 
 from keras_inits.backends import of_backend
 from keras_inits.backends.measures import ABSENT, SCALED
+
+if TYPE_CHECKING:
+    from keras_inits.backends.jax import recording as _jax
+    from keras_inits.backends.tensorflow import recording as _tensorflow
+    from keras_inits.backends.torch import recording as _torch
+
+    _: "tuple[Recording, ...]" = (_jax, _tensorflow, _torch)
 
 ROWS_WAITING = 512
 """How many rows may wait on the device before they are fetched: 512 rows of 1,000 variables take 4 MB."""
@@ -131,9 +137,17 @@ class RecordingStep(Protocol):
         """Runs the step or steps that Keras's own training function would run."""
 
 
-def current() -> ModuleType:
-    """Returns the file of this folder for the backend that Keras runs on."""
-    return of_backend(__name__)
+class Recording(Protocol):
+    """The class of each backend's module `recording`."""
+
+    def RecordingStep(self, model: Any, plan: Plan) -> RecordingStep:  # noqa: N802
+        """A training function made by Keras whose optimizers also leave rows, as the plan says."""
+
+
+def current() -> Recording:
+    """Returns the recording of the backend that Keras runs on."""
+    module: Recording = of_backend("recording")
+    return module
 
 
 def loss_scale(optimizer: Any) -> Any:

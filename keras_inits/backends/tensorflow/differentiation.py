@@ -1,4 +1,4 @@
-"""TensorFlow's side of the room."""
+"""TensorFlow's derivatives."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -7,11 +7,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_inits.backends.differentiation import Watch
+from keras_inits.backends.differentiation import Mode, Watch
 
 Tensor = Any
 
-stepwise = None
+stepwise: Mode | None = None
 """Loops and branches run one step after another as it is."""
 
 

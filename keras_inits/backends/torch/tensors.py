@@ -1,4 +1,4 @@
-"""Torch's side of the room."""
+"""Torch's tensors."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from keras.src.backend.torch.core import get_device
 
-from keras_inits.backends import no_layouts
+from keras_inits.backends.tensors import no_layouts
 
 Tensor = Any
 

@@ -14,7 +14,6 @@ import tensorflow as tf
 from keras_inits import _keras
 from keras_inits._swaps import Swap, call_with
 from keras_inits.backends.measures import taken
-from keras_inits.backends.measures.tensorflow import dense, measured
 from keras_inits.backends.recording import (
     ROWS_WAITING,
     HandedOver,
@@ -24,7 +23,8 @@ from keras_inits.backends.recording import (
     own_values,
     some_entries,
 )
-from keras_inits.backends.recording.tensorflow_ring import Ring
+from keras_inits.backends.tensorflow.measures import dense, measured
+from keras_inits.backends.tensorflow.ring import Ring
 
 Tensor = Any
 

@@ -14,8 +14,8 @@ from jax.extend.core import get_opaque_trace_state
 
 from keras_inits import _keras
 from keras_inits._swaps import Swap, call_with
+from keras_inits.backends.jax.measures import measured
 from keras_inits.backends.measures import taken
-from keras_inits.backends.measures.jax import measured
 from keras_inits.backends.recording import (
     FetchedRows,
     Plan,

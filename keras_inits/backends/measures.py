@@ -1,18 +1,21 @@
-"""Measures of tensors, computed on the device: one file for each backend, with the same two functions.
+"""Measures of tensors, computed on the device: what each folder's `measures` has.
 
-    measured  columns (a tensor, or None where there is none), kinds -> one number for each kind and column, `ABSENT`
-              for None; each tensor is read as seldom as can be for all kinds together
-    norm      a tensor -> its norm, on the host
-
-A norm is right wherever the entries are normal, finite numbers of float32: no square under- or overflows. `current()`
-is the module of the backend that Keras runs on.
+A norm is right wherever the entries are normal, finite numbers of float32: no square under- or overflows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from keras_inits.backends import of_backend
+
+if TYPE_CHECKING:
+    from keras_inits.backends.jax import measures as _jax
+    from keras_inits.backends.tensorflow import measures as _tensorflow
+    from keras_inits.backends.torch import measures as _torch
+
+    _: "tuple[Measures, ...]" = (_jax, _tensorflow, _torch)
+
+Tensor = Any
 
 NORM, LARGEST, NONZEROS, NONFINITE = "norm", "largest", "nonzeros", "nonfinite"
 """Kinds: the norm; the largest absolute entry; how many entries are not zero, or not finite."""
@@ -56,9 +59,24 @@ ABSENT = -1.0
 """What stands in a row where a variable had no gradient. No measure is negative, and NaN is one that users must see."""
 
 
-def current() -> ModuleType:
-    """Returns the file of this folder for the backend that Keras runs on."""
-    return of_backend(__name__)
+class Measures(Protocol):
+    """The functions of each backend's module `measures`."""
+
+    def measured(self, arranged: list[Tensor], kinds: Sequence[str]) -> dict[str, Any]:
+        """For each kind one number for each column, `ABSENT` for a column of None.
+
+        Each tensor is read as seldom as can be for all kinds together. TensorFlow gives of a norm the sums of squares,
+        and then the factors that are in them.
+        """
+
+    def norm(self, tensor: Tensor) -> float:
+        """The norm of one tensor of float32, on the host; infinite or not a number only if an entry is."""
+
+
+def current() -> Measures:
+    """Returns the measures of the backend that Keras runs on."""
+    module: Measures = of_backend("measures")
+    return module
 
 
 def taken(

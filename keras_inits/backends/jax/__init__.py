@@ -1,0 +1,1 @@
+"""JAX: the four modules that the room expects of a backend."""

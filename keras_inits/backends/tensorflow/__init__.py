@@ -1,0 +1,1 @@
+"""TensorFlow: the four modules that the room expects of a backend."""

@@ -1,0 +1,1 @@
+"""torch: the four modules that the room expects of a backend."""
