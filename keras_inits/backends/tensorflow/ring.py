@@ -1,7 +1,7 @@
 """Where the rows of TensorFlow's recording step wait."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +12,14 @@ from keras_inits.backends.tensorflow.measures import parted_measures, width_of
 Tensor = Any
 
 STEPS, ROWS, SHIFT, NONFINITE = range(4)
+
+
+class Room(NamedTuple):
+    """Room for rows. It is replaced in one assignment, so that an interrupt leaves the old one or the new one whole."""
+
+    columns: int = 0  # the first trace may be the first to know how many there are
+    widths: tuple[int, ...] = ()  # of the parts of a row
+    rows: tf.Variable | None = None
 
 
 class Ring:
@@ -30,17 +38,19 @@ class Ring:
         self._strategy, self._capacity = strategy, capacity
         self._measures, self._own = plan.measures, plan.own
         self._counts = self._variable(np.zeros(4, np.int64))
-        self.columns = 0  # for how many there is room; the first trace may be the first to know how many there are
-        self._widths: tuple[int, ...] = ()
-        self._rows: tf.Variable | None = None
+        self._room = Room()
         self._seen_nonfinite = 0
         self._on_host = "CPU" in self._counts.device
 
     def make(self, columns: int, own: Sequence[int], state: int) -> None:
         """Makes room for rows of so many numbers, in float64, which holds the number of any step."""
-        self.columns = columns
-        self._widths = (width_of(self._measures) * columns, *own, state, 1, 1, 1, 1)
-        self._rows = self._variable(np.zeros((self._capacity, sum(self._widths)), np.float64))
+        widths = (width_of(self._measures) * columns, *own, state, 1, 1, 1, 1)
+        self._room = Room(columns, widths, self._variable(np.zeros((self._capacity, sum(widths)), np.float64)))
+
+    @property
+    def columns(self) -> int:
+        """For how many columns of each measure there is room."""
+        return self._room.columns
 
     @property
     def step(self) -> Tensor:
@@ -59,7 +69,7 @@ class Ring:
             row: Its numbers, and whether its gradients are finite.
             due: Whether it is.
         """
-        rows: Any = self._rows
+        rows: Any = self._room.rows
         slot = self._counts[ROWS] % self._capacity
 
         def write() -> Tensor:
@@ -109,9 +119,10 @@ class Ring:
         """
         steps, count = _numbers(self._counts)[[STEPS, ROWS]].tolist()
         held = np.arange(max(since, count - self._capacity), count)
-        if self._rows is None or not len(held):
+        room = self._room
+        if room.rows is None or not len(held):
             return count, None
-        rows = self._read(_numbers(self._rows)[held % self._capacity])
+        rows = self._read(_numbers(room.rows)[held % self._capacity], room.widths)
         counted = rows.steps < steps
         return int(held[0] + counted.sum()), rows.where(counted) if counted.any() else None
 
@@ -123,8 +134,8 @@ class Ring:
         found, self._seen_nonfinite = count > self._seen_nonfinite, count
         return found
 
-    def _read(self, table: np.ndarray) -> FetchedRows:
-        measured, *values = parted(table, self._widths)
+    def _read(self, table: np.ndarray, widths: tuple[int, ...]) -> FetchedRows:
+        measured, *values = parted(table, widths)
         *own, state, scales, steps, optimizers, calls = values
         heads = tuple(part[:, 0].astype(np.int64) for part in (steps, optimizers, calls))
         measures = unscaled(parted_measures(measured, self._measures), scales[:, 0])
