@@ -115,6 +115,7 @@ class Interruption:
         self.came = False
         self._held = False
         self._before: Any = None
+        self._hook = sys.unraisablehook
 
     def check(self) -> None:
         """Raises KeyboardInterrupt if Ctrl-C came, wherever the first one went."""
@@ -129,12 +130,19 @@ class Interruption:
         """Takes Ctrl-C over."""
         if threading.current_thread() is threading.main_thread():  # only there may handlers be set
             self._before = signal.signal(signal.SIGINT, self._remember)
+            sys.unraisablehook = self._tell
         return self
 
     def __exit__(self, *_: object) -> None:
         """Gives Ctrl-C back to whoever had it."""
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
+            sys.unraisablehook = self._hook
+
+    def _tell(self, dropped: Any) -> None:
+        """Prints what Python drops, but Ctrl-C, which is remembered."""
+        if dropped.exc_type is not KeyboardInterrupt:
+            self._hook(dropped)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
         self.came = True

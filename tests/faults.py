@@ -27,13 +27,14 @@ from traces import assert_equal, full_trace, run_of
 
 import keras_inits
 from keras_inits._names import no_formula, stand_in
-from keras_inits.comparison import Comparison, kept
+from keras_inits.comparison import Comparison
 from keras_inits.comparison.report import render_report
 from keras_inits.comparison.table import build_table
 from keras_inits.diagnosis.files import load_arrays, load_model
 from keras_inits.initializers.base import HostInitializer
 from keras_inits.recording import GradientTrace, MLflowSink
 from keras_inits.recording.files import csv
+from keras_inits.runs import files
 
 ARRAYS = {"x": np.linspace(0, 1, 400, dtype="float32").reshape(100, 4), "y": np.arange(100)}
 SHARE_OF_CUTS = 0.15
@@ -65,13 +66,14 @@ def outcome(file: Path, read: Callable[[], object], same: Callable[[object], boo
 
 def of_runs(each: int, suffix: str, cut: bool) -> Outcomes:
     """One of the two files of a run that `compare` kept."""
-    run, setting = run_of("healthy"), {"seed": "0"}
+    setting = {"seed": "0"}
     with tempfile.TemporaryDirectory() as folder:
-        kept.keep(run, setting, Path(folder))
-        file = Path(folder) / f"{run.cell.file_name}.{suffix}"
+        rest = Path(folder) / "run.json"
+        files.write(run_of("healthy"), setting, rest)
+        file = rest.with_suffix(f".{suffix}")
         for data in damaged(file.read_bytes(), each, cut):
             file.write_bytes(data)
-            yield outcome(file, lambda: kept.read(run.cell, setting, Path(folder)), lambda found: False)
+            yield outcome(file, lambda: files.read(rest, setting), lambda found: False)
 
 
 def of_traces(each: int, suffix: str, cut: bool) -> Outcomes:

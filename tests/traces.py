@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from keras_inits.comparison.plan import Cell
-from keras_inits.comparison.run import FindingText, Run
 from keras_inits.diagnosis.numbers import LayerNumbers, Moments
 from keras_inits.recording import GradientTrace
+from keras_inits.runs.name import Name
+from keras_inits.runs.run import FindingText, Run
 
 DEPTH = 6
 PROFILES = {
@@ -29,7 +29,7 @@ def run_of(word: str, start: str = "he", law: str = "HeNormal()", activation: st
     history = {"accuracy": (0.25, 0.5), "loss": (2.0, float("nan")), "val_accuracy": (None, 0.25)}
     finding = FindingText("dead_layer", "layer_1 is zero <on the whole batch>", "HeNormal() on layer layer_1")
     trace = trace_of(PROFILES[word], PROFILES[word])
-    return Run(Cell(activation, start, seed), law, history, layers_of(DEPTH), (finding,), (), trace)
+    return Run(Name(activation, start, seed), law, history, layers_of(DEPTH), (finding,), (), trace)
 
 
 def layers_of(depth: int) -> tuple[LayerNumbers, ...]:

@@ -2,23 +2,19 @@
 
     build ────────┐
     data ─────────┼─> plan ─> session ─> runs ─> comparison: a table, a data frame
-    initializers ─┘             │                    ├─> report   a self-contained HTML page
-                                │                    │     plot   all runs: gradient norms over depth, loss
-                                │                    │     panels one run: heatmap, profile, activations, loss
-                                │                    └─ equal     starts that do not differ
-                                ├─ data     what `fit` takes -> the same for every run
-                                ├─ run      a start, diagnosed and trained -> Run
-                                ├─ verdict  a trace -> one word
-                                └─ kept     a finished run <-> files
+    initializers ─┘                                ├─> report   a self-contained HTML page
+                                                   │     plot   all runs: gradient norms over depth, loss
+                                                   │     panels one run: heatmap, profile, activations, loss
+                                                   └─ equal     starts that do not differ
 
-`compare` is this from Python, `command` for the shell: `starts` and `network` on `digits`. The verdict sees the
-recorded norms and nothing else: neither the name of the start nor the accuracy.
+The room `runs` makes each run, or finds it again. `compare` is this from Python, `command` for the shell: `starts` and
+`network` on `digits`.
 """
 
 from keras_inits.comparison.compare import compare
 from keras_inits.comparison.comparison import Comparison
-from keras_inits.comparison.run import Run
 from keras_inits.comparison.starts import STARTS
-from keras_inits.comparison.verdict import verdict
+from keras_inits.runs.run import Run
+from keras_inits.runs.verdict import verdict
 
 __all__ = ["STARTS", "Comparison", "Run", "compare", "verdict"]

@@ -16,9 +16,11 @@ from keras_inits.comparison.comparison import Comparison
 from keras_inits.comparison.digits import load_digits
 from keras_inits.comparison.network import LEARNING_RATE, WIDTH, build_network
 from keras_inits.comparison.plan import Plan
-from keras_inits.comparison.run import Run
 from keras_inits.comparison.session import Session
 from keras_inits.comparison.starts import STARTS
+from keras_inits.runs.run import Run
+from keras_inits.runs.store import Store
+from keras_inits.runs.task import Training
 
 PLOT_NAME = "gradient_norms.png"
 REPORT_NAME = "report.html"
@@ -66,17 +68,19 @@ class Command:
             {name: functools.partial(build_network, activation=name, depth=self.depth) for name in self.activations},
             {name: STARTS[name] for name in self.starts},
             (self.seed,),
-            self.epochs,
-            (digits.train_images, digits.train_labels),
-            {
-                "batch_size": BATCH_SIZE,
-                "shuffle": False,
-                "validation_data": (digits.test_images, digits.test_labels),
-                "validation_batch_size": len(digits.test_labels),
-                "validation_freq": self.epochs,  # once, after the last
-            },
+            Training(
+                (digits.train_images, digits.train_labels),
+                self.epochs,
+                {
+                    "batch_size": BATCH_SIZE,
+                    "shuffle": False,
+                    "validation_data": (digits.test_images, digits.test_labels),
+                    "validation_batch_size": len(digits.test_labels),
+                    "validation_freq": self.epochs,  # once, after the last
+                },
+            ),
         )
-        session = Session(plan, self.output, self.console, self.check, self._tell, self._print)
+        session = Session(plan, Store(self.output, self._print), self.console, self.check, self._tell)
         self.runs = session.runs
         # One thread: products of 64 x 64 are too small to share, and torch's threads wait for one another at each.
         with threadpool_limits(1):
@@ -105,7 +109,7 @@ class Command:
         """A log that is no terminal gets a line in place of the bar."""
         if not self.console.is_terminal:
             note = " (finished before)" if before else ""
-            self._print(f"{len(self.runs)}/{self.planned} {run.cell.file_name}: {run.verdict}{note}")
+            self._print(f"{len(self.runs)}/{self.planned} {run.name.file_name}: {run.verdict}{note}")
 
     def _repeat(self) -> str:
         """What repeats the comparison, its defaults spelled out."""

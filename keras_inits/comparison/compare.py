@@ -1,7 +1,6 @@
 """The comparison from Python: any model, any data."""
 
 import os
-import unicodedata
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,14 +11,15 @@ import numpy as np
 from rich.console import Console
 
 from keras_inits._names import LONGEST, shown, stand_in, unique
-from keras_inits.comparison import kept
 from keras_inits.comparison.comparison import Comparison
-from keras_inits.comparison.data import Replayed, arguments_of, replayable
 from keras_inits.comparison.equal import equal_starts
 from keras_inits.comparison.plan import Build, Plan
 from keras_inits.comparison.session import Session
 from keras_inits.initializers import get
 from keras_inits.models.sample import is_dataset
+from keras_inits.runs.data import Replayed, arguments_of, replayable
+from keras_inits.runs.store import Store
+from keras_inits.runs.task import Training
 
 MOST_NUMBERS = 8
 
@@ -41,10 +41,12 @@ def compare(
 
     With `output`, each finished run is kept there. Called again, after an interruption or with more initializers or
     seeds, `compare` trains the runs that are not there. A run is there if versions, backend, epochs, seed, initial
-    weights, layers, optimizer, loss, data and arguments of `fit` are the same. Arrays count by their values; a data set
-    by its class, length and `element_spec`; a generator by its first batch; a callback by its class; a model without
-    `get_config` by its weights. A file there that is damaged, cut or another's is named in a warning, and its run is
-    trained again. A run that cannot be written, as on a full disk, is named too, and tried again after the next.
+    weights, layers, optimizer, loss, data and arguments of `fit` are the same; runs of other settings lie beside it.
+    Arrays and numbers count by their values, layers, losses and optimizers by their config, callbacks by their
+    attributes, and functions and classes of one's own by their code and by what it refers to. Data sets and generators
+    show no values: their runs are trained again, and the result says so. A file there that is damaged, cut or another's
+    is named in a warning, and its run is trained again. A run that cannot be written, as on a full disk, is named too,
+    and tried again after the next.
 
     Args:
         build: A function from an initializer to a compiled model that uses it.
@@ -89,26 +91,28 @@ def compare(
             "initializer, at least one seed, and each seed once. Pass for example ['he_normal', 'zeros'] and seeds=3."
         )
     more = {name: replayable(value) for name, value in fit.items()}
-    plan = Plan({"": build}, named, numbers, epochs, arguments_of(data), more)
-    files = [cell.file_name for cell in plan]
-    if len({unicodedata.normalize("NFC", name).casefold() for name in files}) < len(files):  # as some systems do
-        raise ValueError(
-            f"compare() received the initializers {', '.join(map(repr, named))}, whose files would be {files}. "
-            "Expected names that differ in their letters and digits. Rename one."
-        )
-    directory = Path(output) if output is not None else None
-    if directory is not None:
-        kept.prepare(directory)
-    console = Console(quiet=fit.get("verbose") == 0)
-    session = Session(plan, directory, console, warn=_warn)
+    plan = Plan({"": build}, named, numbers, Training(arguments_of(data), epochs, more))
+    store = Store(Path(output), _warn) if output is not None else None
+    session = Session(plan, store, Console(quiet=fit.get("verbose") == 0))
     session.train_all()
-    notes = renamed + equal_starts(plan, session.starts)
+    notes = renamed + equal_starts(plan, session.keys) + (_unseen(session) if store is not None else ())
     about = {**_about(plan), **({"Note": " ".join(notes)} if notes else {})}
     return Comparison(tuple(session.runs), len(plan), about, notes=notes)
 
 
+def _unseen(session: Session) -> tuple[str, ...]:
+    """Says what keeps a run from being found again."""
+    places = dict.fromkeys(place for key in session.keys.values() for place in key.unseen)
+    if not places:
+        return ()
+    return (
+        f"The next call trains these runs again, for it cannot tell by their values whether {', '.join(places)} will "
+        "be the same. Arrays, and callbacks that hold plain values, can be told apart.",
+    )
+
+
 def _warn(text: str) -> None:
-    warnings.warn(text, stacklevel=6)  # at the call of compare()
+    warnings.warn(text, stacklevel=7)  # at the call of compare()
 
 
 def _named(initializers: Mapping[str, Any] | Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -134,13 +138,13 @@ def _named(initializers: Mapping[str, Any] | Sequence[str]) -> tuple[dict[str, A
 
 def _about(plan: Plan) -> dict[str, str]:
     """What the report says of the settings."""
-    (x, y), given = plan.batch, plan.data[0]
+    (x, y), given = plan.training.batch, plan.training.data[0]
     kind = "generator" if isinstance(given, Replayed) else type(given).__name__ if is_dataset(given) else "arrays"
-    more = {name: value for name, value in plan.fit.items() if isinstance(value, str | int | float)}
+    more = {name: value for name, value in plan.training.fit.items() if isinstance(value, str | int | float)}
     seeds = ", ".join(map(str, plan.seeds[:MOST_NUMBERS])) + (", …" if len(plan.seeds) > MOST_NUMBERS else "")
     return {
         "Data": f"{kind}; a batch of inputs {_shapes(x)}, targets {_shapes(y)}",
-        "Training": ", ".join([f"{plan.epochs} epochs", *(f"{name}={value}" for name, value in more.items())]),
+        "Training": ", ".join([f"{plan.training.epochs} epochs", *(f"{name}={value}" for name, value in more.items())]),
         "Seeds": seeds,
     }
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keras_inits.comparison.run import Run
 from keras_inits.extras import REPORT, missing, pandas_for
 from keras_inits.figures import saved
+from keras_inits.runs.run import Run
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped,unused-ignore]
@@ -40,7 +40,7 @@ class Comparison:
         Such runs are not kept: the next call trains them again.
         """
         return tuple(
-            f"{run.cell.title}, seed {run.cell.seed}: {run.fault} To see the traceback, call diagnose on that model."
+            f"{run.name.title}, seed {run.name.seed}: {run.fault} To see the traceback, call diagnose on that model."
             for run in self.runs
             if run.fault
         )

@@ -3,21 +3,24 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from keras_inits.comparison.plan import Cell, Plan
+from keras_inits.comparison.plan import Plan
+from keras_inits.runs.key import Key
+from keras_inits.runs.name import Name
 
 
-def equal_starts(plan: Plan, starts: Mapping[Cell, str]) -> tuple[str, ...]:
+def equal_starts(plan: Plan, keys: Mapping[Name, Key]) -> tuple[str, ...]:
     """Says of which initializers the first weights are equal with every seed.
 
     Args:
         plan: What was trained.
-        starts: From a run to a digest of its first weights.
+        keys: Of its runs.
     """
     groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for network in plan.builds:
         for initializer in plan.initializers:
-            cells = [Cell(network, initializer, seed) for seed in plan.seeds]
-            groups[network, *(starts[cell] for cell in cells)].append(cells[0].title)
+            names = [Name(network, initializer, seed) for seed in plan.seeds]
+            weights = [keys[name].settings["weights"] for name in names]
+            groups[network, *weights].append(names[0].title)
     return tuple(_sentence(names) for names in groups.values() if len(names) > 1)
 
 

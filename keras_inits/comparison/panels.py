@@ -13,9 +13,9 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from PIL import Image
 
 from keras_inits.comparison.plot import COLOURS, finish_epochs, plain_legend
-from keras_inits.comparison.run import Run
 from keras_inits.diagnosis.plot import draw_activations, draw_shares
 from keras_inits.recording.plots import heatmap, profile, thin
+from keras_inits.runs.run import Run
 
 SIZE = (4.4, 3.5)  # inches
 NAME_SIZE = 7

@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from keras_inits._names import stand_in
-from keras_inits.comparison.run import Run
 from keras_inits.comparison.table import metrics_of
+from keras_inits.runs.run import Run
 
 # Okabe and Ito's colours, told apart with every kind of colour blindness; the markers tell the lines apart in grey.
 COLOURS = ("#000000", "#d55e00", "#cc79a7", "#e69f00", "#56b4e9", "#0072b2", "#009e73", "#a39800")
@@ -29,7 +29,7 @@ Style = dict[str, Any]
 
 def styles_of(runs: Sequence[Run]) -> dict[str, Style]:
     """How the lines of each initializer look, in all pictures."""
-    names = dict.fromkeys(run.cell.initializer for run in runs)
+    names = dict.fromkeys(run.name.initializer for run in runs)
     kinds = itertools.product(DASHES, zip(COLOURS, MARKERS, strict=True))
     looks = [{"color": colour, "marker": marker, "linestyle": dash} for dash, (colour, marker) in kinds]
     return dict(zip(names, itertools.cycle(looks), strict=False))
@@ -47,11 +47,11 @@ def draw_plot(runs: Sequence[Run]) -> Figure:
     figure, panels, networks = _panels(runs, len(MOMENTS), sharey="row")
     styles = styles_of(runs)
     for row, network in zip(panels, networks, strict=True):
-        shown = [run for run in runs if run.cell.network == network and len(run.trace)]
+        shown = [run for run in runs if run.name.network == network and len(run.trace)]
         low, high = _limits(shown)
         for axes, (moment, step) in zip(row, MOMENTS, strict=True):
             for run in shown:
-                _draw_profile(axes, run.trace.norms[step], styles[run.cell.initializer], low, high)
+                _draw_profile(axes, run.trace.norms[step], styles[run.name.initializer], low, high)
             plain_title(axes, network, moment)
             _finish(axes, low, high)
         row[0].set_ylabel("gradient norm of the layer")
@@ -74,7 +74,7 @@ def draw_histories(runs: Sequence[Run]) -> Figure:
     for row, network in zip(panels, networks, strict=True):
         for axes, name in zip(row, names, strict=True):
             for start, style in styles.items():
-                cells = [run for run in runs if (run.cell.network, run.cell.initializer) == (network, start)]
+                cells = [run for run in runs if (run.name.network, run.name.initializer) == (network, start)]
                 _draw_seeds(axes, [run.history[name] for run in cells if name in run.history], style)
             plain_title(axes, network, name)
             if name.endswith("loss"):
@@ -121,7 +121,7 @@ def finish_epochs(axes: Axes) -> None:
 
 def _panels(runs: Sequence[Run], columns: int, height: float = 4.1, **options: Any) -> tuple[Figure, Any, list[str]]:
     """A row for each network, and a legend of all initializers above."""
-    networks = list(dict.fromkeys(run.cell.network for run in runs))
+    networks = list(dict.fromkeys(run.name.network for run in runs))
     figure = Figure(figsize=(max(11.0, 3.0 * columns), 0.9 + height * len(networks)), layout="constrained", dpi=DPI)
     panels = figure.subplots(len(networks), columns, squeeze=False, sharex=True, **options)
     styles = styles_of(runs)

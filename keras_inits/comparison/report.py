@@ -17,9 +17,9 @@ from keras_inits._names import printable
 from keras_inits._version import __version__
 from keras_inits.comparison.panels import Picture, picture, pictures_of
 from keras_inits.comparison.plot import draw_histories, draw_plot
-from keras_inits.comparison.run import Run
 from keras_inits.comparison.table import NORMS, Row, metrics_of, number, rows_of, spread
-from keras_inits.comparison.verdict import MEANINGS
+from keras_inits.runs.run import Run
+from keras_inits.runs.verdict import MEANINGS
 
 if TYPE_CHECKING:
     from keras_inits.comparison.comparison import Comparison
@@ -70,14 +70,14 @@ def render_report(comparison: "Comparison") -> str:
     metrics = metrics_of(runs)
     return environment.get_template("report.html.jinja").render(
         comparison=comparison,
-        laws=dict.fromkeys((run.cell.initializer, run.law) for run in runs),
+        laws=dict.fromkeys((run.name.initializer, run.law) for run in runs),
         groups={
             network: [(row, _cells(row, metrics)) for row in rows]
             for network, rows in groupby(rows_of(runs), key=lambda row: row.network)
         },
         metrics=metrics,
         norms=list(NORMS),
-        seeds=len({run.cell.seed for run in runs}),
+        seeds=len({run.name.seed for run in runs}),
         counts=Counter(run.verdict for run in runs),
         meanings=MEANINGS,
         profiles=picture(draw_plot(runs)),
@@ -116,10 +116,10 @@ def _key(value: Any) -> str:
 
 def _parts(runs: Sequence[Run]) -> list[Part]:
     """The runs that the page has room for, the first seed of each start before the others."""
-    seeds = list(dict.fromkeys(run.cell.seed for run in runs))
+    seeds = list(dict.fromkeys(run.name.seed for run in runs))
     parts: dict[int, Part] = {}
     room = MOST_BYTES
-    for run in sorted(runs, key=lambda run: seeds.index(run.cell.seed)):
+    for run in sorted(runs, key=lambda run: seeds.index(run.name.seed)):
         part = Part(run, list(pictures_of(run)))
         room -= part.size
         if room < 0:

@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from keras_inits._names import no_formula, stand_in
-from keras_inits.comparison.run import Run
 from keras_inits.recording.health import EXPLODING, HEALTHY, NON_FINITE, VANISHING, ZERO
+from keras_inits.runs.run import Run
 
 WIDTH = 100
 NAME_WIDTH = 32
@@ -69,7 +69,7 @@ class Row:
 
 def rows_of(runs: Sequence[Run]) -> list[Row]:
     """Puts the seeds of each starting point together."""
-    groups = itertools.groupby(runs, key=lambda run: (run.cell.network, run.cell.initializer))
+    groups = itertools.groupby(runs, key=lambda run: (run.name.network, run.name.initializer))
     return [Row(*names, tuple(group)) for names, group in groups]
 
 
@@ -121,7 +121,7 @@ def build_table(runs: Sequence[Run]) -> Table:
     """
     names = metrics_of(runs)
     shown = ([name for name in names if not name.endswith("loss")] or names)[:MOST_METRICS]
-    seeds = len({run.cell.seed for run in runs})
+    seeds = len({run.name.seed for run in runs})
     title = "Last metrics, and gradient norm of the first and last layer"
     note = f"median of {seeds} seeds, ± half the range" if seeds > 1 else None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=title, caption=note)
@@ -152,8 +152,8 @@ def text_of(runs: Sequence[Run]) -> str:
 
 def flat(run: Run) -> dict[str, Any]:
     """What a run left, by the names of a data frame's columns."""
-    cells: dict[str, Any] = {"network": no_formula(run.cell.network)} if run.cell.network else {}
-    cells |= {"initializer": no_formula(run.cell.initializer), "seed": run.cell.seed, "verdict": run.verdict}
+    cells: dict[str, Any] = {"network": no_formula(run.name.network)} if run.name.network else {}
+    cells |= {"initializer": no_formula(run.name.initializer), "seed": run.name.seed, "verdict": run.verdict}
     cells["findings"] = ", ".join(finding.kind for finding in run.findings)
     cells["unseen"] = no_formula(", ".join(one.name for one in run.unseen))
     cells |= {"fault": no_formula(run.fault)} if run.fault else {}

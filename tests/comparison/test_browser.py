@@ -80,7 +80,7 @@ def test_on_a_phone_in_the_dark(page, tmp_path):
     found = json.loads(html.unescape(re.search(r"<body>(.*)</body>", dom, re.DOTALL).group(1)))
     assert found["asRun"] == list(STARTS)[: len(RUNS)]
     order = sorted(RUNS, key=lambda run: run.trace.norms[0, 0])
-    assert found["rising"] == [run.cell.initializer for run in order]
+    assert found["rising"] == [run.name.initializer for run in order]
     assert found["falling"] == found["rising"][::-1]
     assert found["sorted"] == "ascending"
     assert found["width"] <= PHONE

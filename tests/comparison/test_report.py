@@ -16,11 +16,11 @@ from traces import PROFILES, layers_of, run_of, trace_of
 
 from keras_inits.comparison import STARTS, Comparison, Run, report
 from keras_inits.comparison.panels import Picture, picture, pictures_of
-from keras_inits.comparison.plan import Cell
 from keras_inits.comparison.plot import draw_histories, plot_bytes
 from keras_inits.comparison.report import render_report
 from keras_inits.comparison.table import build_table, number, spread
 from keras_inits.recording import GradientTrace
+from keras_inits.runs.name import Name
 
 pytestmark = pytest.mark.any_backend
 
@@ -142,7 +142,7 @@ def test_the_table_fits_80_columns(seeds):
     text = capture.get()
     assert "…" not in text
     for run in runs[::seeds]:
-        (line,) = [line for line in text.splitlines() if line.split()[:1] == [run.cell.initializer]]
+        (line,) = [line for line in text.splitlines() if line.split()[:1] == [run.name.initializer]]
         assert re.findall(r"\d+\.\d%", line) == (
             ["50.0%", "25.0%"] if seeds == 1 else ["50.0%", "0.0%", "25.0%", "0.0%"]
         )
@@ -183,7 +183,7 @@ def test_every_verdict_can_be_drawn(word):
 
 
 def test_a_run_without_metrics_or_layers():
-    run = Run(Cell("", "normal[1]", 0), "Normal(1.0)", {}, (), (), (), trace_of(PROFILES["healthy"]))
+    run = Run(Name("", "normal[1]", 0), "Normal(1.0)", {}, (), (), (), trace_of(PROFILES["healthy"]))
     text = page([run])
     assert "normal[1] " in str(Comparison((run,), 1))
     assert text.count("<img") == 3

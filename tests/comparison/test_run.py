@@ -6,7 +6,7 @@ import pytest
 from keras_inits.comparison import STARTS, compare
 from keras_inits.comparison.digits import load_digits
 from keras_inits.comparison.network import build_network
-from keras_inits.comparison.run import law_of
+from keras_inits.runs.run import law_of
 
 
 def test_the_digits_are_split_and_scaled():

@@ -10,7 +10,8 @@ from keras import layers
 
 from keras_inits import compare
 from keras_inits.comparison.report import render_report
-from keras_inits.comparison.run import looked_at
+from keras_inits.runs.task import Training
+from keras_inits.runs.trainer import looked_at
 
 x = np.random.default_rng(0).standard_normal((32, 4)).astype("float32")
 
@@ -48,6 +49,6 @@ def test_of_a_model_that_its_train_step_calls_part_by_part_nothing_is_looked_at(
             super().__init__()
             self.part = keras.Sequential([keras.Input((4,)), layers.Dense(4, name="hidden")], name="part")
 
-    rows, findings, unseen, fault = looked_at(Parts(), SimpleNamespace(batch=(x, x)))
+    rows, findings, unseen, fault = looked_at(Parts(), SimpleNamespace(training=Training((x, x), 1)))
     assert (rows, findings, fault) == ((), (), "")
     assert [str(one) for one in unseen] == ["part/hidden (Dense): the model has no `call`"]

@@ -8,7 +8,7 @@ import small
 
 import keras_inits
 from keras_inits import compare
-from keras_inits.comparison.data import Replayed
+from keras_inits.runs.data import Replayed
 
 HE = {"he": keras_inits.HeNormal()}
 OPTIONS = {"epochs": 2, "shuffle": False}

@@ -1,4 +1,4 @@
-"""Finished runs on disk: a `.npz` of gradient norms, and a `.json` of all else, which is written last.
+"""The two files of a run: a `.npz` of gradient norms, and a `.json` of all else, which is written last.
 
 The last entry of the `.json` is the SHA-256 of what stands before it, where in turn that of the `.npz` stands. So both
 belong together by their content, and neither is read with a byte of it changed.
@@ -8,48 +8,37 @@ import functools
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from keras_inits.comparison.plan import Cell
-from keras_inits.comparison.run import FindingText, Run
 from keras_inits.diagnosis.numbers import LayerNumbers, Moments
 from keras_inits.diagnosis.unseen import Unseen
 from keras_inits.recording import GradientTrace
 from keras_inits.recording.files import whole
+from keras_inits.runs.name import Name
+from keras_inits.runs.run import FindingText, Run
 
 EXPECTED = "Expected a file as compare() wrote it, with the one beside it."
 
 
-def prepare(directory: Path) -> None:
-    """Makes the directory, and finds out before anything is trained whether it can be written.
-
-    Raises:
-        OSError: If it cannot.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
-            pass
-    except OSError as error:
-        reason = f"{error.strerror}. compare() expects a directory that can be written. Choose another with output="
-        raise OSError(error.errno, reason, os.fspath(directory)) from error
-
-
-def keep(run: Run, settings: Mapping[str, str], directory: Path) -> None:
+def write(run: Run, settings: Mapping[str, str], rest: Path) -> None:
     """Writes the files of a run; an interruption leaves both, or no `.json` of this run.
+
+    Args:
+        run: What is written.
+        settings: All that it depends on.
+        rest: The name of the `.json`; that of the `.npz` differs in the ending.
 
     Raises:
         OSError: If one of them cannot be written.
     """
-    table, rest = _file(directory, run.cell, "npz"), _file(directory, run.cell, "json")
-    file = table
+    file = table = rest.with_name(f"{rest.stem}.npz")
     try:
         run.trace.save(table)
         values = {
             "settings": settings,
+            "name": run.name,
             "norms": _checksum(table.read_bytes()),
             "law": run.law,
             "history": run.history,
@@ -63,41 +52,23 @@ def keep(run: Run, settings: Mapping[str, str], directory: Path) -> None:
         raise OSError(error.errno, error.strerror or str(error), os.fspath(file)) from error
 
 
-def load(
-    cell: Cell, settings: Mapping[str, str], directory: Path, warn: Callable[[str], None] = lambda text: None
-) -> Run | None:
-    """Returns a run that was kept, if it had the same settings and nothing damaged it.
+def read(rest: Path, settings: Mapping[str, str]) -> Run | None:
+    """Returns a run that was written; None if it is one of other settings.
 
     Args:
-        cell: Which run.
-        settings: As `keep` was given them.
-        directory: Where it may be.
-        warn: Called with a sentence that names a file that is damaged, or another's.
-    """
-    try:
-        return read(cell, settings, directory)
-    except (ValueError, OSError) as error:
-        warn(f"{error} The run {cell.title!r} is trained again, and its files are replaced.")
-        return None
-
-
-def read(cell: Cell, settings: Mapping[str, str], directory: Path) -> Run | None:
-    """Returns a run that was kept; None if there is none, or one of other settings.
+        rest: The name of the `.json`.
+        settings: As `write` was given them.
 
     Raises:
         ValueError: If a file is not what was written.
         OSError: If a file cannot be read.
     """
-    rest, table = _file(directory, cell, "json"), _file(directory, cell, "npz")
-    try:
-        data = rest.read_bytes()
-    except FileNotFoundError:
-        return None
+    table, data = rest.with_name(f"{rest.stem}.npz"), rest.read_bytes()
     try:
         values = json.loads(_opened(data))
         if values["settings"] != settings:
             return None
-        run = _run(cell, values)
+        run = _run(values)
         norms = values["norms"]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         reason = error if isinstance(error, _DamageError) else f"it is no run ({type(error).__name__}: {error})"
@@ -136,13 +107,13 @@ def _checksum(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _run(cell: Cell, values: Any) -> Callable[[GradientTrace], Run]:
+def _run(values: Any) -> Callable[[GradientTrace], Run]:
     """What makes the run of its trace."""
     history = {name: tuple(numbers) for name, numbers in values["history"].items()}
     layers = tuple(_layer(row) for row in values["layers"])
     findings = tuple(FindingText(*texts) for texts in values["findings"])
     unseen = tuple(Unseen(*texts) for texts in values["unseen"])
-    return functools.partial(Run, cell, values["law"], history, layers, findings, unseen)
+    return functools.partial(Run, Name(*values["name"]), values["law"], history, layers, findings, unseen)
 
 
 def _named(row: LayerNumbers) -> dict[str, object]:
@@ -161,7 +132,3 @@ def _layer(values: dict[str, Any]) -> LayerNumbers:
 
 def _moments(row: LayerNumbers) -> dict[str, Moments | None]:
     return {"inputs": row.inputs, "outputs": row.outputs}
-
-
-def _file(directory: Path, cell: Cell, suffix: str) -> Path:
-    return directory / f"{cell.file_name}.{suffix}"

@@ -1,0 +1,66 @@
+"""What a run leaves behind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from keras_inits._names import stand_in
+from keras_inits.diagnosis.numbers import LayerNumbers
+from keras_inits.diagnosis.unseen import Unseen
+from keras_inits.recording import GradientTrace
+from keras_inits.runs.name import Name
+from keras_inits.runs.verdict import verdict
+
+LONGEST_LAW = 1000
+
+
+class FindingText(NamedTuple):
+    """What the diagnosis of a start found, in words."""
+
+    kind: str
+    evidence: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A model that was diagnosed, and trained with its gradients recorded."""
+
+    name: Name
+    law: str
+    """The initializer as it prints itself."""
+    history: Mapping[str, tuple[float | None, ...]]
+    """The loss and each metric after each epoch; None after one that was not validated."""
+    layers: tuple[LayerNumbers, ...]
+    """What one batch showed of each layer before training."""
+    findings: tuple[FindingText, ...]
+    """Of the same batch."""
+    unseen: tuple[Unseen, ...]
+    """The layers with weights that were not looked at: no finding is about them."""
+    trace: GradientTrace
+    """The gradient norms of training."""
+    fault: str = ""
+    """With what keras_inits failed as it looked at the start, if it did: nothing is known of that then."""
+
+    @cached_property
+    def last(self) -> dict[str, float]:
+        """The last loss and metrics."""
+        known = {name: [value for value in values if value is not None] for name, values in self.history.items()}
+        return {name: values[-1] for name, values in known.items() if values}
+
+    @cached_property
+    def verdict(self) -> str:
+        """One word for the recorded gradient norms."""
+        return verdict(self.trace) if len(self.trace) else "not recorded"
+
+
+def law_of(initializer: object) -> str:
+    """Returns an initializer as it prints itself."""
+    try:
+        text = str(initializer)
+    except Exception:  # one of the user's own
+        text = "<"
+    if not text.startswith("<"):
+        return stand_in(text, LONGEST_LAW)
+    return f"{getattr(initializer, '__name__', type(initializer).__name__)}()"  # Keras's own print an address

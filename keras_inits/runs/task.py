@@ -1,0 +1,74 @@
+"""A task: what a run trains, from where, and on what."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import keras
+
+from keras_inits.layer_tree import fresh_names
+from keras_inits.runs.by_value import Digest
+from keras_inits.runs.data import NAMES, first_batch, from_the_start
+from keras_inits.runs.name import Name
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a model is trained; several tasks may share one."""
+
+    data: tuple[Any, ...]
+    """The first arguments of `fit`: x, y and sample_weight, as far as they are there."""
+    epochs: int
+    fit: Mapping[str, Any] = field(default_factory=dict)
+    """The others."""
+
+    @cached_property
+    def batch(self) -> tuple[Any, Any]:
+        """Some examples to look at a start with, and their targets, if there are any."""
+        return first_batch(self.data)
+
+    @cached_property
+    def digest(self) -> Digest:
+        """Of data and arguments as they were when this was first asked for: a callback changes as it is used."""
+        digest = Digest()
+        for name, value in self._given().items():
+            digest.add(name, value)
+        return digest
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of `fit` for one run."""
+        return {name: from_the_start(value) for name, value in self._given().items()}
+
+    def _given(self) -> dict[str, Any]:
+        return {**dict(zip(NAMES, self.data, strict=False)), **self.fit}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run that is to be made."""
+
+    name: Name
+    build: Callable[[], Any]
+    """Returns a compiled model, of other weights for other seeds of `keras.utils.set_random_seed`."""
+    law: str
+    """The initializer as it prints itself."""
+    training: Training
+
+    def start(self) -> keras.Model:
+        """Builds the model, with its first weights.
+
+        Raises:
+            TypeError: If `build` returns something else than a compiled model.
+        """
+        keras.utils.set_random_seed(self.name.seed)
+        with fresh_names():
+            model = self.build()
+            if not isinstance(model, keras.Model) or not model.compiled:
+                raise TypeError(
+                    f"compare() calls build(initializer) for each run. Received from it: {model!r}. Expected a "
+                    "compiled keras.Model. Call model.compile(...) in build, and return the model."
+                )
+            if not model.built:
+                model(self.training.batch[0])
+        return model

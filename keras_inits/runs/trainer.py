@@ -1,0 +1,118 @@
+"""A task carried out: found again, or diagnosed and trained, and kept."""
+
+import gc
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+
+from keras_inits._names import all_unique, stand_in
+from keras_inits.diagnosis.diagnose import diagnose
+from keras_inits.diagnosis.numbers import LayerNumbers
+from keras_inits.diagnosis.unseen import FAILED, Unseen, all_unseen
+from keras_inits.faults import InternalError
+from keras_inits.models.calls import has_call
+from keras_inits.recording import GradientNormLogger
+from keras_inits.runs.key import Key, key_of
+from keras_inits.runs.run import FindingText, Run
+from keras_inits.runs.store import Store
+from keras_inits.runs.task import Task
+
+LARGE = 1_000_000
+"""Parameters of a model that is freed before the next is built; smaller ones wait until Python looks for garbage, which
+takes tenths of a second."""
+
+
+class Finished(NamedTuple):
+    """A run, and what it depends on."""
+
+    run: Run
+    key: Key
+    before: bool
+    """Whether it was finished before."""
+
+
+def finish(task: Task, store: Store | None, on_epoch_end: Callable[[], None] = lambda: None) -> Finished:
+    """Takes a run from the store, or makes it.
+
+    Args:
+        task: What to train.
+        store: Where finished runs are.
+        on_epoch_end: Called after each epoch; what it raises ends the training.
+    """
+    model = task.start()
+    key = key_of(task, model)
+    run = store.find(task, key) if store is not None else None
+    before = run is not None
+    if run is None:
+        run = train(model, task, on_epoch_end)
+    if model.count_params() >= LARGE:
+        del model
+        gc.collect()  # it refers to itself, and would stay in memory beside the next ones
+    return Finished(run, key, before)
+
+
+class Looked(NamedTuple):
+    """What a diagnosis showed of a start."""
+
+    layers: tuple[LayerNumbers, ...] = ()
+    findings: tuple[FindingText, ...] = ()
+    unseen: tuple[Unseen, ...] = ()
+    fault: str = ""
+
+
+def train(model: keras.Model, task: Task, on_epoch_end: Callable[[], None] = lambda: None) -> Run:
+    """Diagnoses and trains a model.
+
+    Examples come in one order for each seed, the same for every initializer.
+
+    Args:
+        model: As `task.start` made it.
+        task: On what it is trained, and for how long.
+        on_epoch_end: Called after each epoch.
+    """
+    looked = looked_at(model, task)
+    optimizer = model.optimizer
+    if optimizer is not None and not optimizer.built:
+        optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
+    logger = GradientNormLogger(log=None)  # a metric may have the keys that it would add
+    keras.utils.set_random_seed(task.name.seed)
+    more = task.training.arguments()
+    callbacks = [logger, *(more.pop("callbacks", None) or [])]
+    epochs: list[dict[str, float]] = []
+
+    def after_epoch(epoch: int, logs: dict[str, Any]) -> None:
+        epochs.append({name: float(value) for name, value in logs.items()})
+        on_epoch_end()
+
+    callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=after_epoch))
+    model.fit(epochs=task.training.epochs, callbacks=callbacks, **{"verbose": 0, **more})
+    names = list(dict.fromkeys(name for logs in epochs for name in logs))
+    shown = all_unique(map(stand_in, names))
+    return Run(
+        task.name,
+        task.law,
+        {key: tuple(logs.get(name) for logs in epochs) for key, name in zip(shown, names, strict=True)},
+        looked.layers,
+        looked.findings,
+        looked.unseen,
+        logger.trace,
+        looked.fault,
+    )
+
+
+def looked_at(model: keras.Model, task: Task) -> Looked:
+    """What a diagnosis shows: of a model that its train_step trains part by part, and that has no `call`, nothing.
+
+    A fault of keras_inits leaves the model as it was, and so ends neither the run nor the comparison.
+    """
+    if not has_call(model):
+        return Looked(unseen=all_unseen(model))
+    x, y = task.training.batch
+    try:
+        diagnosis = diagnose(model, x, y if model.loss is not None else None, check="layers")
+    except InternalError as error:
+        return Looked(unseen=all_unseen(model, FAILED), fault=str(error))
+    rows = tuple(row._replace(kernels=(), weights=()) for row in diagnosis.layers)
+    texts = (FindingText(finding.kind, finding.evidence, str(finding.remedy)) for finding in diagnosis.findings)
+    return Looked(rows, tuple(texts), diagnosis.unseen)
