@@ -29,11 +29,13 @@ COMMANDS = {
     "detection.py": ["--each", "1"],
     "starts.py": ["--kinds", "wine, raw;LSTM", "--seeds", "1", "--steps-scale", "0.02"],
     "signals.py": ["--models", "gated;transformer, pre-norm"],
+    "short_fits.py": ["--fits", "2"],
     "recording.py": [*HERE, "--epochs", "2", "--steps", "2", "--peers", "--append", "t.md"],
 }
 MARKS = {
     "alerts.py": pytest.mark.backend("torch"),
     "memory.py": pytest.mark.backend("jax"),
+    "short_fits.py": pytest.mark.backend("jax"),
     "initializers.py": pytest.mark.backend("torch"),
     "import_time.py": pytest.mark.any_backend,
     "detection.py": pytest.mark.backend("torch"),
@@ -44,6 +46,7 @@ SAID = {
     "detection.py": "false alarms",
     "faults.py": "of 1 programs 1 flagged, 1 named, 1 cured; 0 fixed ones with an alarm",
     "diagnosis.py": "| memory, dense | ",
+    "short_fits.py": "same / plain = ",
     "recording.py": "everything / sums = ",
     "starts.py": "better",
     "signals.py": "decades",
