@@ -6,7 +6,7 @@ from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import LayerNumbers, mixes
 from keras_inits.diagnosis.remedies import Case, too_small
-from keras_inits.diagnosis.scales import OTHER_LAYERS, begins_with_zeros, rescaled
+from keras_inits.diagnosis.scales import NONE, OTHER_LAYERS, begins_with_zeros, rescaled
 from keras_inits.diagnosis.setup.setup import Setup
 from keras_inits.diagnosis.setup.small_weights import moves_all
 
@@ -65,7 +65,7 @@ def _hidden(setup: Setup, told: list[LayerNumbers]) -> Finding | None:
         if row.normalised is not None or _share(row) >= thresholds.ALIKE:
             break
         hidden.insert(0, row)
-    remedy = rescaled(case, too_small, REASON, "")
+    remedy = rescaled(case, too_small, REASON, NONE)
     if not any(case.kernels_of(row) for row in hidden) or not remedy.rules:
         return None
     last = hidden[-1]

@@ -85,8 +85,7 @@ def _fine_rate(step: Step) -> float | None:
 
 
 def _rates(step: Step) -> list[float]:
-    """Those to try, the largest first: below one that is too high, above one that is too low, and else around Keras's
-    own."""
+    """Those to try, the largest first: below a rate that is too high, above one that is too low, or around Keras's."""
     if step.rate <= 0:
         return [step.default / factor for factor in (*TRIED[1::-1], 1.0)] + [step.default * one for one in TRIED]
     is_low = max(step.updates.values(), default=0.0) < thresholds.SMALL_UPDATE
