@@ -7,7 +7,7 @@ from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.remedies import Remedy
 from keras_inits.diagnosis.setup.setup import Setup
-from keras_inits.diagnosis.setup.step import FURTHER, TRIED, Step
+from keras_inits.diagnosis.setup.step import CONFIRMING, FURTHER, TRIED, Step
 
 MARGIN = 0.5
 """Of the largest rate that was fine: a square falls most at half of the rate at which it rises again."""
@@ -49,7 +49,7 @@ def _too_high(step: Step) -> str | None:
     is_large = typical > thresholds.LARGE_UPDATE
     if not rises and not is_large:
         return None
-    losses = step.retry(None)
+    losses = step.retry(None, CONFIRMING)
     highest = max((one if math.isfinite(one) else math.inf for one in losses), default=math.inf)
     if highest <= step.before or not (is_large or min(losses) > step.before or math.isinf(highest)):
         return None  # the first step went too far, and the next ones came back
@@ -77,7 +77,7 @@ def _too_low(setup: Setup, step: Step) -> str | None:
 def _fine_rate(step: Step) -> float | None:
     """Half of the largest rate, by factors of ten, at which the loss falls at each step."""
     for rate in _rates(step):
-        losses = step.retry(rate)
+        losses = step.retry(rate, 1 + FURTHER)
         falls = zip([step.before, *losses], losses, strict=False)
         if math.isfinite(losses[-1]) and all(later < earlier for earlier, later in falls):
             return rate * MARGIN
