@@ -216,7 +216,7 @@ def carried_out(program: dict[str, Any], extra: int) -> list[str]:
         causes = [one for one in diagnosis.findings if one.follows_from is None]
         before = len(done)
         for finding in causes:
-            if finding.remedy.code and finding.remedy.code not in done:
+            if finding.remedy.code and not finding.remedy.rules and finding.remedy.code not in done:
                 done.append(finding.remedy.code)
                 exec(finding.remedy.code, program)
         if any(one.remedy.rules and one.remedy.tried is not False for one in causes):
