@@ -33,17 +33,18 @@ def parsed() -> argparse.Namespace:
 def healthy(part: str, number: int) -> Any:
     """So many recipes with their models, which no twin finds ill."""
     import detection
+    import generated
     import keras
 
-    made = [recipe for recipe in detection.recipes(part, number) if recipe.plant == "healthy"]
+    made = [recipe for recipe in generated.recipes(part, number) if recipe.plant == "healthy"]
     count = 0
     for recipe in made:
         if count == number:
             return
         keras.utils.clear_session()
         keras.utils.set_random_seed(recipe.seed)
-        model = detection.build(recipe, "float32", split=False)
-        detection.plant(model, recipe)
+        model = generated.build(recipe, "float32", split=False)
+        generated.plant(model, recipe)
         with np.errstate(all="ignore"):
             ill = detection.confirm(recipe, *detection.exact(recipe, model))
         keras.config.set_dtype_policy("float32")
@@ -55,12 +56,13 @@ def healthy(part: str, number: int) -> Any:
 def alerts_of(recipe: Any, model: Any, steps: int) -> list[str]:
     """Trains a model, and returns the kinds of the alerts and what the twin says of the model when it has ended."""
     import detection
+    import generated
     import keras
 
     from keras_inits import Alerts, GradientNormLogger
 
-    x = detection.batch(recipe, model)
-    y = (x.reshape(len(x), -1) @ np.random.default_rng(recipe.seed).standard_normal((x[0].size, 10))).argmax(1)
+    x = generated.batch(recipe, model)
+    y = generated.labels(recipe, x)
     model.compile(keras.optimizers.Adam(RATE), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -53,8 +53,8 @@ class Diagnosis:
     def repair(self, model: Any, seed: Seed = None) -> InitializationTable:
         """Draws the weights that the findings' remedies name again, by `initialize`, and leaves the others.
 
-        Remedies that were tried and did not help are left out, and lines of code are yours to change. Where no remedy
-        names an initializer, nothing is drawn, and the table has no rows.
+        Remedies that were tried and did not help are left out, and so is code that changes the set-up, which is yours.
+        Where no remedy draws weights, nothing is drawn, and the table has no rows.
 
         Args:
             model: The model that was diagnosed.
@@ -67,8 +67,7 @@ class Diagnosis:
             ValueError: If the model is another one.
         """
         remedies = [finding.remedy for finding in self.findings if finding.remedy.tried is not False]
-        rules = {pattern: initializer for remedy in remedies for pattern, initializer in remedy.rules}
-        return initialize(model, list(rules.items()), seed)
+        return initialize(model, [rule for remedy in remedies for rule in remedy.rules], seed)
 
     def to_dataframe(self) -> "pandas.DataFrame":
         """A pandas table of layers x numbers; what a layer has not is missing.

@@ -1,57 +1,45 @@
-"""What repairs a finding: initializers for weights."""
+"""What repairs a finding: Python that draws weights again, or changes the set-up."""
 
-import inspect
 import itertools
 import math
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.batch import Batch
 from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers
-from keras_inits.initializers.base import HostInitializer
-from keras_inits.initializers.rules import HeNormal, LecunNormal
-from keras_inits.initializers.scaling import VarianceScaling
+from keras_inits.diagnosis.redrawn import Rule, code_of, rules_of
 from keras_inits.models.auto import auto_law
 from keras_inits.models.graph import Graph
 from keras_inits.models.rules import why_fixed
 from keras_inits.models.weights import Weight
 
-MOST_NAMES = 8
 OFF = thresholds.WRONG_FANS_FACTOR**0.5  # in standard deviations, what that is in variances
-
-Rule = tuple[str, Any]
 
 
 class Remedy(NamedTuple):
-    """What repairs a finding, and why: initializers for weights, or a line of the program; or in words alone.
+    """What repairs a finding, and why: Python that changes the program; or words alone.
 
-    It prints as code: `HeNormal() on layers a, b  # why`, `model.optimizer.learning_rate = 0.001  # why`.
+    It prints as code with a comment: `model.optimizer.learning_rate = 0.001  # why`.
     """
 
     reason: str
-    """Why; without rules and code, what to do."""
+    """Why; without code, what to do."""
     rules: tuple[Rule, ...] = ()
-    """Pairs of a pattern that matches one weight's path and an initializer, as `initialize` takes them."""
-    layers: tuple[tuple[str, str], ...] = ()
-    """For each rule, the initializer as it is written, and the layer's name."""
+    """Of one that draws weights again: pairs of a pattern and an initializer, as `initialize` takes them."""
     code: str = ""
-    """A line of Python that changes the set-up: `model`, `x`, `y` and `keras` are what they are in the program."""
+    """Python that carries it out: `model`, `x`, `y`, `keras` and `keras_inits` are what they are in the program."""
     tried: bool | None = None
     """Whether the finding was gone after the rules were carried out on a copy of the weights; None: nobody tried."""
 
+    @property
+    def why(self) -> str:
+        """The reason, and what the trial showed."""
+        return self.reason + {True: " (tried: gone)", False: " (tried: it stays)", None: ""}[self.tried]
+
     def __str__(self) -> str:
-        """A line for each initializer, or the line of code, and the reason behind the last."""
-        lines = [self.code] if self.code else []
-        by_code: dict[str, list[str]] = {}
-        for code, name in self.layers:
-            by_code.setdefault(code, []).append(name)
-        lines += [f"{code} on {_listed(names)}" for code, names in by_code.items()]
-        if not lines:
-            return self.reason
-        tried = {True: " (tried: gone)", False: " (tried: it stays)", None: ""}[self.tried]
-        return "\n".join(lines) + f"  # {self.reason}{tried}"
+        """The code, and the reason behind it."""
+        return f"{self.code}  # {self.why}" if self.code else self.reason
 
 
 class Case(NamedTuple):
@@ -83,16 +71,15 @@ class Case(NamedTuple):
     def remedy(self, chosen: Callable[[LayerNumbers, Weight], bool], reason: str) -> Remedy:
         """The laws of `initialize` for the weights that are chosen, of those that are trained."""
         names = {path: row for row in self.rows for path in row.weights}
-        rules, layers = [], []
+        drawn = list[tuple[str, Any]]()
         for weight in self.weights:
             row = names.get(weight.path)
             if row is not None and why_fixed(weight) is None and chosen(row, weight):
                 law = auto_law(weight, self.graph)
                 if law is not None:
-                    law = _named(law)
-                    rules.append((f"^{re.escape(weight.path)}$", law))
-                    layers.append((_code(law), row.name))
-        return Remedy(reason, tuple(rules), tuple(layers))
+                    drawn.append((weight.path, law))
+        rules = rules_of(drawn, [weight.path for weight in self.weights])
+        return Remedy(reason, rules, code_of(rules))
 
     def for_kernels(self, chosen: Iterable[KernelNumbers], reason: str) -> Remedy:
         """The same for some kernels."""
@@ -135,30 +122,3 @@ def _error(kernel: KernelNumbers) -> float:
 
 def _size(kernel: KernelNumbers) -> float:
     return math.hypot(kernel.moments.mean, kernel.moments.stddev)
-
-
-def _named(law: Any) -> Any:
-    """The same law under the name by which it is known, if it has one."""
-    if isinstance(law, VarianceScaling) and (law.mode, law.distribution) == ("fan_in", "untruncated_normal"):
-        return {2.0: HeNormal(), 1.0: LecunNormal()}.get(law.scale, law)
-    return law
-
-
-def _code(law: Any) -> str:
-    """The expression that makes it, without the arguments that have their defaults."""
-    if not isinstance(law, HostInitializer):
-        return f"{type(law).__name__}()"
-    defaults = {name: one.default for name, one in inspect.signature(type(law)).parameters.items()}
-    values = {name: getattr(law, name) for name in law.get_config() if name in defaults}
-    arguments = [
-        f"{name}={_code(value) if isinstance(value, HostInitializer) else repr(value)}"
-        for name, value in values.items()
-        if value != defaults[name]
-    ]
-    return f"{type(law).__name__}({', '.join(arguments)})"
-
-
-def _listed(names: Sequence[str]) -> str:
-    names = list(dict.fromkeys(names))
-    shown = names if len(names) <= MOST_NAMES else [*names[: MOST_NAMES - 1], "...", names[-1]]
-    return f"layer{'s' if len(names) > 1 else ''} {', '.join(shown)}"

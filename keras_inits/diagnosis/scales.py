@@ -11,10 +11,11 @@ from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers, few_normalised, mixes
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large, too_small
 
-LSUV = "lsuv(model, x)  # each kernel has the size that its fans ask for; this asks the batch"
-OTHER_LAYERS = (
+LSUV = Remedy("each kernel has the size that its fans ask for; this asks the batch", code="keras_inits.lsuv(model, x)")
+OTHER_LAYERS = Remedy(
     "each kernel has the size that its fans ask for: add normalisation, shortcuts, or take another activation"
 )
+NONE = Remedy("")
 
 FADED = thresholds.FLOAT32_SMALLEST / thresholds.FLOAT32_ROUNDOFF
 """What goes into a layer below this, 2e-31, may come out as zero: then it is the layers before that are at fault."""
@@ -137,7 +138,7 @@ def _gradient_finding(
     layers = tuple(case.rows[number].name for number, norm in profile if (norm < bound if fades else norm > bound))
     reason = "weights that keep the gradient's norm from layer to layer"
     layers = layers or (case.rows[first].name,)
-    remedy = rescaled(case, too_small if fades else too_large, reason, "")
+    remedy = rescaled(case, too_small if fades else too_large, reason, NONE)
     if not remedy.rules:  # a normalisation turns it round: small numbers before it have a large gradient
         remedy = rescaled(case, _either_off(case, layers), reason, OTHER_LAYERS)
     return Finding(kind, layers, evidence, remedy, factor, high)
@@ -149,10 +150,10 @@ def _either_off(case: Case, names: Sequence[str]) -> Callable[[KernelNumbers], b
     return lambda kernel: kernel.path in paths and (too_small(kernel) or too_large(kernel))
 
 
-def rescaled(case: Case, off: Callable[[KernelNumbers], bool], reason: str, otherwise: str = LSUV) -> Remedy:
+def rescaled(case: Case, off: Callable[[KernelNumbers], bool], reason: str, otherwise: Remedy = LSUV) -> Remedy:
     """New weights for the kernels that are off, or another remedy if none is."""
     found = case.for_kernels([kernel for row in case.rows for kernel in row.kernels if off(kernel)], reason)
-    return found if found.rules else Remedy(otherwise)
+    return found if found.rules else otherwise
 
 
 def _signals(case: Case) -> Profile:

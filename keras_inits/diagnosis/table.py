@@ -51,9 +51,12 @@ def text_of(diagnosis: "Diagnosis") -> str:
 
 def _text_of_finding(finding: Finding, prefix: str = "") -> list[str]:
     lines = textwrap.wrap(f"{prefix}{finding.kind}: {finding.evidence}", WIDTH, subsequent_indent="  ")
-    for line in str(finding.remedy).split("\n"):
-        lines += textwrap.wrap(line, WIDTH, initial_indent="  remedy: ", subsequent_indent="    ")
-    return lines
+    remedy = finding.remedy
+    if not remedy.code:
+        return lines + textwrap.wrap(remedy.reason, WIDTH, initial_indent="  remedy: ", subsequent_indent="    ")
+    lines.append("  remedy:")
+    lines += [f"    {line}" for line in remedy.code.split("\n")]
+    return lines + textwrap.wrap(remedy.why, WIDTH, initial_indent="    # ", subsequent_indent="    # ")
 
 
 def verdict(findings: Sequence[Finding], unseen: Sequence[Unseen]) -> str:

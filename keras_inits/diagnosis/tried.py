@@ -22,11 +22,11 @@ def tried(model: Any, findings: Sequence[Finding], kinds_again: Callable[[], fro
         findings: What was found.
         kinds_again: Diagnoses the model as it is.
     """
-    rules = {pattern: law for finding in findings for pattern, law in finding.remedy.rules}
+    rules = [rule for finding in findings for rule in finding.remedy.rules]
     if not rules:
         return tuple(findings)
     with kept([weight.variable for weight in weights_of(model)]):
-        initialize(model, list(rules.items()), SEED, verbose=0)
+        initialize(model, rules, SEED, verbose=0)
         left = kinds_again()
     return tuple(_told(finding, finding.kind not in left) for finding in findings)
 

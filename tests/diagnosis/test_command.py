@@ -46,7 +46,7 @@ def test_a_bad_one_has_the_status_1_and_its_remedy(files):
     result = invoke(files / "bad.keras", "--shape", "16", "--backend", keras.backend.backend())
     assert result.exit_code == 1, result.output
     assert "vanishing_signal: " in result.output
-    assert "remedy: Orthogonal(gain=1.414213562373) on layers hidden_0" in result.output
+    assert '(hidden_\\d+|head)/kernel$", keras_inits.Orthogonal(gain=1.414213562373)),' in result.output
     assert "a random projection" in result.output
 
 

@@ -127,7 +127,7 @@ def test_before_the_normalisation_of_one_value_they_are_judged():
     model.layers[0].kernel.assign(1e-6 * keras.ops.convert_to_numpy(model.layers[0].kernel))
     (finding,) = diagnose(model, x[:1]).findings
     assert (finding.kind, finding.layers[0]) == ("vanishing_signal", model.layers[0].name)
-    assert [name for _, name in finding.remedy.layers] == [model.layers[0].name]
+    assert [rule[0] for rule in finding.remedy.rules] == [f"^{model.layers[0].name}/kernel$"]
 
 
 @pytest.mark.thorough

@@ -173,9 +173,21 @@ def test_a_first_loss_far_above_the_best_constant_is_found():
     assert diagnose(model, x, classes).findings == ()
 
 
-def sigmoids():
+def test_a_first_loss_that_training_makes_up_for_is_a_note():
+    """As of pixels from 0 to 16, on which networks train."""
+    model = network(3)
+    model.layers[-1].kernel.assign(16 * model.layers[-1].kernel)
+    diagnosis = diagnose(model, x, classes, LOGITS)
+    assert diagnosis.findings == ()
+    (note,) = [one for one in diagnosis.notes if one.kind == "far_outputs"]
+    model.compile("sgd", LOGITS)
+    exec(note.remedy.code, {"model": model, "x": x, "y": classes, "keras_inits": keras_inits})
+    assert diagnose(model, x, classes).notes == ()
+
+
+def sigmoids(depth=5):
     keras.utils.set_random_seed(0)
-    hidden = [layers.Dense(64, "sigmoid", name=f"hidden_{number}") for number in range(5)]
+    hidden = [layers.Dense(64, "sigmoid", name=f"hidden_{number}") for number in range(depth)]
     return keras.Sequential([keras.Input((8,)), *hidden, layers.Dense(3, name="head")])
 
 
@@ -195,6 +207,24 @@ def test_examples_that_cannot_be_told_apart_are_found():
     assert finding.remedy.tried is True
     diagnose(model, x, classes, LOGITS).repair(model, seed=3)
     assert diagnose(model, x, classes, LOGITS).findings == ()
+
+
+def test_examples_whose_difference_is_hidden_are_found_where_the_optimizer_does_not_find_it():
+    """Four sigmoid layers: the deviation across examples is above 1/1,000, and SGD stays at constant outputs."""
+    model = sigmoids(4)
+    initialize(model, "glorot_uniform", seed=1)
+    model.compile(keras.optimizers.SGD(0.01), LOGITS)
+    diagnosis = diagnose(model, x, classes)
+    (finding,) = diagnosis
+    assert (finding.kind, finding.layers[-1], finding.remedy.tried) == ("examples_alike", "hidden_3", True)
+    row = diagnosis.layers[-2]
+    assert f"is {row.across / np.hypot(row.outputs.mean, row.outputs.stddev):.2g} (at least 0.01)" in finding.evidence
+    model.compile("adam", LOGITS)
+    assert diagnose(model, x, classes).findings == ()  # which moves each weight by as much
+    model.compile(keras.optimizers.SGD(0.01), LOGITS)
+    diagnosis.repair(model, seed=3)
+    assert diagnose(model, x, classes).findings == ()
+    assert diagnose(sigmoids(2), x, classes, LOGITS).findings == ()
 
 
 def test_a_small_last_layer_that_training_enlarges_is_none():

@@ -106,6 +106,20 @@ def test_a_rate_that_is_too_high_is_found_with_one_that_is_not(make):
     assert diagnose(model, x, y).findings == ()
 
 
+def test_a_first_step_too_far_that_the_next_ones_make_good_is_none():
+    """Adam's first moves all weights by as much: the loss rises to six times, and is below its start at the seventh."""
+    parts = [layers.Dense(64, "sigmoid"), layers.Dense(64, "elu"), layers.Dense(1)]
+    model = keras.Sequential([keras.Input((8,)), *parts])
+    initialize(model, "glorot_uniform", seed=1)
+    inputs = np.random.default_rng(0).standard_normal((64, 8)).astype("float32")
+    targets = (inputs[:, :1] - inputs[:, :1].mean()) / inputs[:, :1].std()
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    first = model.evaluate(inputs, targets, verbose=0)
+    assert diagnose(model, inputs, targets).findings == ()
+    losses = [model.train_on_batch(inputs, targets) for _ in range(20)]
+    assert min(losses[1:6]) > first > min(losses)
+
+
 def test_a_rate_that_is_too_low_is_found():
     (finding,) = diagnose(network(keras.optimizers.SGD(1e-8)), x, y)
     assert (finding.kind, "is too low" in finding.evidence) == ("learning_rate", True)

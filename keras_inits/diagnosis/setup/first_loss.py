@@ -18,26 +18,21 @@ SCALED = "y = (y - y.mean(axis=0)) / y.std(axis=0)"
 def first_loss(setup: Setup) -> Finding | None:
     """A loss of classes that is many times that of equal shares, or numbers that are out of reach of the targets."""
     one = _only(setup)
-    if one is None or setup.loss is None or not math.isfinite(setup.loss):
+    if one is None:
         return None
     if one.family == "numbers":
         return _of_numbers(one, thresholds.FAR_OUTPUTS, math.inf, "first_loss")
-    if setup.best is None or setup.loss <= thresholds.FIRST_LOSS * setup.best:
-        return None
-    evidence = (
-        f"the first loss is {setup.loss:.3g}, and that of equal shares for all classes {setup.best:.3g} (at most "
-        f"{thresholds.FIRST_LOSS:g} times): the outputs have the deviation {one.output.std():.3g}"
-    )
-    reason = "the kernels are scaled to the data, and the last bias is the best constant"
-    return Finding("first_loss", (), evidence, Remedy(reason, code=FITTED))
+    return _of_classes(setup, one, thresholds.FAR_LOSS, math.inf, "first_loss")
 
 
 def far_outputs(setup: Setup) -> Finding | None:
-    """Numbers that are farther from the targets than a constant: training has to learn that constant first."""
+    """Outputs that are worse than constant ones, and that training reaches: it has to learn the constant first."""
     one = _only(setup)
-    if one is None or one.family != "numbers":
+    if one is None:
         return None
-    return _of_numbers(one, thresholds.FIRST_LOSS, thresholds.FAR_OUTPUTS, "far_outputs")
+    if one.family == "numbers":
+        return _of_numbers(one, thresholds.FIRST_LOSS, thresholds.FAR_OUTPUTS, "far_outputs")
+    return _of_classes(setup, one, thresholds.FIRST_LOSS, thresholds.FAR_LOSS, "far_outputs")
 
 
 def best_loss(seen: tuple[Seen, ...]) -> float | None:
@@ -67,6 +62,20 @@ def _best_constant(one: Seen) -> np.ndarray | None:
         return np.asarray(best_outputs(one.given, one.target, None, one.output.shape).values)
     except UnsuitableError:
         return None
+
+
+def _of_classes(setup: Setup, one: Seen, least: float, most: float, kind: str) -> Finding | None:
+    """By how many times the loss of equal shares the first one is larger."""
+    if setup.loss is None or setup.best is None or not math.isfinite(setup.loss):
+        return None
+    if not least * setup.best < setup.loss <= most * setup.best:
+        return None
+    evidence = (
+        f"the first loss is {setup.loss:.3g}, and that of equal shares for all classes {setup.best:.3g} (at most "
+        f"{least:g} times): the outputs have the deviation {one.output.std():.3g}"
+    )
+    reason = "the kernels are scaled to the data, and the last bias is the best constant"
+    return Finding(kind, (), evidence, Remedy(reason, code=FITTED))
 
 
 def _of_numbers(one: Seen, least: float, most: float, kind: str) -> Finding | None:

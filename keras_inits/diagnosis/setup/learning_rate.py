@@ -7,7 +7,7 @@ from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.remedies import Remedy
 from keras_inits.diagnosis.setup.setup import Setup
-from keras_inits.diagnosis.setup.step import FURTHER, TRIED, Step
+from keras_inits.diagnosis.setup.step import CONFIRMING, FURTHER, TRIED, Step
 
 MARGIN = 0.5
 """Of the largest rate that was fine: a square falls most at half of the rate at which it rises again."""
@@ -20,7 +20,9 @@ def rate_not_positive(setup: Setup) -> Finding | None:
         return None
     what = "climbs: each step raises the loss" if step.rate < 0 else "changes no weight"
     evidence = f"the learning rate of {step.optimizer} is {step.rate:g}, with which training {what}"
-    remedy = Remedy(f"Keras's own of {step.optimizer}", code=f"model.optimizer.learning_rate = {step.default:.3g}")
+    remedy = _remedy(step)
+    if not remedy.code:
+        remedy = Remedy(f"Keras's own of {step.optimizer}", code=f"model.optimizer.learning_rate = {step.default:.3g}")
     return Finding("rate_not_positive", (), evidence, remedy)
 
 
@@ -41,16 +43,16 @@ def _remedy(step: Step) -> Remedy:
 
 
 def _too_high(step: Step) -> str | None:
-    """The loss rises at once and stays up, or the weights change by much of their size and it rises at all."""
+    """The loss rises and stays above its start, or the weights change by much of their size and it rises at all."""
     typical = statistics.median(step.updates.values()) if step.updates else 0.0
     rises = not math.isfinite(step.after) or step.after > step.before + thresholds.LOSS_RISE * abs(step.before)
     is_large = typical > thresholds.LARGE_UPDATE
     if not rises and not is_large:
         return None
-    losses = step.retry(None)
+    losses = step.retry(None, CONFIRMING)
     highest = max((one if math.isfinite(one) else math.inf for one in losses), default=math.inf)
-    if highest <= step.before or not (is_large or losses[-1] > step.before or math.isinf(highest)):
-        return None
+    if highest <= step.before or not (is_large or min(losses) > step.before or math.isinf(highest)):
+        return None  # the first step went too far, and the next ones came back
     end = f"{highest:.3g}" if math.isfinite(highest) else "a number that is not finite"
     return (
         f"the learning rate of {step.optimizer}, {step.rate:.3g}, is too high: one step on a copy of the model changes "
@@ -74,10 +76,17 @@ def _too_low(setup: Setup, step: Step) -> str | None:
 
 def _fine_rate(step: Step) -> float | None:
     """Half of the largest rate, by factors of ten, at which the loss falls at each step."""
-    is_low = max(step.updates.values(), default=0.0) < thresholds.SMALL_UPDATE
-    for factor in [1 / one for one in reversed(TRIED)] if is_low else TRIED:
-        losses = step.retry(step.rate * factor)
+    for rate in _rates(step):
+        losses = step.retry(rate, 1 + FURTHER)
         falls = zip([step.before, *losses], losses, strict=False)
         if math.isfinite(losses[-1]) and all(later < earlier for earlier, later in falls):
-            return step.rate * factor * MARGIN
+            return rate * MARGIN
     return None
+
+
+def _rates(step: Step) -> list[float]:
+    """Those to try, the largest first: below a rate that is too high, above one that is too low, or around Keras's."""
+    if step.rate <= 0:
+        return [step.default / factor for factor in (*TRIED[1::-1], 1.0)] + [step.default * one for one in TRIED]
+    is_low = max(step.updates.values(), default=0.0) < thresholds.SMALL_UPDATE
+    return [step.rate / one for one in reversed(TRIED)] if is_low else [step.rate * one for one in TRIED]

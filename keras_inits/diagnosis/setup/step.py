@@ -17,7 +17,10 @@ Tensor = Any
 Gradients = dict[int, Tensor]
 
 FURTHER = 4
-"""Steps by which a rise of the loss at the first is confirmed, or refuted: a healthy start may rise once."""
+"""Steps after the first in which a rate that is fine lowers the loss."""
+CONFIRMING = 20
+"""Steps by which a rise of the loss at the first is confirmed, or refuted: twice the ten over which a momentum of 0.9
+carries on one that went too far, as the first of Adam does, which moves all weights by as much."""
 ADAM = 0.001
 TRIED = tuple(10.0**-power for power in range(1, 7))
 
@@ -42,8 +45,8 @@ class Step(NamedTuple):
     """The loss on the same batch, after the step."""
     updates: dict[str, float]
     """For the path of each kernel that is not zero and has a gradient, the norm of its change over its own."""
-    retry: Callable[[float | None], list[float]]
-    """The losses after some further steps from the start, at the rate given, or at the optimizer's own."""
+    retry: Callable[[float | None, int], list[float]]
+    """The losses after so many steps from the start, at the rate given, or at the optimizer's own."""
 
 
 def step_of(
@@ -92,17 +95,17 @@ class _Trial:
         _apply(optimizer, self._gradients, copies)
         return copies, self._loss([copy.value for copy in copies])
 
-    def losses(self, rate: float | None) -> list[float]:
-        """The losses after each of some steps."""
+    def losses(self, rate: float | None, steps: int) -> list[float]:
+        """The losses after each of so many steps, up to one that is not finite."""
         try:
             copies, optimizer = self._copies(rate)
         except UnusableError:  # with another rate than its own
             return [math.inf]
         gradients, found = self._gradients, list[float]()
         with kept(self._trained):
-            for number in range(1 + FURTHER):
+            for number in range(steps):
                 _apply(optimizer, gradients, copies)
-                if number == FURTHER:
+                if number == steps - 1:
                     return [*found, self._loss([copy.value for copy in copies])]
                 for variable, copy in zip(self._trained, copies, strict=True):
                     variable.assign(copy.value)
