@@ -13,6 +13,7 @@ from keras.src.backend.common import KerasVariable, global_state
 from keras.src.layers import layer as layer_module
 from keras.src.models import Functional
 from keras.src.ops.node import Node
+from keras.src.ops.numpy import Einsum
 
 from keras_inits._swaps import Swap, call_with
 
@@ -213,7 +214,7 @@ def symbolic_calls(model: Any, is_known: Callable[[Any], bool]) -> Iterator[None
     layers = [model, *model._flatten_layers(include_self=False)]
     before = [(layer, len(layer._inbound_nodes), len(layer._outbound_nodes)) for layer in layers]
     try:
-        with keras.StatelessScope(), _values_left_of_symbols(), _open_layers(is_known):
+        with keras.StatelessScope(), _values_left_of_symbols(), _capital_letters(), _open_layers(is_known):
             yield
     finally:
         for layer, inbound, outbound in before:
@@ -293,6 +294,24 @@ def _leaving_symbols(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], 
         return NotImplemented if keras.backend.is_keras_tensor(other) else method(self, other)
 
     return leaving_symbols
+
+
+@contextlib.contextmanager
+def _capital_letters() -> Iterator[None]:
+    """Within the block symbols go through `einsum("BTN,BSN->BTS", ...)` too: Keras only asks the backend for it."""
+    before = Einsum.compute_output_spec
+
+    def compute_output_spec(self: Any, *operands: Any) -> Any:
+        try:
+            return before(self, *operands)
+        except ValueError:  # it takes capital letters for sizes
+            return keras.Operation.compute_output_spec(self, *operands)
+
+    Einsum.compute_output_spec = compute_output_spec
+    try:
+        yield
+    finally:
+        Einsum.compute_output_spec = before
 
 
 def nodes_between(outputs: Sequence[Any], known: Collection[int]) -> list[Any]:

@@ -12,6 +12,7 @@ import numpy as np
 import keras_inits
 from study.datasets import Data
 from study.kinds import LOSSES, Kind
+from study.sinusoidal import sinusoidal
 from study.variants import VARIANTS
 
 BATCH = 256  # examples that `lsuv` measures on
@@ -32,6 +33,10 @@ def _anyinit(model: Any, seed: int, data: Data, loss: Any) -> None:
     anyinit.initialize(model, seed=seed)
 
 
+def _sinusoidal(model: Any, seed: int, data: Data, loss: Any) -> None:
+    sinusoidal(model)
+
+
 def _initialize(model: Any, seed: int, data: Data, loss: Any) -> None:
     keras_inits.initialize(model, seed=seed)
 
@@ -49,6 +54,7 @@ COLUMNS = {
     "he": Column("he_normal", None, "keras"),
     "glorot": Column("glorot_normal", None, "keras"),
     "anyinit": Column("glorot_uniform", _anyinit, "anyinit"),
+    "sinusoidal": Column("glorot_uniform", _sinusoidal, "keras"),
     "initialize": Column("glorot_uniform", _initialize, "keras_inits", ours=True),
     "data": Column("glorot_uniform", _data, "keras_inits", ours=True),
     "lsuv": Column("glorot_uniform", _lsuv, "keras_inits", ours=True),

@@ -220,3 +220,29 @@ def test_each_backend_starts_from_the_same_bits():
     found = [run_python(BITS, backend).stdout.split("\n")[-2] for backend in BACKENDS]
     assert len(found[0].split()[1]) == 2 * hashlib.sha256().digest_size
     assert set(found) == {found[0]}
+
+
+class Mixing(layers.Layer):
+    """Attention written out, in one operation or in three, whose places without a value are zero."""
+
+    def __init__(self, fused):
+        super().__init__()
+        self.fused = fused
+
+    def call(self, x):
+        x = keras.ops.reshape(x, (-1, 8, 2, WIDTH // 2))
+        if self.fused:
+            found = keras.ops.dot_product_attention(x, x, x)
+        else:
+            shares = keras.ops.softmax(keras.ops.einsum("BTNH,BSNH->BNTS", x, x))
+            found = keras.ops.einsum("BNTS,BSNH->BTNH", shares, x)
+        found = keras.ops.where(x > -9, found, keras.ops.zeros_like(found))
+        return keras.ops.reshape(found, (-1, 8, WIDTH))
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_attention_in_one_operation_is_that_in_three(fused):
+    """An average over many places keeps half of the variance; KerasHub has the one or the other by the backend."""
+    x = Mixing(fused)(layers.Dense(WIDTH)(inputs := keras.Input((8, WIDTH))))
+    last = initialize(keras.Model(inputs, layers.Dense(3)(x)), seed=0).rows[-2]
+    assert last.square_in == pytest.approx(0.5, abs=1e-6)

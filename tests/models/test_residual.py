@@ -310,3 +310,15 @@ def test_a_branch_of_600_layers():
         y = layers.Dropout(0.1)(y)
     model = keras.Model(inputs, layers.Add()([inputs, layers.ReLU()(y)]))
     assert Graph(model).prediction.branches == ("d599/kernel",)
+
+
+@pytest.mark.parametrize("order", ["branches first", "one after the other"])
+def test_branches_side_by_side(order):
+    """As attention and dense layers of GPT-NeoX, and of GPT-J, which read the same tensor."""
+    x = layers.Dense(8)(inputs := keras.Input((8,)))
+    normal = layers.LayerNormalization()(x)
+    first, second = (layers.Dense(8, name=f"{one}_end")(layers.Dense(8, "relu")(normal)) for one in ("first", "second"))
+    added = x + (first + second) if order == "branches first" else (x + first) + second
+    found = Graph(keras.Model(inputs, layers.Dense(3)(layers.LayerNormalization()(added)))).prediction
+    assert found.branches == ("first_end/kernel", "second_end/kernel")
+    assert [found.targets[one] for one in found.branches] == [1.0, 1.0]

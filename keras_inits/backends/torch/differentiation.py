@@ -45,6 +45,8 @@ def vector_jacobian(function: Callable[[Tensor], Tensor], points: Tensor, vector
     points = keras.ops.convert_to_tensor(points).detach().requires_grad_()
     with torch.enable_grad():
         values = function(points)
+    if not values.requires_grad:  # a function whose values do not follow its points
+        return values, torch.zeros_like(points).detach()
     vectors = keras.ops.convert_to_tensor(vectors, dtype=keras.backend.standardize_dtype(values.dtype))
     (product,) = torch.autograd.grad(values, points, vectors, allow_unused=True)
     return values.detach(), torch.zeros_like(points) if product is None else product
@@ -55,6 +57,8 @@ def jacobian_vector(function: Callable[[Tensor], Tensor], points: Tensor, vector
     points = keras.ops.convert_to_tensor(points).detach().requires_grad_()
     with torch.enable_grad():
         values = function(points)
+        if not values.requires_grad:
+            return torch.zeros_like(values)
         probe = torch.zeros_like(values, requires_grad=True)
         (product,) = torch.autograd.grad(values, points, probe, create_graph=True, allow_unused=True)
         if product is None or not product.requires_grad:

@@ -176,6 +176,13 @@ def _extreme(back: Gradients, number: int, step: Step, given: list[Signal], grad
     return [one / len(given) for one in _sum(back, number, step, given, gradient)]
 
 
+def _where(back: Gradients, number: int, step: Step, given: list[Signal], gradient: float) -> list[float]:
+    """What says which of the two is taken has no gradient."""
+    shares = rules.chosen(rules._read_all(back.prediction, step, given)[-2:])
+    found = [0.0] * (len(rules._operands(step)) - 2) + [gradient * share for share in shares]
+    return [one for one, leaf in zip(found, rules._operands(step), strict=True) if _is_value(leaf)]
+
+
 def _product(back: Gradients, number: int, step: Step, given: list[Signal], gradient: float) -> list[float]:
     if len(step.inputs) == 2 and step.inputs[0] == step.inputs[1]:  # a square: both get half of 2 x
         return [gradient * 2 * given[0].square] * 2
@@ -262,6 +269,7 @@ BACKWARD: dict[Any, Backward] = {
     rules._average: _average,
     rules._product: _product,
     rules._extreme: _extreme,
+    rules._where: _where,
     rules._concatenated: _concatenated,
     **dict.fromkeys((rules._maximum_pool, rules._global_maximum), _largest),
     rules._average_pool: _average_pool,

@@ -1,5 +1,6 @@
 """Residual branches: what is added to a tensor that goes past it, and the kernel that ends each of them."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -32,7 +33,8 @@ def branch_ends(
     Each of N adds 1 / N, and 2 / N if it begins with a normalisation; none are those that a normalisation ends.
 
     A branch is what leads to one input of an addition and starts where another input comes from, with more kernels
-    than that one, which has one at the most. Sums that are scores of attention have none.
+    than that one, which has one at the most. What is added to a sum that nothing else reads is another input of that
+    addition: attention and dense layers side by side are two branches. Sums that are scores of attention have none.
 
     Args:
         program: The steps of a model.
@@ -44,24 +46,38 @@ def branch_ends(
     makers = {value.number: step for step in program.steps for value in step.outputs}
     order = {id(step): number for number, step in enumerate(program.steps)}
     found: dict[str, float] = {}
-    for step in program.steps:
-        if type(step.operation).__name__ != "Add" or len(step.inputs) < 2:  # the layer, or what `+` makes
-            continue
+    for step, summands in _sums(program, makers):
         if not scores.isdisjoint(step.outputs):
             continue
-        befores = [_before(value, makers) for value in step.inputs]
+        befores = [_before(value, makers) for value in summands]
         common = set.intersection(*befores)
         if not common:  # inputs of the model that are added, as tokens and places are
             continue
         ways = [
             _way(value, before - common, makers, order, program, streams, normalises)
-            for value, before in zip(step.inputs, befores, strict=True)
+            for value, before in zip(summands, befores, strict=True)
         ]
         shortcut, *branches = sorted(ways, key=lambda way: len(way.kernels))
         if len(shortcut.kernels) <= 1:
             kept = [way for way in branches if way.kernels and not way.normalised]
             found.update({way.kernels[-1]: 2.0 if way.from_normalised else 1.0 for way in kept})
     return {stream: min(1.0, share / len(found)) for stream, share in found.items()}
+
+
+def _sums(program: Program, makers: dict[int, Step]) -> list[tuple[Step, list[Value]]]:
+    """The additions, each with all that it adds up: also what a sum was made of that it alone reads."""
+    readers = Counter(value for step in program.steps for value in set(step.inputs))
+    readers.update(program.outputs)
+    found: dict[int, tuple[Step, list[Value]]] = {}
+    for step in program.steps:
+        if type(step.operation).__name__ != "Add" or len(step.inputs) < 2:  # the layer, or what `+` makes
+            continue
+        summands: list[Value] = []
+        for value in step.inputs:
+            inner = found.pop(id(makers.get(value.number)), None) if readers[value] == 1 else None
+            summands += [value] if inner is None else inner[1]
+        found[id(step)] = step, summands
+    return list(found.values())
 
 
 def _scores(program: Program, weighs: Callable[[Any], bool]) -> set[Value]:

@@ -9,7 +9,7 @@ import keras
 from keras import activations, layers
 
 from keras_inits.layers.kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
-from keras_inits.models.signal.attention import attention
+from keras_inits.models.signal.attention import MANY, attention
 from keras_inits.models.signal.kernels import inside
 from keras_inits.models.signal.prediction import Prediction
 from keras_inits.models.signal.program import Shape, Step, Value, entries, leading_to_weights
@@ -208,6 +208,18 @@ def _extreme(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
     return mixture(_read_all(prediction, step, given), [1 / len(given)] * len(given))
 
 
+def _where(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    """Of one of two tensors at each place; a constant only stands for places that are masked."""
+    read = _read_all(prediction, step, given)[-2:]
+    return mixture(read, chosen(read))
+
+
+def chosen(alternatives: Sequence[Signal]) -> list[float]:
+    """The shares of entries that are taken from each: a half, or none from a constant."""
+    varying = [one.deviation_square > 0 for one in alternatives]
+    return [1 / sum(varying) if varies else 0.0 for varies in varying] if any(varying) else [0.5, 0.5]
+
+
 def _concatenated(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
     sizes = [entries(prediction.program.shape(value)) for value in step.inputs]
     for one in given:
@@ -316,10 +328,17 @@ def _matrices(prediction: Prediction, step: Step, given: list[Signal]) -> Signal
     read = _read_all(prediction, step, given)
     operands = [one for one in read if not one.weighs]
     if len(operands) < len(read) and operands:
-        return averaged(operands[0], 1 << 20)
+        return averaged(operands[0], MANY)
     if len(given) < len(read):  # with a weight of the model: a kernel in its place
         return Signal(depth=given[0].depth)
     return Signal(depth=min(one.depth for one in given)) if given else Signal()
+
+
+def _fused_attention(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
+    """Scores of queries and keys, their softmax, and the average of values, in one operation."""
+    for one in given:
+        prediction.read(one)
+    return averaged(given[2], MANY)
 
 
 def _softmax(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
@@ -405,7 +424,8 @@ OPERATIONS: dict[str, Rule] = {
     "Stack": _concatenated,
     "Mean": _reduced,
     "Softmax": _softmax,
+    "DotProductAttention": _fused_attention,
     "Einsum": _matrices,
     "Matmul": _matrices,
-    "Where": _extreme,
+    "Where": _where,
 }
