@@ -33,7 +33,7 @@ def test_the_best_rate_is_that_of_the_least_median(part):
     rows = [row("a", seed, 0.1, 9.0, loss) for seed, loss in enumerate((1.0, 2.0, 30.0))]
     rows += [row("a", seed, 0.3, 9.0, loss) for seed, loss in enumerate((0.1, 3.0, float("nan")))]
     rows += [row("a", seed, 1.0, 9.0, None) for seed in range(3)]
-    assert results.cells(rows) == {("k", "sgd", "a"): results.Name(2.0, 1.0, 30.0, 0.1)}
+    assert results.cells(rows) == {("k", "sgd", "a"): results.Cell(2.0, 1.0, 30.0, 0.1)}
 
 
 @pytest.mark.any_backend

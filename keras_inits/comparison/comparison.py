@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from keras_inits.extras import REPORT, missing, pandas_for
 from keras_inits.figures import saved
+from keras_inits.notebook import Shown
 from keras_inits.runs.run import Run
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison:
+class Comparison(Shown):
     """The finished runs of a comparison."""
 
     runs: tuple[Run, ...]

@@ -14,6 +14,7 @@ from keras_inits.figures import saved
 from keras_inits.initializers.seeds import Seed
 from keras_inits.models.initialize import initialize
 from keras_inits.models.table import InitializationTable
+from keras_inits.notebook import Shown
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped,unused-ignore]
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Diagnosis:
+class Diagnosis(Shown):
     """What one batch, forward and backward, showed of a model."""
 
     layers: tuple[LayerNumbers, ...]

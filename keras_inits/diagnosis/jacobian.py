@@ -14,6 +14,7 @@ from keras_inits.diagnosis.products import Products
 from keras_inits.faults import ours
 from keras_inits.initializers.arguments import check_whole
 from keras_inits.models.weights import weights_of
+from keras_inits.notebook import Shown
 
 MOST = 64
 LOST_ROUNDINGS = 4
@@ -22,8 +23,8 @@ LOST_ON_HOST = 1e-14
 """The same of the host's own rounding, in float64, when it makes vectors orthogonal."""
 
 
-@dataclass(frozen=True)
-class JacobianSpectrum:
+@dataclass(frozen=True, repr=False)
+class JacobianSpectrum(Shown):
     """The singular values of the Jacobian at each example, falling, and what they are on average.
 
     Of the Jacobian J of n outputs by m inputs, r = min(n, m) singular values can differ from zero. With as many
@@ -37,6 +38,10 @@ class JacobianSpectrum:
     """The mean of the squared singular values: 1 if lengths are kept on average."""
     spread: float
     """The standard deviation of the squared singular values over their mean: 0 if every length is kept alike."""
+
+    def __repr__(self) -> str:
+        """One line; `print` shows the numbers."""
+        return f"<JacobianSpectrum of {' x '.join(map(str, self.singular_values.shape))} singular values>"
 
     def __str__(self) -> str:
         """The largest and smallest values, and the averages."""

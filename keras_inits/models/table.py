@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keras_inits.initializers.fans import Fans
+from keras_inits.notebook import Shown
 
 WIDTH = 100
 PATH_WIDTH = 32
@@ -55,8 +56,8 @@ class LeftWeight(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True)
-class InitializationTable:
+@dataclass(frozen=True, repr=False)
+class InitializationTable(Shown):
     """The weights that `initialize` drew, in depth order, and those that it left as they were."""
 
     rows: tuple[DrawnWeight, ...]
@@ -95,6 +96,10 @@ class InitializationTable:
     def __len__(self) -> int:
         """How many weights were drawn."""
         return len(self.rows)
+
+    def __repr__(self) -> str:
+        """One line; `print` shows more."""
+        return f"<InitializationTable of {len(self)} drawn weights>"
 
     def __str__(self) -> str:
         """The table as text of at most 100 columns."""

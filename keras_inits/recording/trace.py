@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_inits._names import shown, stand_in
 from keras_inits.figures import saved
+from keras_inits.notebook import Shown
 from keras_inits.recording.quantities import GRADIENT, OUTCOME_TYPE, OUTCOMES, RESERVED, UPDATE, in_order
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ MOST_LINES = 24
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GradientTrace:
+class GradientTrace(Shown):
     r"""The norm of each layer's gradient at each recorded step of a training.
 
     With :math:`g_l(t)` the gradient that the optimizer received at step :math:`t` for all weights of layer :math:`l`,
