@@ -119,7 +119,7 @@ def test_of_a_layer_that_is_not_known_the_fans_are_not_guessed():
 
 
 def test_of_a_derived_layer_what_it_inherits_is_known_and_what_it_adds_is_not():
-    class Name(layers.GRUCell):
+    class Cell(layers.GRUCell):
         pass
 
     class Mixed(layers.Dense):
@@ -127,7 +127,7 @@ def test_of_a_derived_layer_what_it_inherits_is_known_and_what_it_adds_is_not():
             super().build(shape)
             self.mixing = self.add_weight(shape=(3, 3), name="mixing")
 
-    cell, mixed = built(lambda: Name(5), (4,)), built(lambda: Mixed(3), (C,))
+    cell, mixed = built(lambda: Cell(5), (4,)), built(lambda: Mixed(3), (C,))
     assert [fans_of(cell, v) for v in (cell.kernel, cell.recurrent_kernel, cell.bias)] == [(4, 5), (5, 5), None]
     assert fans_of(mixed, mixed.kernel) == (C, 3)
     with pytest.raises(ValueError, match="or adds this weight"):
