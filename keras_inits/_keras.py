@@ -87,7 +87,7 @@ def all_layers(model: Any) -> list[Any]:
 
 
 def variable_key(variable: Any) -> Any:
-    """What an optimizer knows a variable by: the same for a Keras variable and for the tensor in it."""
+    """The key of a variable in an optimizer: the same for a Keras variable and for the tensor in it."""
     return keras.optimizers.Optimizer._var_key(None, variable)
 
 
@@ -119,7 +119,7 @@ SUM_OVER_REPLICAS = "_all_reduce_sum_gradients"
 
 
 def compiled_settings(model: Any) -> tuple[Any, ...]:
-    """What Keras makes a training function from; each `compile` makes a new tracker of the loss."""
+    """The settings that Keras makes a training function from; each `compile` makes a new tracker of the loss."""
     return (model.optimizer, model._loss_tracker, model.run_eagerly, model.jit_compile, model.steps_per_execution)
 
 

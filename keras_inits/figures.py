@@ -1,4 +1,4 @@
-"""What all pictures have in common."""
+"""The parts that all pictures have in common."""
 
 import os
 from typing import TYPE_CHECKING

@@ -38,10 +38,10 @@ MEASURES = {
     "nonzeros": Measure(NONZEROS, "gradient"),
     "nonfinite": Measure(NONFINITE, "gradient"),
 }
-"""Of which tensor each measure is. What accumulated, with this step's, is divided by the number of steps."""
+"""The tensor of each measure. The accumulated gradient, with this step's, is divided by the number of steps."""
 
 SCALED = ("gradient", "largest")
-"""What is measured of a gradient that still has its loss scale."""
+"""Measures of a gradient that still has its loss scale."""
 
 LEAST_SAFE_MEAN_SQUARE = 1e6 * 2.0**-126
 """From here to the largest float32 a sum of squares, over their number, is right as it is. Below it, squares may have
@@ -56,7 +56,7 @@ STACKED = 2**10
 processor a copy costs less than an operation."""
 
 ABSENT = -1.0
-"""What stands in a row where a variable had no gradient. No measure is negative, and NaN is one that users must see."""
+"""The entry of a variable without a gradient. No measure is negative, and NaN is one that users must see."""
 
 
 class Measures(Protocol):

@@ -50,7 +50,7 @@ class Arranger(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a recording step records.
+    """The contents of a recording step's rows.
 
     Args:
         columns: Where the values of variables stand in a row.
@@ -102,11 +102,11 @@ class Rows(Protocol):
     """Where the rows of a recording step wait. Steps are counted on, whatever is fetched."""
 
     failure: Exception | None
-    """What kept a row from being computed; training went on."""
+    """The error that kept a row from being computed; training went on."""
     lost: dict[str, Exception]
-    """Of which of the user's quantities the function failed, and how."""
+    """The user's quantities whose functions failed, with their errors."""
     interrupt: BaseException | None
-    """What interrupted the step when it could not be passed on at once."""
+    """The exception that interrupted the step, when it could not be passed on at once."""
 
     @property
     def steps(self) -> int:
@@ -151,14 +151,14 @@ def current() -> Recording:
 
 
 def loss_scale(optimizer: Any) -> Any:
-    """By what the gradients that this optimizer is handed are too large: a Keras variable, a number, or None."""
+    """The loss scale of the gradients that this optimizer is handed: a Keras variable, a number, or None."""
     if hasattr(optimizer, "initial_scale"):  # a LossScaleOptimizer, which has its variable once it is built
         return optimizer.dynamic_scale if optimizer.built else optimizer.initial_scale
     return optimizer.loss_scale_factor
 
 
 def handed_over(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> "HandedOver":
-    """What an optimizer's `apply` was called with, whatever more a subclass has it take."""
+    """The arguments of a call of an optimizer's `apply`, whatever more a subclass has it take."""
     found = []
     for place, name in enumerate(("grads", "trainable_variables")):
         value = keywords.get(name, arguments[place] if place < len(arguments) else None)
@@ -182,7 +182,7 @@ class HandedOver(NamedTuple):
 
 
 MOST_STATE = 4
-"""Of how many weights one entry is in a row's state."""
+"""Number of weights with an entry in a row's state."""
 
 
 def some_entries(values: Sequence[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What the command `keras-inits compare` does: digits, networks and starts -> runs -> table and files."""
+"""The command `keras-inits compare`: digits, networks and starts -> runs -> table and files."""
 
 import functools
 import shlex
@@ -112,7 +112,7 @@ class Command:
             self._print(f"{len(self.runs)}/{self.planned} {run.name.file_name}: {run.verdict}{note}")
 
     def _repeat(self) -> str:
-        """What repeats the comparison, its defaults spelled out."""
+        """The command line that repeats the comparison, its defaults spelled out."""
         options = [("--backend", keras.backend.backend())]
         options += [(f"--{name}", getattr(self, name)) for name in ("epochs", "seed", "depth")]
         options += [("--activation", name) for name in self.activations]

@@ -137,7 +137,7 @@ def _named(initializers: Mapping[str, Any] | Sequence[str]) -> tuple[dict[str, A
 
 
 def _about(plan: Plan) -> dict[str, str]:
-    """What the report says of the settings."""
+    """The report's description of the settings."""
     (x, y), given = plan.training.batch, plan.training.data[0]
     kind = "generator" if isinstance(given, Replayed) else type(given).__name__ if is_dataset(given) else "arrays"
     more = {name: value for name, value in plan.training.fit.items() if isinstance(value, str | int | float)}

@@ -28,11 +28,11 @@ class Comparison(Shown):
     planned: int
     """How many there would be without an interruption."""
     about: Mapping[str, str] = field(default_factory=dict)
-    """What the report says of data and settings."""
+    """The report's description of data and settings."""
     command: str = ""
     """The command that repeats it, if it came from one."""
     notes: tuple[str, ...] = ()
-    """What is to be known before the runs are compared: which of them start from equal weights."""
+    """Notes for the reader of the comparison, such as which runs start from equal weights."""
 
     @property
     def faults(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ Build = Callable[[Any], keras.Model]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a comparison trains: every network from every initializer with every seed."""
+    """The grid of a comparison: every network from every initializer with every seed."""
 
     builds: Mapping[str, Build]
     """From the name of a network to the function that builds it; the name is "" if there is one."""

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 20_000
 """Characters of one text: a finding about many layers has a tenth of them."""
 MOST_BYTES = 2_400_000
-"""Of the parts about single runs: with the rest the page stays below 3 MB."""
+"""Largest size of the parts about single runs: with the rest the page stays below 3 MB."""
 
 
 class Part(NamedTuple):
-    """What the page shows of one run."""
+    """The part of the page about one run."""
 
     run: Run
     pictures: list[Picture]

@@ -45,7 +45,7 @@ class Row:
 
     @property
     def note(self) -> str:
-        """What stands behind the verdict if the start of a run was not looked at through our fault."""
+        """The text behind the verdict if a fault of ours kept the start of a run from being looked at."""
         return ", not diagnosed" if any(run.fault for run in self.runs) else ""
 
     @property
@@ -151,7 +151,7 @@ def text_of(runs: Sequence[Run]) -> str:
 
 
 def flat(run: Run) -> dict[str, Any]:
-    """What a run left, by the names of a data frame's columns."""
+    """A run's row of the data frame, by column names."""
     cells: dict[str, Any] = {"network": no_formula(run.name.network)} if run.name.network else {}
     cells |= {"initializer": no_formula(run.name.initializer), "seed": run.name.seed, "verdict": run.verdict}
     cells["findings"] = ", ".join(finding.kind for finding in run.findings)

@@ -19,10 +19,10 @@ class Nonfinite(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What is known of a batch."""
+    """Statistics of a batch."""
 
     inputs: Moments | None
-    """Of all inputs that are floating-point numbers; None if there are none."""
+    """Moments of all inputs that are floating-point numbers; None if there are none."""
     bad_inputs: Nonfinite
     bad_targets: Nonfinite
     loss_is_finite: bool = True

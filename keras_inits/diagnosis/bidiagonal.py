@@ -48,7 +48,7 @@ def bidiagonal(
 def _orthonormal(
     vectors: np.ndarray, basis: np.ndarray, least: np.ndarray, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What of the vectors is orthogonal to a basis, made unit, and its norm; where too little is left, random and 0."""
+    """Vectors orthogonalised against a basis and made unit, and their norms; where too little is left, random and 0."""
     rest = _without(vectors, basis)
     norms = np.linalg.norm(rest, axis=1)
     norms = np.where(norms > least, norms, 0.0)

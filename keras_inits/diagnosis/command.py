@@ -1,4 +1,4 @@
-"""What the command `keras-inits diagnose` does: a saved model and a batch from a file, or a random one -> findings."""
+"""The command `keras-inits diagnose`: a saved model and a batch from a file, or a random one -> findings."""
 
 from pathlib import Path
 from typing import Any

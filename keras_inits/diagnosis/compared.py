@@ -17,7 +17,7 @@ class Compared(NamedTuple):
     """A loss and the targets of one output."""
 
     place: int
-    """Of the output among all."""
+    """The index of the output among all."""
     name: str
     """The output's."""
     target: Tensor
@@ -74,7 +74,7 @@ def _tensor(part: Part) -> Tensor:
 
 
 class _OfFunction(keras.losses.Loss):
-    """What `fit` makes of a loss that is a function, or the name of one: the outputs' mask counts for it too."""
+    """The loss that `fit` makes of a function, or of a name: it applies the outputs' mask too."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()

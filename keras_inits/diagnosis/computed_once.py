@@ -31,7 +31,7 @@ def computed_once(model: Any) -> Iterator[None]:
 
 
 def _of_layer(value: Any) -> Callable[..., Any] | None:
-    """What calls the layer, or its method, that a function stands for; None for anything else."""
+    """The layer behind a function that stands for its call or its method; None for anything else."""
     wrapped: Any = getattr(value, "__wrapped__", None)
     if isinstance(wrapped, keras.Layer):
         return functools.partial(_call, wrapped, "__call__")

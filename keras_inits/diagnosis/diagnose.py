@@ -98,14 +98,14 @@ def diagnose(
 
 
 class _Looked(NamedTuple):
-    """What the passes showed."""
+    """The results of the passes."""
 
     rows: tuple[LayerNumbers, ...]
     case: Case
     seen: Pass
     """The last one."""
     scale: float
-    """Of its loss."""
+    """The scale of its loss."""
 
 
 def _look(model: Any, x: Any, y: Any, weights: list[Weight], graph: Graph, target: Target) -> _Looked:

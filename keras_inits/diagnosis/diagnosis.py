@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis(Shown):
-    """What one batch, forward and backward, showed of a model."""
+    """The result of sending one batch forward and backward through a model."""
 
     layers: tuple[LayerNumbers, ...]
     """In the order in which the batch went through them."""
@@ -33,9 +33,9 @@ class Diagnosis(Shown):
     """The layers with weights that were not looked at, or where too few examples show too little, with the reason and
     what no finding is about."""
     inputs: Moments | None
-    """Of the batch; None if it has no floating-point numbers."""
+    """Moments of the batch; None if it has no floating-point numbers."""
     loss: str
-    """What was differentiated."""
+    """The loss, or the projection of the outputs, that was differentiated."""
     notes: tuple[Finding, ...] = ()
     """Hints: what trains nonetheless, and could be better."""
 

@@ -1,4 +1,4 @@
-"""What a model ends with: the calls that put out its outputs, found by the tensors that they put out."""
+"""The ends of a model: the calls that return its outputs, found by the tensors that they return."""
 
 from collections import deque
 from collections.abc import Sequence

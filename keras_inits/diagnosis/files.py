@@ -1,4 +1,4 @@
-"""What the command reads, a model and a batch: sizes that are declared are compared with the file's at first."""
+"""The files that the command reads, a model and a batch: declared sizes are compared with the file's first."""
 
 import contextlib
 import math
@@ -21,7 +21,7 @@ SMALL = 64 * 2**20
 """Bytes that a model may have, whatever its file has: one that is not trained yet may be saved without all of them."""
 LONGEST_HEADER = 10_000
 KINDS = "biufUS"
-"""Of dtypes that a model takes: booleans, real numbers, text; objects would be unpickled."""
+"""The kinds of dtypes that a model takes: booleans, real numbers, text; objects would be unpickled."""
 _READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
@@ -63,7 +63,7 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _line(error: Exception) -> str:
-    """What an error says, in one line."""
+    """An error's message, in one line."""
     return shown(one_line(str(error)) or type(error).__name__)[1:-1]
 
 

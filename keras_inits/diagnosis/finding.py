@@ -1,4 +1,4 @@
-"""What is wrong, where, by what evidence, and what repairs it."""
+"""Findings: the fault, the layer, the evidence, and the remedy."""
 
 import dataclasses
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ Mode = Callable[[], contextlib.AbstractContextManager[Any]]
 
 
 class Pass(NamedTuple):
-    """What the batch showed."""
+    """The results for a batch."""
 
     calls: list[Call]
     """In the order in which the layers ended."""
@@ -39,7 +39,7 @@ class Pass(NamedTuple):
 
 
 class Probed(NamedTuple):
-    """What one pass showed to its probes."""
+    """The results of one pass."""
 
     probes: list[Probe]
     recording: Recording

@@ -1,4 +1,4 @@
-"""What is differentiated: a loss of the outputs, or without targets a random projection of them."""
+"""The differentiated function: a loss of the outputs, or without targets a random projection of them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -57,7 +57,7 @@ class Target:
         self.unread: tuple[str, ...] = ()
         """The outputs without a loss, once it was called."""
         self.compared: tuple[Compared, ...] = ()
-        """What is compared with the outputs, once it was called."""
+        """The targets that the loss received, once it was called."""
 
     def __call__(self, outputs: Any) -> Tensor:
         """The mean loss of each output, summed.

@@ -1,4 +1,4 @@
-"""Which loss and which targets belong to which output, as `fit` has it: by keys, by places, or one loss for all."""
+"""The loss and targets of each output, as `fit` matches them: by keys, by places, or one loss for all."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -64,7 +64,7 @@ def leaves_of(outputs: Any, path: Path = ()) -> list[tuple[Path, Tensor]]:
 
 
 def label(path: Path, names: list[str]) -> str:
-    """What to call the output at a path."""
+    """The name of the output at a path."""
     if len(path) == 1 and isinstance(path[0], int) and path[0] < len(names):
         return names[path[0]]
     return "/".join(map(str, path)) if path else names[0]

@@ -24,7 +24,7 @@ def nonfinite(case: Case) -> Finding | None:
 
 
 def of_data(case: Case) -> Finding | None:
-    """Those of the inputs, or of the targets: no weight is at fault then."""
+    """A finding about the inputs, or the targets, that are not finite: no weight is at fault then."""
     for name, bad in (("inputs", case.batch.bad_inputs), ("targets", case.batch.bad_targets)):
         if bad.values:
             evidence = f"{bad.values} values of the {name} are infinite or not a number{in_examples(bad.examples)}"

@@ -1,4 +1,4 @@
-"""What was measured: a row of numbers for each layer, and one for each of its kernels."""
+"""The measured numbers: a row for each layer, and one for each of its kernels."""
 
 import math
 from typing import NamedTuple
@@ -13,7 +13,7 @@ def shortened(name: str, length: int) -> str:
 
 
 class Moments(NamedTuple):
-    """Of many values: those that are not finite are counted, and left out of the rest."""
+    """Moments of many values: those that are not finite are counted, and left out of the rest."""
 
     mean: float
     stddev: float
@@ -46,27 +46,27 @@ class KernelNumbers(NamedTuple):
 
 
 class LayerNumbers(NamedTuple):
-    """What one batch, forward and backward, showed of one call of a layer."""
+    """The numbers of one call of a layer, from one batch forward and backward."""
 
     name: str
     """The layer's path in the model, and behind it which call this is, from the second on: `words (call 2)`."""
     layer: str
     """The layer's path in the model."""
     call: int
-    """Which of the layer's calls this is, from 1. The weights and their gradient stand with the first."""
+    """The number of the layer's call, from 1. The weights and their gradient stand with the first."""
     kind: str
     """The layer's class."""
     shape: tuple[int, ...]
-    """Of the outputs, without the batch."""
+    """The shape of the outputs, without the batch."""
     entries: int
     """How many outputs there are, of all examples and units."""
     normalised: int | None
     """Over how many values batch normalisation normalises each unit; None for other layers, and where it is frozen."""
     dtype: str
-    """That the layer computes in."""
+    """The dtype that the layer computes in."""
     activation: str | None
     inputs: Moments | None
-    """What goes into the activation; None for a layer without one."""
+    """Moments of the activation's input; None for a layer without one."""
     outputs: Moments
     ratio: float | None
     """The outputs' standard deviation over that of the layer before."""
@@ -91,7 +91,7 @@ class LayerNumbers(NamedTuple):
     examples: tuple[int, ...]
     """The first examples of the batch whose outputs are not finite."""
     gradient_examples: tuple[int, ...]
-    """Those whose gradient of the outputs is not finite."""
+    """The examples whose gradient of the outputs is not finite."""
     bad_weights: tuple[tuple[str, int], ...]
     """The paths of weights and statistics that hold infinite values or none, with how many."""
     kernels: tuple[KernelNumbers, ...]

@@ -24,7 +24,7 @@ Look = Callable[[Tensor], None]
 
 
 class Recording:
-    """What all probes of a pass share: the calls, in the order in which they ended, and a probe's first failure."""
+    """The state that all probes of a pass share: the calls, in the order of their ends, and a probe's first failure."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -48,7 +48,7 @@ class Recording:
 
 
 class Call:
-    """What one call of a layer showed."""
+    """The statistics of one call of a layer."""
 
     def __init__(self, probe: "Probe", number: int) -> None:
         self.probe, self.number = probe, number
@@ -68,7 +68,7 @@ class Call:
 
     @property
     def inputs(self) -> Moments | None:
-        """Of the activation; None for a layer without one."""
+        """The input of the activation; None for a layer without one."""
         return merged(self._inputs) if self._inputs else None
 
     def see_inputs(self, tensor: Tensor) -> None:

@@ -112,7 +112,7 @@ class Products:
         )
 
     def _dtypes(self) -> set[str]:
-        """Of all that the products run through. Keras multiplies float64 in float32 on JAX and on torch."""
+        """The dtypes that the products run through. Keras multiplies float64 in float32 on JAX and on torch."""
         parts = [layer for _, layer in walk_layers(self._model) if not isinstance(layer, keras.Model)]
         named = {keras.backend.standardize_dtype(layer.compute_dtype) for layer in parts}
         named |= {keras.backend.standardize_dtype(self._points.dtype), self._dtype}

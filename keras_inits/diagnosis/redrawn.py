@@ -88,7 +88,7 @@ def _told(law: Any) -> Any:
 
 
 def _expression(law: Any) -> str:
-    """What makes a law, or an argument of one."""
+    """The Python expression of a law, or of an argument of one."""
     module = _module(law)
     if module is None:
         return repr(law)
@@ -97,7 +97,7 @@ def _expression(law: Any) -> str:
 
 
 def _arguments(law: Any) -> dict[str, Any]:
-    """Those that have not their defaults; a seed too, which the layer gave the law that it declares."""
+    """A law's arguments that differ from their defaults; also a seed that came from the layer."""
     defaults = {name: one.default for name, one in inspect.signature(type(law)).parameters.items()}
     config = law.get_config() if hasattr(law, "get_config") else {}
     values = {name: getattr(law, name, value) for name, value in config.items() if name in defaults}

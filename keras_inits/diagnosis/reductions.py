@@ -30,7 +30,7 @@ square and the squared mean would lose a hundred times float32's rounding."""
 
 
 class Reduced(NamedTuple):
-    """What is left of a tensor."""
+    """The statistics of a tensor."""
 
     entries: int
     """How many are finite, and stand for themselves."""

@@ -1,4 +1,4 @@
-"""What repairs a finding: Python that draws weights again, or changes the set-up."""
+"""Remedies of findings: Python that draws weights again, or changes the set-up."""
 
 import itertools
 import math
@@ -18,7 +18,7 @@ OFF = thresholds.WRONG_FANS_FACTOR**0.5  # in standard deviations, what that is 
 
 
 class Remedy(NamedTuple):
-    """What repairs a finding, and why: Python that changes the program; or words alone.
+    """A remedy of a finding, and its reason: Python that changes the program; or words alone.
 
     It prints as code with a comment: `model.optimizer.learning_rate = 0.001  # why`.
     """
@@ -26,7 +26,7 @@ class Remedy(NamedTuple):
     reason: str
     """Why; without code, what to do."""
     rules: tuple[Rule, ...] = ()
-    """Of one that draws weights again: pairs of a pattern and an initializer, as `initialize` takes them."""
+    """Pairs of a pattern and an initializer, as `initialize` takes them, if the remedy draws weights again."""
     code: str = ""
     """Python that carries it out: `model`, `x`, `y`, `keras` and `keras_inits` are what they are in the program."""
     tried: bool | None = None

@@ -1,4 +1,4 @@
-"""What gives a weight or a statistic that is not finite a finite value again."""
+"""Remedies for weights and statistics that are not finite."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ LOADED = "load it again: no initializer draws it"
 
 
 def restoring(path: str, layer: Any, weights: Sequence[Weight]) -> str:
-    """What to do about one variable of a layer.
+    """The remedy for one variable of a layer.
 
     Args:
         path: The variable's, in the model.

@@ -1,4 +1,4 @@
-"""From what the probes saw of calls to their rows of numbers."""
+"""From the probes' statistics of calls to rows of numbers."""
 
 import math
 from collections.abc import Sequence
@@ -85,7 +85,7 @@ def _gradient(weights: Sequence[Weight], gradients: Gradients) -> tuple[float | 
 
 
 def finite_rows(larger: Sequence[LayerNumbers], smaller: Sequence[LayerNumbers]) -> tuple[LayerNumbers, ...]:
-    """Of each layer the numbers of the larger loss scale if its gradient is finite there, and else of the smaller one.
+    """For each layer, the numbers under the larger loss scale if its gradient is finite there, else under the smaller.
 
     Unless the smaller one has lost to zero what comes back from the layers behind: then no scale has room for both.
     """

@@ -18,7 +18,7 @@ OTHER_LAYERS = Remedy(
 NONE = Remedy("")
 
 FADED = thresholds.FLOAT32_SMALLEST / thresholds.FLOAT32_ROUNDOFF
-"""What goes into a layer below this, 2e-31, may come out as zero: then it is the layers before that are at fault."""
+"""Inputs of a layer below this, 2e-31, may come out as zero: then the layers before are at fault."""
 
 FADING_RATIO = thresholds.VANISHING_RATIO * thresholds.RATIO_UNCERTAINTY
 GROWING_RATIO = thresholds.EXPLODING_RATIO / thresholds.RATIO_UNCERTAINTY

@@ -13,7 +13,7 @@ Tensor = Any
 
 ROWS_AT_A_TIME = 1 << 18  # how long the random vectors are
 SEED = 1_947_205_633
-"""Of random vectors; nobody else's number: what looks at a batch must not be drawn as the batch was."""
+"""Seed of random vectors. It is an unusual number: the vectors must not be drawn as the user's batch was."""
 PROJECTIONS = 4
 EQUAL = 1e-5
 """Up to this share of their size the sums of two units may differ and be equal: float32 rounds sums of a million
@@ -21,7 +21,7 @@ products by about as much, and `PROJECTIONS` random sums that follow from differ
 
 
 class Units(NamedTuple):
-    """Of each unit random sums over all entries, from which zero and equal units are told."""
+    """For each unit random sums over all entries, which tell zero and equal units."""
 
     sums: np.ndarray  # sums x units
 
@@ -32,7 +32,7 @@ class Units(NamedTuple):
 
     @property
     def alive(self) -> np.ndarray:
-        """Which units are not zero throughout: a random sum of other entries is not zero."""
+        """A mask of the units that are not zero throughout: a random sum of other entries is not zero."""
         alive: np.ndarray = (self.sums != 0).any(axis=0)
         return alive
 

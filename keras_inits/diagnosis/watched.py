@@ -1,4 +1,4 @@
-"""Which layers of a model are looked at, and which of its weights count for each."""
+"""The layers of a model that get probes, and the weights that count for each."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from keras_inits.models.weights import Weight
 
 WRAPPERS = (layers.TimeDistributed, layers.SpectralNormalization)
 WHOLE = (layers.RNN, *WRAPPERS)
-"""What is looked at from outside: JAX compiles the loop in it as a whole, or runs its layer in another way."""
+"""Layers with a probe around them: JAX compiles their loop as a whole, or runs the inner layer another way."""
 
 ACTIVATION_LAYERS = (layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU, layers.Softmax)
 
@@ -95,7 +95,7 @@ def activation_of(layer: Any) -> Any:
 
 
 def name_of(activation: Any) -> str | None:
-    """What to call it: `relu`, `LeakyReLU`."""
+    """The name of an activation: `relu`, `LeakyReLU`."""
     return None if activation is None else stand_in(getattr(activation, "__name__", type(activation).__name__))
 
 

@@ -1,4 +1,4 @@
-"""What all initializers share: the call, the config and the printed form."""
+"""The base of all initializers: the call, the config and the printed form."""
 
 from collections.abc import Callable
 from typing import Any, Self
@@ -59,7 +59,7 @@ class HostInitializer(keras.initializers.Initializer):
         raise NotImplementedError
 
     def _parts(self, shape: tuple[int, ...], dtype: np.dtype) -> Callable[[Part], np.ndarray]:
-        """What gives a part of the values, all of one draw."""
+        """A function that gives any part of one draw's values."""
         return self._draw(shape, dtype).__getitem__
 
     def _draw_stream(

@@ -10,7 +10,7 @@ from keras_inits._names import shown
 from keras_inits.initializers.configs import check_config, restored
 
 KEPT = (bool, int, float, np.generic, np.ndarray, list, tuple)
-"""Of the types that NumPy makes numbers of, those that a config can hold."""
+"""The types that NumPy turns into numbers and that a config can hold."""
 
 
 @keras.saving.register_keras_serializable(package="keras_inits")

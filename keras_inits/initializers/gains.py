@@ -15,7 +15,7 @@ from keras_inits.initializers.arguments import check_number
 from keras_inits.initializers.quadrature import normal_mean
 
 LARGEST = 1e150
-"""Of a gain, and of a slope: the square of a larger one is no number."""
+"""Largest gain, and slope: the square of a larger one overflows."""
 
 Activation = str | Callable[..., Any] | None
 

@@ -17,7 +17,7 @@ _RAW_WORD = np.dtype("<u8")
 
 @dataclass(frozen=True)
 class Precision:
-    """What a law must know of the float that it computes in."""
+    """The constants of a floating-point type that a law computes with."""
 
     bits: int
     mantissa: int

@@ -148,7 +148,7 @@ class Sample:
         return np.empty(min(CHUNK, self._size), dtype)
 
     def _chunk_drawer(self) -> Callable[[int, np.ndarray], None]:
-        """What draws the chunk of a number, in memory of its own that one thread may use at a time."""
+        """A function that draws a chunk by its number. It has a buffer of its own, for one thread at a time."""
         precision, workspace = self._precision, Workspace(min(BLOCK, self._size), self._precision)
 
         def draw_chunk(number: int, out: np.ndarray) -> None:

@@ -19,7 +19,7 @@ from keras_inits.initializers.configs import restored
 Seed: TypeAlias = int | keras.random.SeedGenerator | None
 
 MOST_BITS = 14_284
-"""Of an integer: Python writes those of up to 4,300 digits, and a longer one would not get into a saved model."""
+"""Largest number of digits of a seed: Python writes integers of up to 4,300, and a longer one could not be saved."""
 
 _generators = threading.Lock()  # a SeedGenerator reads its state and writes the next one in two steps
 

@@ -80,7 +80,7 @@ class Sparse(RandomInitializer):
 
 
 def _smallest(ranks: Sample, codes: np.ndarray, count: int) -> np.ndarray:
-    """Which of a matrix of ranks are the `count` smallest of their column, a bit for each, packed along the rows.
+    """A mask of the `count` smallest ranks of each column, one bit an entry, packed along the rows.
 
     A rank takes eight bytes, the value to come fewer. So only the leading bits of the ranks are kept, in `codes`, the
     memory of the values; ranks that these bits do not tell apart are drawn again.

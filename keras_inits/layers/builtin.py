@@ -15,7 +15,7 @@ KERNELS = ("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel",
 TABLES = ("embeddings", "reverse_embeddings", "lora_embeddings_a", "lora_embeddings_b")
 STARTS = ("bias", "gamma", "beta", "scale", "alpha")
 ABSTRACT = ("Layer", "Operation", "Model", "Functional", "Sequential", "Wrapper", "KerasSaveable")
-"""What tells nothing of the weights of a class that derives from it."""
+"""Base classes that say nothing about the weights of the classes that derive from them."""
 
 
 def role(layer: Any, variable: Any) -> Role | None:

@@ -1,4 +1,4 @@
-"""What is known of a weight, looked up in the parts of the catalogue."""
+"""The catalogue's entry for a weight, from whichever part has it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What part a weight has in its layer."""
+"""The roles of weights in their layers."""
 
 from typing import Any, Literal, NamedTuple
 

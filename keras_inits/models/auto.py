@@ -18,7 +18,7 @@ from keras_inits.models.weights import Weight
 
 Distribution = Literal["orthogonal", "untruncated_normal", "truncated_normal", "uniform"]
 DISTRIBUTIONS = get_args(Distribution)
-"""Of kernels; those that are no matrices are normal where others are orthogonal."""
+"""The distributions of kernels; those that are no matrices are normal where others are orthogonal."""
 
 
 def auto_law(weight: Weight, graph: Graph, distribution: str = "orthogonal") -> Any:
@@ -80,7 +80,7 @@ def _is_matrix(weight: Weight) -> bool:
 
 
 def head_variance(weight: Weight, stddev: float | None) -> float | None:
-    """What a tied table with this standard deviation makes of hidden states of the variance 1, as a head."""
+    """The variance of a head's outputs for hidden states of variance 1; the head is a table of this deviation."""
     if weight.role is None or weight.role.part != "tied" or weight.fans is None or stddev is None:
         return None
     return weight.fans[1] * stddev**2

@@ -91,7 +91,7 @@ def to_builtin(model: Any, *, replace: Any = None, custom_objects: dict[str, Any
 
 
 def _core(config: Any) -> Any:
-    """What a config says of what a model does."""
+    """The part of a config that decides what a model computes."""
     if isinstance(config, (list, tuple)):
         return [_core(item) for item in config]
     if not isinstance(config, dict):

@@ -18,7 +18,7 @@ Given = list[tuple[Any, Any]]  # variables, each with the initializer that it wa
 
 
 class Declared:
-    """What one layer declares: the initializers that it hands to `add_weight`, or has as attributes.
+    """One layer's declarations: the initializers that it hands to `add_weight`, or has as attributes.
 
     Keras forgets the first once a variable has its value. So the layer is made a second time from its config, or built
     a second time with the attributes that it has, where variables get no values, and asked for what they wait for.
@@ -44,7 +44,7 @@ class Declared:
         return None, self._failure or "its layer declares no initializer"
 
     def _given_to(self, variable: Any) -> Any:
-        """What the variable in its place was given: the same of those with its name and shape."""
+        """The initializer of the variable at the same place: one with its name and shape."""
         mine = [one for one in own_trainable(self._layer) if _alike(one, variable)]
         others = [initializer for one, initializer in self._given if _alike(one, variable)]
         places = [place for place, one in enumerate(mine) if one is variable]
@@ -52,7 +52,7 @@ class Declared:
 
 
 def _made_again(layer: Any) -> tuple[Given, str]:
-    """What a copy of the layer gives to its variables, and why there are none."""
+    """The initializers that a copy of the layer gives to its variables, or the reason why there are none."""
     state = random.getstate()  # from which Keras takes seeds
     try:
         with fresh_names():

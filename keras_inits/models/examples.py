@@ -1,4 +1,4 @@
-"""Which examples of a batch a message names."""
+"""The examples of a batch that a message names."""
 
 from collections.abc import Sequence
 

@@ -16,7 +16,7 @@ class Reader(NamedTuple):
     """A layer whose kernel multiplies what it reads, feature by feature."""
 
     layer: Any
-    """That owns the kernel."""
+    """The layer that owns the kernel."""
     kernel: str
     """The name of that weight."""
     even: bool
@@ -74,7 +74,7 @@ def divided(layer: Any, kernel: Array, deviations: Array, rank: int) -> Array:
 
 
 def made_of_means(layer: Any, kernel: Array, means: Array, rank: int) -> Array | None:
-    """What the layer makes of inputs that are the means, in the shape of its bias; None if it differs by place."""
+    """The layer's outputs for inputs that are the means, in the shape of its bias; None if they differ by place."""
     if isinstance(layer, layers.EinsumDense):
         return _einsum_of_means(layer, kernel, means, rank)
     if isinstance(layer, (*DEPTHWISE, *SEPARABLE)):

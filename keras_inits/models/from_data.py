@@ -16,7 +16,7 @@ from keras_inits.models.standardise import Standardised, standardise
 from keras_inits.models.table import DrawnWeight
 
 EXAMPLES = 512
-"""That go through the model."""
+"""Largest number of examples that go through the model."""
 
 
 def fit_to_data(

@@ -1,4 +1,4 @@
-"""Which activation a layer's outputs run into, read from the graph of a functional or sequential model."""
+"""The activation behind each layer, read from the graph of a functional or sequential model."""
 
 import functools
 from collections import defaultdict
@@ -66,7 +66,7 @@ class Graph:
 
     @functools.cached_property
     def prediction(self) -> Prediction:
-        """What is predicted of the signals of the model, with the scales of "auto"."""
+        """The prediction of the model's signals, with the scales of "auto"."""
         return predicted(self._model, weights_of(self._model), self._residual, self._memory)
 
     def memory_of(self, cell: Any) -> int | None:

@@ -44,7 +44,7 @@ class Call(NamedTuple):
 
     layer: Any
     before: Array
-    """What it put out before its activation, of the first examples."""
+    """Its outputs before the activation, for the first examples."""
     after: Array
 
 

@@ -20,7 +20,7 @@ loss what they vary."""
 
 
 class Fitted(NamedTuple):
-    """What was done about the outputs."""
+    """The changes that were made for the outputs."""
 
     biases: dict[str, str]
     """By the stream of a bias what it was set to, in words."""

@@ -1,4 +1,4 @@
-"""Which layers read the inputs of a model, and which entry of a layer's inputs is which feature of the model's.
+"""The layers that read the inputs of a model, and the feature behind each entry of a layer's inputs.
 
 Made-up examples that spell the number of each feature go through the model. What only moves numbers (reshaping,
 concatenation, padding, slices) or scales and shifts them leaves the numbers legible, in a graph and in any code of the
@@ -30,7 +30,7 @@ OTHER, ZERO = -1, -2
 
 
 class Read(NamedTuple):
-    """What a layer is called with, entry by entry of one example."""
+    """A layer's input, entry by entry of one example."""
 
     features: np.ndarray
     scale: np.ndarray

@@ -1,4 +1,4 @@
-"""What training changed beside the weights, set back to its start."""
+"""Variables that training changed beside the weights, set back to their start."""
 
 from typing import Any
 

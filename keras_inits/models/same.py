@@ -103,7 +103,7 @@ def _random(shape: Any, dtype: str, length: int, random: np.random.Generator) ->
 
 
 def _state(model: Any, pairs: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-    """What stands for which variables during the call: one state for all seeds, small weights for those of zeros."""
+    """Values that stand in for variables during the call: one state for all seeds, small weights for zeros."""
     seeds = [seed.state for _, layer in walk_layers(model) for seed in layer._seed_generators]
     state = [(seed, keras.ops.ones(tuple(seed.shape), seed.dtype)) for seed in seeds]
     random = np.random.default_rng(1)

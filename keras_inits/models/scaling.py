@@ -24,7 +24,7 @@ from keras_inits.models.weights import Weight
 
 SCALED = (layers.Dense, layers.EinsumDense, *CONVOLUTIONS, *TRANSPOSED, *DEPTHWISE, *SEPARABLE)
 LEAST = 1 / 9
-"""Of the mean square that a kernel's fans promise."""
+"""Least share of the mean square that a kernel's fans promise."""
 LOOKED_AT = 64
 """Examples whose outputs are kept, to know the layer that puts out the model's."""
 
@@ -181,7 +181,7 @@ def _not_scaled(
 
 
 def _advice(square: float, tolerance: float | None) -> str:
-    """What to do about a layer whose outputs had this mean square at the last."""
+    """The remedy for a layer whose outputs ended at this mean square."""
     if not np.isfinite(square):
         return (
             "The batch is finite, so a weight, a statistic or an operation before makes what is not: diagnose(model, "

@@ -29,7 +29,7 @@ class Fold(NamedTuple):
 
 
 class Standardised(NamedTuple):
-    """What was done about the inputs."""
+    """The changes that were made for the inputs."""
 
     folds: tuple[Fold, ...] = ()
     notes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What is known of the features of the inputs: their means and deviations, and which features share one."""
+"""Statistics of the inputs' features: their means and deviations, and which features share one."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ NEAR_MEAN, NEAR_DEVIATION = 0.3, 1.5
 
 
 def channel_axis_of(model: Any) -> int:
-    """Of inputs of three axes or more, in an example: 0 where a layer has channels first, or -1."""
+    """The axis of the channels in an example of three axes or more: 0 where a layer has channels first, or -1."""
     return 0 if any(getattr(one, "data_format", "") == "channels_first" for _, one in walk_layers(model)) else -1
 
 
@@ -96,7 +96,7 @@ class Features:
 
     @staticmethod
     def near(means: Array, deviations: Array) -> Array:
-        """Which of these are those of features that are standardised already."""
+        """A mask of the features that are standardised already."""
         return (np.abs(means) <= NEAR_MEAN) & (np.abs(np.log(deviations)) <= np.log(NEAR_DEVIATION))
 
     def _columns(self) -> Iterator[tuple[Array, Array]]:

@@ -1,4 +1,4 @@
-"""What was drawn: a row for each weight."""
+"""The table of an initialization: a row for each weight."""
 
 import io
 import re
@@ -26,7 +26,7 @@ class DrawnWeight(NamedTuple):
     """(fan_in, fan_out), or None where the weight is no kernel."""
     law: str
     stddev: float | None
-    """What the law promises; None where it promises none."""
+    """The standard deviation of the law; None where it has none."""
     measured: float
     """The standard deviation of the values."""
     origin: Literal["known", "declared", "rule"] = "known"
@@ -36,12 +36,12 @@ class DrawnWeight(NamedTuple):
     """For a table that is also used as the last kernel: the variance of what it makes of hidden states of the variance
     1."""
     gain: float | None = None
-    """Of a kernel: the root of its variance times fan_in."""
+    """The gain of a kernel: the root of its variance times fan_in."""
     square_in: float | None = None
     """The mean square that is predicted of what comes into a kernel, for inputs of the mean square 1. Padding counts;
     with `data` the inputs are those that the kernels were fitted to."""
     square_out: float | None = None
-    """That of what the kernel makes of it, before an activation."""
+    """The predicted mean square of the kernel's products, before an activation."""
     gradient: float | None = None
     """That of the gradient of what the kernel makes, relative to the gradient of the model's outputs, each of which has
     a random weight. None, as the three before it, where it is not predicted."""
@@ -63,9 +63,9 @@ class InitializationTable(Shown):
     rows: tuple[DrawnWeight, ...]
     left: tuple[LeftWeight, ...]
     notes: tuple[str, ...] = ()
-    """What was done about the data, and what was not, a sentence each."""
+    """Steps that were taken for the data, or left out, a sentence each."""
     predictions: tuple[str, ...] = ()
-    """What this start does over the depth of the model, a sentence each."""
+    """The behaviour of this start over the depth of the model, a sentence each."""
     warnings: tuple[str, ...] = ()
     """What it cannot do, a sentence each: activations that are unstable at this depth, signals or gradients that grow
     or vanish, kernels whose calls were not seen, and weights that nothing is declared for."""
@@ -123,7 +123,7 @@ class InitializationTable(Shown):
 
 
 def _drawn(rows: Sequence[DrawnWeight]) -> Table:
-    """What was drawn; where the laws are from, if they are not all those of layers that are known."""
+    """The table of drawn weights, with the origins of the laws if some are not from the catalogue."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     told = any(row.origin != "known" for row in rows)
     for header in ("weight", "shape", "fans"):
@@ -142,7 +142,7 @@ def _drawn(rows: Sequence[DrawnWeight]) -> Table:
 
 
 def _predicted(rows: Sequence[DrawnWeight]) -> Table:
-    """What is predicted of the kernels; reasons, if there are any."""
+    """The table of predictions for the kernels, with reasons, if there are any."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("predicted: mean squares", no_wrap=True)
     for header in ("gain", "in", "out", "gradient"):

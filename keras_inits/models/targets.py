@@ -15,15 +15,15 @@ HALF = 0.5
 
 
 class Best(NamedTuple):
-    """What a head puts out that knows how the targets are distributed, and nothing of the inputs."""
+    """The outputs of a head that knows the distribution of the targets, and nothing of the inputs."""
 
     activation: Any
-    """Of the head, as the loss expects it; None: any that has an inverse."""
+    """The activation of the head that the loss expects; None: any that has an inverse."""
     values: Array
     """For each unit, in front of that activation, or behind any."""
     what: str
     deviation: Array | None = None
-    """Of the targets, where they are numbers."""
+    """The deviation of the targets, where they are numbers."""
 
 
 class UnsuitableError(Exception):

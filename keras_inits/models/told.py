@@ -62,7 +62,7 @@ def _why_left(weight: Weight) -> str:
 def _squares(
     planned: Sequence[Planned], rows: Sequence[DrawnWeight], rest: Sequence[Weight], fitted: bool
 ) -> dict[str, float]:
-    """What `Prediction` takes for those whose scale does not follow from targets: by a rule, or not drawn."""
+    """The scales that `Prediction` takes for kernels with a rule of the user's, or that are not drawn."""
     found = {one.stream: _square_of(one, None) for one in rest if _counts(one)}
     for one, row in zip(planned, rows, strict=True):
         by_rule = one.origin == "rule" and not (fitted and row.stddev is None)

@@ -1,4 +1,4 @@
-"""What a start can do and what it cannot, in sentences."""
+"""The verdict on a start, in sentences."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def verdict(
     unseen: Sequence[str],
     undeclared: Sequence[LeftWeight],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What is predicted over the depth, and what is a warning.
+    """Predictions over the depth, and warnings.
 
     Args:
         weights: All of the model, in depth order.

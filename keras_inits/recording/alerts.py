@@ -1,4 +1,4 @@
-"""What happens when gradients go bad in mid-training."""
+"""Alerts: the reaction to gradients that go bad in mid-training."""
 
 import sys
 import warnings

@@ -87,7 +87,7 @@ def attributes(value: Any) -> tuple[str, ...] | None:
 
 
 def checked_alerts(alerts: Any) -> Alerts | None:
-    """What to do, or None."""
+    """The alerts, or None."""
     if alerts is not None and not isinstance(alerts, Alerts):
         raise TypeError(
             f"GradientNormLogger received alerts={alerts!r}, of type {type(alerts).__name__}. It expects an Alerts. "

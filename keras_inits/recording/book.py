@@ -1,4 +1,4 @@
-"""What a subscriber keeps of the rows that it gets: the trace, the means of the running epoch, and blocks for sinks."""
+"""A subscriber's records: the trace, the means of the running epoch, and blocks for sinks."""
 
 import threading
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ MOST_NUMBERS = 2**23
 
 
 class Wants(NamedTuple):
-    """What a subscriber wants of the recorder."""
+    """A subscriber's request to the recorder."""
 
     per: str
     every: int
@@ -47,7 +47,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What the running epoch's rows had, without steps that were skipped."""
+    """Sums over the running epoch's rows, without steps that were skipped."""
 
     norm: Mean = Mean()
     layers: dict[str, Mean] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Which variable stands in which column of a row, and which columns make a layer."""
+"""The columns of a row: the variable in each, and the columns that make up a layer."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -19,7 +19,7 @@ KEPT = "_keras_inits_recording_steps"
 
 @dataclass(frozen=True)
 class Union:
-    """What all subscribers of a fit want together."""
+    """The union of all requests of a fit's subscribers."""
 
     quantities: tuple[str, ...]
     own: tuple[Own, ...]
@@ -83,6 +83,6 @@ def _made(model: Any, settings: tuple[Any, ...], wanted: Union) -> Kept:
 
 
 def settings_of(model: Any) -> tuple[Any, ...]:
-    """What a training function is made from, and Keras's own."""
+    """The settings that a training function is made from, and Keras's own function."""
     found = model.train_function
     return (*_keras.compiled_settings(model), getattr(found, "own", found))

@@ -1,4 +1,4 @@
-"""What is said when recording fails. Training goes on in every case."""
+"""The messages when recording fails. Training goes on in every case."""
 
 import warnings
 from collections.abc import Mapping, Sequence

@@ -48,7 +48,7 @@ class Chunk(NamedTuple):
 
 
 class Collected(NamedTuple):
-    """What was fetched so far. It is replaced in one assignment, so that an interrupt leaves the old or the new."""
+    """The rows fetched so far. It is replaced in one assignment, so that an interrupt leaves the old or the new."""
 
     source: Rows | None = None
     from_row: int = 0  # of the source: the first that was not fetched
@@ -57,7 +57,7 @@ class Collected(NamedTuple):
 
 
 class Fetched(NamedTuple):
-    """What one fetch brought."""
+    """The result of one fetch."""
 
     steps: np.ndarray  # of its rows
     lost: int = 0  # how many rows had found no room

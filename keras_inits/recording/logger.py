@@ -95,7 +95,7 @@ class GradientNormLogger(keras.callbacks.Callback):
 
     @property
     def trace(self) -> GradientTrace:
-        """What was recorded so far; also in the middle of `fit`, after one that was interrupted, and in any thread."""
+        """The rows recorded so far; also in the middle of `fit`, after one that was interrupted, and in any thread."""
         return self._subscription.trace()
 
     @property

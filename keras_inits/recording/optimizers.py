@@ -10,9 +10,9 @@ import keras
 from keras_inits._keras import all_layers
 
 PLAIN = (bool, int, float, str, type(None), type, FunctionType, MethodType, ModuleType)
-"""What holds no optimizer."""
+"""Types of values that hold no optimizer."""
 LIBRARIES = ("builtins", "keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "optree", "collections", "threading")
-"""Whose objects are not searched."""
+"""Packages whose objects are not searched."""
 
 
 def optimizers_of(model: Any, names: Sequence[str] | None) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""What can be recorded of each layer, and what can become of a step: one entry each, for tables, files and plots."""
+"""The quantities that can be recorded, and the outcomes of a step: one entry each, for tables, files and plots."""
 
 import re
 from collections.abc import Callable
@@ -118,7 +118,7 @@ RECORDED = {
 GRADIENT, ACCUMULATED = "gradient", "accumulated"
 
 TRACKED = tuple(name for name in RECORDED if name != ACCUMULATED)
-"""What a user can ask for by name."""
+"""The quantities that a user can ask for by name."""
 
 RESERVED = ("step", "layer", "global_norm", "outcome", "clipped", "state", "check")
 """Columns of tables and files that no quantity is called by."""

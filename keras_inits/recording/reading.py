@@ -15,7 +15,7 @@ from keras_inits.recording.trace import Block
 
 
 class Treatment(NamedTuple):
-    """What an optimizer does with a gradient before it updates."""
+    """An optimizer's treatment of a gradient before it updates."""
 
     accumulates: int  # of how many calls
     may_skip: bool
@@ -30,14 +30,14 @@ class Treatment(NamedTuple):
 
 
 def treatment_of(optimizer: Any) -> Treatment:
-    """What this optimizer does."""
+    """This optimizer's treatment of gradients."""
     inner = _keras.innermost(optimizer)
     bounds = (inner.clipnorm, inner.global_clipnorm, inner.clipvalue)
     return Treatment(inner.gradient_accumulation_steps or 1, hasattr(optimizer, "initial_scale"), *bounds)
 
 
 def measures_for(quantities: Sequence[str], treatments: Sequence[Treatment]) -> tuple[str, ...]:
-    """What is to be measured, with what these optimizers' clipping and accumulating call for."""
+    """The measures that some quantities need, with those for these optimizers' clipping and accumulating."""
     wanted = [measure for quantity in quantities for measure in RECORDED[quantity].measures]
     if any(one.accumulates > 1 for one in treatments):
         wanted.append("accumulated")
@@ -47,7 +47,7 @@ def measures_for(quantities: Sequence[str], treatments: Sequence[Treatment]) -> 
 
 
 class Reader(NamedTuple):
-    """What rows of one recording step mean, without the model that they are of."""
+    """The meaning of one recording step's rows. It does not hold the model."""
 
     layouts: dict[str, Layout]
     treatments: tuple[Treatment, ...]

@@ -1,4 +1,4 @@
-"""What stands in a model's `train_function` from the moment that a step is announced to the moment that it starts."""
+"""A hook in `model.train_function` for one step: it puts Keras's function back as soon as it is called."""
 
 import weakref
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from keras_inits import _keras
 
 
 class Announcement:
-    """That a step is to be recorded: who asked for it, and whether it began. It holds no model."""
+    """A request to record the next step: who made it, and whether the step began. It holds no model."""
 
     def __init__(self) -> None:
         self.by: tuple[Any, ...] = ()
@@ -51,7 +51,7 @@ _NO_FIT = _NoFit()
 
 
 def fit_of(model: Any) -> Any:
-    """What tells one `fit` of a model from another: each gives its model a new History."""
+    """The identity of a `fit`: each gives its model a new History."""
     found = getattr(model, "history", None)
     return _NO_FIT if found is None else found
 

@@ -23,7 +23,7 @@ from keras_inits.recording.trace import GradientTrace
 
 
 class Subscription:
-    """What happens for one logger in the course of a fit; it holds no model.
+    """One logger's part in a fit; it holds no model.
 
     Args:
         wants: What is recorded for it.
@@ -94,7 +94,7 @@ class Subscription:
             self._deliver()
 
     def trace(self) -> GradientTrace:
-        """What was recorded so far."""
+        """The trace so far."""
         self._collect()
         return self._book.trace()
 
@@ -107,7 +107,7 @@ class Subscription:
             sink.close()
 
     def content(self) -> Any:
-        """What a copy goes on with."""
+        """The state that a copy goes on with."""
         self._collect()
         return self._book.trace(), self._book.steps
 

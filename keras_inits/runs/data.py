@@ -13,7 +13,7 @@ from keras_inits.models.sample import is_dataset
 
 NAMES = ("x", "y", "sample_weight")
 MOST_EXAMPLES = 256
-"""Of the batch that a start is diagnosed on."""
+"""Largest number of examples in the batch that a start is diagnosed on."""
 
 
 class Replayed:

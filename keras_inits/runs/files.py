@@ -79,7 +79,7 @@ def read(rest: Path, settings: Mapping[str, str]) -> Run | None:
 
 
 class _DamageError(ValueError):
-    """What is wrong with the bytes of a file."""
+    """A fault in the bytes of a file."""
 
 
 _BEFORE, _BEHIND = b', "checksum": "', b'"}\n'
@@ -92,7 +92,7 @@ def _sealed(run: bytes) -> bytes:
 
 
 def _opened(data: bytes) -> bytes:
-    """What `_sealed` was given.
+    """The argument of `_sealed`.
 
     Raises:
         _DamageError: If a byte is another.
@@ -108,7 +108,7 @@ def _checksum(data: bytes) -> str:
 
 
 def _run(values: Any) -> Callable[[GradientTrace], Run]:
-    """What makes the run of its trace."""
+    """A function from the trace to the run."""
     history = {name: tuple(numbers) for name, numbers in values["history"].items()}
     layers = tuple(_layer(row) for row in values["layers"])
     findings = tuple(FindingText(*texts) for texts in values["findings"])

@@ -17,15 +17,15 @@ from keras_inits.runs.by_value import Digest, is_library
 from keras_inits.runs.task import Task
 
 LENGTH = 12
-"""Of the digest in the names of files."""
+"""Length of the digest in the names of files."""
 
 
 class Key(NamedTuple):
-    """What a run depends on. Two runs of the same settings are the same if nothing of them is unseen."""
+    """The settings of a run. Two runs of the same settings are the same if nothing of them is unseen."""
 
     settings: dict[str, str]
     unseen: tuple[str, ...] = ()
-    """What cannot be told apart by its value."""
+    """Names of the settings that cannot be told apart by their values."""
 
     @property
     def digest(self) -> str:

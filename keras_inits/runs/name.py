@@ -5,7 +5,7 @@ import re
 from typing import NamedTuple
 
 MOST_BYTES = 200
-"""Of a file's name: systems take 255, and some are needed for its ending, and while it is written."""
+"""Largest size of a file's name: systems take 255, and some are needed for its ending, and while it is written."""
 
 
 class Name(NamedTuple):

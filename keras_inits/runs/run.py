@@ -1,4 +1,4 @@
-"""What a run leaves behind."""
+"""The results of a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ LONGEST_LAW = 1000
 
 
 class FindingText(NamedTuple):
-    """What the diagnosis of a start found, in words."""
+    """A finding of a start's diagnosis, in words."""
 
     kind: str
     evidence: str
@@ -33,9 +33,9 @@ class Run:
     history: Mapping[str, tuple[float | None, ...]]
     """The loss and each metric after each epoch; None after one that was not validated."""
     layers: tuple[LayerNumbers, ...]
-    """What one batch showed of each layer before training."""
+    """The numbers of each layer for one batch, before training."""
     findings: tuple[FindingText, ...]
-    """Of the same batch."""
+    """The findings for the same batch."""
     unseen: tuple[Unseen, ...]
     """The layers with weights that were not looked at: no finding is about them."""
     trace: GradientTrace

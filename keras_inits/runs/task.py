@@ -30,7 +30,7 @@ class Training:
 
     @cached_property
     def digest(self) -> Digest:
-        """Of data and arguments as they were when this was first asked for: a callback changes as it is used."""
+        """The digest of data and arguments at the first call: a callback changes as it is used."""
         digest = Digest()
         for name, value in self._given().items():
             digest.add(name, value)

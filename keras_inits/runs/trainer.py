@@ -53,7 +53,7 @@ def finish(task: Task, store: Store | None, on_epoch_end: Callable[[], None] = l
 
 
 class Looked(NamedTuple):
-    """What a diagnosis showed of a start."""
+    """The result of a start's diagnosis."""
 
     layers: tuple[LayerNumbers, ...] = ()
     findings: tuple[FindingText, ...] = ()
@@ -102,7 +102,7 @@ def train(model: keras.Model, task: Task, on_epoch_end: Callable[[], None] = lam
 
 
 def looked_at(model: keras.Model, task: Task) -> Looked:
-    """What a diagnosis shows: of a model that its train_step trains part by part, and that has no `call`, nothing.
+    """The diagnosis of a start; a model without a `call`, which its train_step trains part by part, has none.
 
     A fault of keras_inits leaves the model as it was, and so ends neither the run nor the comparison.
     """

@@ -16,7 +16,7 @@ from keras_inits.backends.measures import ABSENT, LARGEST, NONFINITE, NONZEROS, 
 Tensor = Any
 
 IN_ONE_SUM = 2.0**26
-"""Of tensors of fewer entries both counts are one sum, since float64 holds both exactly."""
+"""Below this number of entries both counts of a tensor are one sum, since float64 holds both exactly."""
 
 
 def measured(arranged: list[Tensor], kinds: Sequence[str]) -> dict[str, Tensor]:

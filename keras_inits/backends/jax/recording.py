@@ -120,7 +120,7 @@ class Rows:
 
 
 class Names:
-    """What the numbers of a row are.
+    """The meaning of a row's numbers.
 
     Args:
         plan: Which there are.
@@ -135,7 +135,7 @@ class Names:
         self._widths = (*[columns] * len(self._measures), *own, state, 1, 1, 1)
 
     def read(self, steps: np.ndarray, table: np.ndarray) -> FetchedRows:
-        """What rows of numbers say."""
+        """The rows that an array of numbers stands for."""
         parts = parted(table, self._widths)
         *values, state, scales, optimizers, calls = parts
         measures = dict(zip(self._measures, values, strict=False))
@@ -276,7 +276,7 @@ class RecordingStep:
         return _row(plan.measures, index, operands)
 
     def _own(self, operands: dict[str, Any]) -> list[list[Tensor]]:
-        """Of tensors that are fenced, as in `_row`."""
+        """The sums for tensors behind a barrier, as in `_row`."""
         names = ("gradient", "before", "after")
         gradients, before, after = jax.tree.map(jax.lax.optimization_barrier, [operands[name] for name in names])
         scale = operands["scale"]

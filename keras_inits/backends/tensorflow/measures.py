@@ -84,7 +84,7 @@ def _is_large(group: Group) -> bool:
 
 
 def _each(reduced: Callable[[Tensor, int | None], Tensor], groups: list[Group], tensors: Any = ()) -> Tensor:
-    """What a function gives for each tensor of the groups, one after the other."""
+    """A function's results for each tensor of the groups, one after the other."""
     pairs = zip(groups, tensors or [group.tensor for group in groups], strict=True)
     return tf.concat([tf.reshape(reduced(tensor, group.axes), [-1]) for group, tensor in pairs], 0)
 

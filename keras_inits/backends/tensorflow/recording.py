@@ -31,7 +31,7 @@ Tensor = Any
 
 @dataclass
 class Call:
-    """What is known of one call of an optimizer before it runs."""
+    """One call of an optimizer, before it runs."""
 
     optimizer: int
     variables: Sequence[Any]
@@ -44,7 +44,7 @@ class Call:
 
 
 class Trace(threading.local):
-    """What is known of a step while it is traced (or, eagerly, run); replicas are traced in threads of their own."""
+    """The state of a step while it is traced (or, eagerly, run); replicas are traced in threads of their own."""
 
     records = True
     eager = False
@@ -258,7 +258,7 @@ class RecordingStep:
         return [None if gradient is None else _float32(weight) for weight, gradient in pairs]
 
     def _used(self, call: Call, arranged: list[Tensor], gradients: list[Tensor]) -> list[Tensor]:
-        """What an update at this call would use, before it is clipped."""
+        """The gradients that an update at this call would use, before they are clipped."""
         if not call.waiting:
             return [None if gradient is None else gradient / call.scale for gradient in gradients]
         number = _keras.innermost(self._plan.optimizers[call.optimizer]).gradient_accumulation_steps
@@ -310,6 +310,6 @@ def _float32(tensor: Tensor) -> Tensor:
 
 
 def _mean(gradient: Tensor, waiting: Tensor, scale: Tensor, number: int) -> Tensor:
-    """What accumulated, with this gradient: as Keras has it at an update."""
+    """The mean of the accumulated gradients and this one: as Keras has it at an update."""
     total = tf.cast(tf.convert_to_tensor(gradient), tf.float32) / scale
     return (total if waiting is None else total + tf.cast(waiting, tf.float32)) / number

@@ -59,7 +59,7 @@ class Ring:
 
     @property
     def shift(self) -> Tensor:
-        """What is added to the number before it is looked whether the step is due."""
+        """The offset that is added to a step's number to tell whether it is due."""
         return self._counts[SHIFT]
 
     def write(self, row: Callable[[], tuple[Tensor, Tensor]], due: Tensor) -> None:
@@ -152,6 +152,6 @@ class Ring:
 
 
 def _numbers(variable: tf.Variable) -> np.ndarray:
-    """What is in a variable, also while something is traced: a logger that is let go then still gives its rows."""
+    """The value of a variable, also while something is traced: a logger that is let go then still gives its rows."""
     with tf.init_scope():
         return variable.numpy()  # type: ignore[no-any-return]

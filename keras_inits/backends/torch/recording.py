@@ -167,7 +167,7 @@ class RecordingStep:
 
     @torch.no_grad()
     def _before(self, index: int, given: HandedOver) -> tuple[Any, ...]:
-        """What is measured before the optimizer changes anything, and what is to be compared with it after."""
+        """The measures before the optimizer changes anything, and the values to compare with afterwards."""
         plan, optimizer = self._plan, self._plan.optimizers[index]
         arrange = plan.columns.arrange
         variables = _keras.optimized(optimizer) if given.variables is None else given.variables
@@ -222,7 +222,7 @@ class RecordingStep:
 
 
 def _changes(old: list[Any], new: list[Any], keeps: bool) -> list[Any]:
-    """What became of each tensor; in the place of the old ones, unless they are kept: a new tensor costs more."""
+    """The change of each tensor; in the place of the old ones, unless they are kept: a new tensor costs more."""
     if keeps or any(one.dtype not in (torch.float32, torch.float64) for one in old if one is not None):
         return [None if one is None else _wide(other) - _wide(one) for one, other in zip(old, new, strict=True)]
     return [None if one is None else one.neg_().add_(other) for one, other in zip(old, new, strict=True)]
@@ -233,6 +233,6 @@ def _wide(tensor: Tensor) -> Tensor:
 
 
 def _mean(gradient: Tensor, waiting: Any, scale: Any, number: int) -> Tensor:
-    """What accumulated, with this gradient: as Keras has it at an update."""
+    """The mean of the accumulated gradients and this one: as Keras has it at an update."""
     total = gradient.float() / scale
     return (total if waiting is None else total + waiting.value.float()) / number

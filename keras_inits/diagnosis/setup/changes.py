@@ -1,4 +1,4 @@
-"""From what an output should end with, and be compared by, to the line of code that makes it so."""
+"""The line of code that gives an output another activation or loss."""
 
 from typing import Any
 

@@ -24,7 +24,7 @@ TRAINS = (
 ELEMENTWISE = (activations.sigmoid, activations.hard_sigmoid, activations.sparse_sigmoid)
 
 Fault = tuple[str, str, str, str | None, bool]
-"""What is seen, why the remedy helps, and the activation, loss and `from_logits` that it has."""
+"""The evidence, the reason for the remedy, and its activation, loss and `from_logits`."""
 
 
 def last_activation(setup: Setup) -> Finding | None:

@@ -10,7 +10,7 @@ from keras_inits.diagnosis.setup.setup import Setup
 from keras_inits.diagnosis.setup.step import CONFIRMING, FURTHER, TRIED, Step
 
 MARGIN = 0.5
-"""Of the largest rate that was fine: a square falls most at half of the rate at which it rises again."""
+"""Share of the largest rate that was fine: a square falls most at half of the rate at which it rises again."""
 
 
 def rate_not_positive(setup: Setup) -> Finding | None:
@@ -85,7 +85,7 @@ def _fine_rate(step: Step) -> float | None:
 
 
 def _rates(step: Step) -> list[float]:
-    """Those to try, the largest first: below a rate that is too high, above one that is too low, or around Keras's."""
+    """Rates to try, the largest first: below one that is too high, above one that is too low, or around Keras's."""
     if step.rate <= 0:
         return [step.default / factor for factor in (*TRIED[1::-1], 1.0)] + [step.default * one for one in TRIED]
     is_low = max(step.updates.values(), default=0.0) < thresholds.SMALL_UPDATE

@@ -1,4 +1,4 @@
-"""Which finding comes first, and which follow from it."""
+"""The order of findings: which comes first, and which follow from it."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What is known of the set-up, on the host: each output beside its targets and its loss, and what put it out."""
+"""The set-up, on the host: each output beside its targets and its loss, and the layer that returned it."""
 
 import math
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ RANGES: dict[Any, tuple[float, float]] = {
     activations.elu: (-1, math.inf),
     activations.selu: (-1.7581, math.inf),
 }
-"""What activations can put out."""
+"""The ranges of activations."""
 
 
 class Seen(NamedTuple):
@@ -56,7 +56,7 @@ class Seen(NamedTuple):
     name: str
     """The output's."""
     layer: Any
-    """That puts it out; None if code of the model's own does."""
+    """The layer that returns the output; None if code of the model's own does."""
     activation: Any
     """Keras's function with which it ends; None where that is not known."""
     output: Array
@@ -85,7 +85,7 @@ class Seen(NamedTuple):
 
     @property
     def range(self) -> tuple[float, float]:
-        """What its activation can put out."""
+        """The range of its activation."""
         return RANGES.get(self.activation, (-math.inf, math.inf))
 
     @property
@@ -132,7 +132,7 @@ def _seen(output: Output, one: Compared) -> Seen | None:
 
 
 def _some(tensor: Any) -> Array:
-    """Of some examples, evenly spaced, as float64."""
+    """Some examples, evenly spaced, as float64."""
     size = math.prod(tuple(tensor.shape))
     step = -(-size // MOST)
     part = tensor[::step] if step > 1 and len(tensor.shape) else tensor

@@ -19,13 +19,13 @@ class Setup(NamedTuple):
     seen: tuple[Seen, ...]
     """Each output with a loss; none without targets."""
     loss: float | None
-    """Of the batch; None if it is not known, or nobody's."""
+    """The loss of the batch; None if it is not known."""
     step: Step | None
-    """What one step of the optimizer would do; None if there is no optimizer, or no loss."""
+    """The effects of one step of the optimizer; None if there is no optimizer, or no loss."""
     best: float | None
     """The loss of equal shares for classes, the squared error of the best constant for numbers; None for others."""
     found: Sequence[Finding] = ()
-    """What was found in the layers."""
+    """The findings about layers."""
 
     def has(self, *kinds: str) -> bool:
         """Whether the layers have a finding of one of these kinds."""

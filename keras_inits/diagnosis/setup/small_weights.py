@@ -28,7 +28,7 @@ def told_apart(setup: Setup) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
 
 
 def without_gradients(setup: Setup, grave: Sequence[Finding]) -> tuple[Finding, ...]:
-    """What was found in the layers, but for a gradient that is a note: it explains nothing that stands beside it."""
+    """The findings about layers, without a gradient that is a note: it explains nothing that stands beside it."""
     return tuple(one for one in setup.found if one.kind != "vanishing_gradient" or one in grave)
 
 

@@ -30,7 +30,7 @@ class UnusableError(Exception):
 
 
 class Step(NamedTuple):
-    """What a step does."""
+    """The effects of one step."""
 
     optimizer: str
     rate: float

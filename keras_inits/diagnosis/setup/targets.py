@@ -11,7 +11,7 @@ from keras_inits.diagnosis.setup.seen import Array, Seen
 from keras_inits.diagnosis.setup.setup import Setup
 
 Fault = tuple[str, str, str]
-"""What is seen, the line of code, and why it helps."""
+"""The evidence, the line of code, and the reason."""
 
 MOST_CLASSES = 1000
 

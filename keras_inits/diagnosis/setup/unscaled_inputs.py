@@ -51,7 +51,7 @@ def unscaled_inputs(setup: Setup) -> Finding | None:
 
 
 def _sample(leaf: Any) -> Array:
-    """Of some examples, evenly spaced; integers too, of which a model makes floating-point numbers."""
+    """Some examples, evenly spaced; integers too, which a model casts to floating-point numbers."""
     size = math.prod(tuple(leaf.shape))
     part = leaf[:: -(-size // MOST)] if size > MOST else leaf
     values = keras.ops.convert_to_numpy(part) if keras.ops.is_tensor(part) else np.asarray(part)
@@ -90,7 +90,7 @@ def _has_numbers(leaf: Any) -> bool:
 
 
 def _entering(setup: Setup, leaves: list[Array]) -> list[Entering]:
-    """What the layers with kernels read of the inputs, behind what only moves, scales and shifts them."""
+    """The inputs as the first layers with kernels read them, behind layers that only move, scale and shift them."""
     case = setup.case
     structure = keras.tree.pack_sequence_as(setup.x, leaves)
     features = Features(structure, channel_axis_of(setup.model))

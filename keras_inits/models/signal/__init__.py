@@ -1,1 +1,1 @@
-"""What is predicted of the signals in a model, without data: from its steps to the mean square at each kernel."""
+"""Predictions of the signals in a model, without data: from its steps to the mean square at each kernel."""

@@ -1,4 +1,4 @@
-"""What attention makes of signals: an average over places, between four kernels."""
+"""Signals behind attention: an average over places, between four kernels."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ MANY = 1 << 20
 
 
 def attention(prediction: "Prediction", step: "Step", given: list[Signal]) -> Signal:
-    """Of what queries, values and keys are made of; what is no tensor of the model has the mean square 1."""
+    """The signals of queries, values and keys; one that is no tensor of the model has the mean square 1."""
     layer: Any = step.operation
     queries, values, keys = sources(step)
     signals = dict(zip(step.inputs, given, strict=True))

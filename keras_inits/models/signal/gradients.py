@@ -20,7 +20,7 @@ Backward = Callable[["Gradients", int, Step, list[Signal], float], list[float]]
 
 
 class Flow(NamedTuple):
-    """What is predicted of a kernel's products, over all of its calls."""
+    """The prediction for the gradients of a kernel's products, over all of its calls."""
 
     gradient: float
     """The mean square of the gradient."""
@@ -141,7 +141,7 @@ def _softmax(back: Gradients, number: int, step: Step, given: list[Signal], grad
 
 
 def _moved(back: Gradients, number: int, step: Step, given: list[Signal], gradient: float) -> list[float]:
-    """Of entries that only move: each gets what came of it; around those of padding nothing did."""
+    """Gradients of entries that only move: each gets that of its new place; padding passes none on."""
     name = type(step.operation).__name__
     if name == "StopGradient":
         return [0.0]
@@ -177,7 +177,7 @@ def _extreme(back: Gradients, number: int, step: Step, given: list[Signal], grad
 
 
 def _where(back: Gradients, number: int, step: Step, given: list[Signal], gradient: float) -> list[float]:
-    """What says which of the two is taken has no gradient."""
+    """Gradients of a choice between two tensors: the condition has none."""
     shares = rules.chosen(rules._read_all(back.prediction, step, given)[-2:])
     found = [0.0] * (len(rules._operands(step)) - 2) + [gradient * share for share in shares]
     return [one for one, leaf in zip(found, rules._operands(step), strict=True) if _is_value(leaf)]
@@ -207,7 +207,7 @@ def _concatenated(back: Gradients, number: int, step: Step, given: list[Signal],
 
 
 def _largest(back: Gradients, number: int, step: Step, given: list[Signal], gradient: float) -> list[float]:
-    """Of each window one entry gets the gradient."""
+    """Gradients of maximum pooling: one entry of each window gets the gradient."""
     return _pooled(1, back, step, given[0], gradient)
 
 

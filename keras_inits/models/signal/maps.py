@@ -1,4 +1,4 @@
-"""What an activation makes of a normal variable: its mean, its mean square, and the mean square of its derivative."""
+"""An activation of a normal variable: its mean, its mean square, and the mean square of its derivative."""
 
 import functools
 import math

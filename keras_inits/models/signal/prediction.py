@@ -22,7 +22,7 @@ SEVERAL = object()
 
 
 class Entered(NamedTuple):
-    """What is predicted of a kernel at its first call."""
+    """The prediction for a kernel at its first call."""
 
     square: float
     """The mean square of what comes in, of which padding is a part."""
@@ -31,7 +31,7 @@ class Entered(NamedTuple):
 
 
 class Link(NamedTuple):
-    """What a step does to gradients: it multiplies their mean square by a number."""
+    """A step's effect on gradients: it multiplies their mean square by a number."""
 
     factor: float
     weight: Weight | None = None
@@ -94,7 +94,7 @@ class Prediction:
         self._maps: dict[tuple[int, float, float], Map] = {}
 
     def kernel(self, layer: Any, name: str, signal: Signal, share: float = 1.0) -> Signal:
-        """What a kernel makes of a signal; `share` is that of the taps that meet an entry."""
+        """The signal behind a kernel; `share` is the share of the taps that meet an entry."""
         weight = self._weights.get((id(layer), name))
         if weight is None:
             return Signal(depth=signal.depth)
@@ -135,7 +135,7 @@ class Prediction:
         return 1.0 if weight is None else self.squares.get(weight.stream, 1.0)
 
     def activate(self, function: Function, signal: Signal) -> Signal:
-        """What an activation makes of a signal, which is taken for normal."""
+        """The signal behind an activation, whose input is taken for normal."""
         key = id(function), signal.mean, signal.deviation_square
         try:
             if signal.points is not None:

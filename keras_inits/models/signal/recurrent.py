@@ -1,4 +1,4 @@
-"""What recurrent layers make of signals, in the long run."""
+"""Signals behind recurrent layers, in the long run."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ UNITS = 8
 
 
 def recurrent(prediction: "Prediction", step: "Step", given: list[Signal]) -> Signal:
-    """Of the states of the last cell; two directions have the same."""
+    """The signal of the last cell's states; two directions have the same."""
     layer: Any = step.operation
     directions = [layer.forward_layer, layer.backward_layer] if isinstance(layer, layers.Bidirectional) else [layer]
     length = prediction.program.shape(step.inputs[0])[1]

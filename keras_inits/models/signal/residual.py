@@ -13,7 +13,7 @@ Streams = Callable[[Any], list[str]]
 
 
 class Way(NamedTuple):
-    """What multiplies on the way to a tensor."""
+    """The kernels on the way to a tensor."""
 
     kernels: tuple[str, ...] = ()
     normalised: bool = False

@@ -1,4 +1,4 @@
-"""What the layers and operations that are known make of signals: one rule for each kind."""
+"""Rules for the signals behind layers and operations: one for each kind that is known."""
 
 import functools
 import math
@@ -141,7 +141,7 @@ def function_of(layer: Any) -> Any:
 
 
 def elementwise(prediction: Prediction, function: Any, signal: Signal) -> Signal:
-    """What an activation makes of a signal; one that mixes entries makes shares of 1."""
+    """The signal behind an activation; one that mixes entries makes shares of 1."""
     if function in SOFTMAXES:
         prediction.read(signal)
         return Signal(depth=signal.depth, weighs=True)
@@ -204,12 +204,12 @@ def _product(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
 
 
 def _extreme(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
-    """Of the larger, or the smaller, of some tensors: the squares are about those of each."""
+    """The signal of the larger, or the smaller, of some tensors: its squares are about those of each."""
     return mixture(_read_all(prediction, step, given), [1 / len(given)] * len(given))
 
 
 def _where(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
-    """Of one of two tensors at each place; a constant only stands for places that are masked."""
+    """The signal of a choice between two tensors at each place; a constant only stands for places that are masked."""
     read = _read_all(prediction, step, given)[-2:]
     return mixture(read, chosen(read))
 

@@ -12,7 +12,7 @@ POINTS = 128
 
 
 class Signal(NamedTuple):
-    """What is predicted of a tensor's entries, over units, places and examples together."""
+    """The prediction for a tensor's entries, over units, places and examples together."""
 
     mean: float = 0.0
     square: float = 1.0

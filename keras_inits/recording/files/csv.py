@@ -73,13 +73,13 @@ def lines(trace: GradientTrace, columns: Sequence[str], marks: Sequence[Sequence
 
 
 def continued(last: bytes, columns: Sequence[str]) -> bytes:
-    """What was the last line, for a file that has others behind it."""
+    """The former last line, as it stands when others follow it."""
     content, _, number = last.rpartition(b",")[0].rpartition(END)
     return _checked(content + ONCE_THE_END + number, zlib.crc32(header(columns))) if content else last
 
 
 class Content(NamedTuple):
-    """What a file has."""
+    """The contents of a file."""
 
     trace: GradientTrace
     columns: list[str]

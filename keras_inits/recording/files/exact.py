@@ -12,7 +12,7 @@ from keras_inits.recording.trace import GradientTrace
 FORMAT = "keras_inits trace 1"
 ABOUT = "about.json"
 KINDS = {"steps": "i", "outcomes": "S", "clipped": "b", "values": "f", "gaps": "b"}
-"""Of the dtypes of the arrays, by the first words of their names."""
+"""The kinds of the arrays' dtypes, by the first words of their names."""
 
 
 def encode(trace: GradientTrace) -> bytes:

@@ -1,4 +1,4 @@
-"""What the pictures share: figures that hold the names, log scales, marks and legends."""
+"""The parts that all pictures share: figures that hold the names, log scales, marks and legends."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +85,7 @@ def number(many: int, noun: str) -> str:
 
 
 def count(name: str, steps: np.ndarray, columns: np.ndarray) -> str:
-    """What a legend says of odd norms.
+    """The legend's text for norms that are zero, not finite, or missing.
 
     Args:
         name: What they are.

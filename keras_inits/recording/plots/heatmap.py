@@ -73,7 +73,7 @@ def _draw_odd(axes: Axes, edges: np.ndarray, rows: np.ndarray, cells: np.ma.Mask
 
 
 def _explain(trace: "GradientTrace", table: np.ma.MaskedArray, cells: np.ma.MaskedArray, scale: Scale) -> list[Patch]:
-    """What the legend says of the cells that are not on the scale."""
+    """The legend's text for the cells that are not on the scale."""
     handles = []
     for name, test, *_ in scale.odd:
         rows, columns = np.nonzero(test(table.filled(1.0)))

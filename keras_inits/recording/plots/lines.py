@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from keras_inits.recording.trace import GradientTrace
 
 MOST_BANDS = 40
-"""Of more layers the bands would cover each other."""
+"""Largest number of layers with bands: those of more layers would cover each other."""
 
 MOST_DOTS = 60
 """Lines of more points are drawn without dots."""

@@ -51,7 +51,7 @@ def paint(axes: Axes, trace: "GradientTrace", quantity: str = "gradient") -> Non
 
 
 def _note(outcomes: np.ndarray) -> str:
-    """What a step did other than update."""
+    """A note about a step's outcome, unless it was an update."""
     return "" if UPDATE in outcomes else NOTES[str(outcomes[-1])]
 
 

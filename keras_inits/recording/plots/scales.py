@@ -30,7 +30,7 @@ class Scale(NamedTuple):
 
     @property
     def odd(self) -> tuple[tuple[str, Any, str, int, float], ...]:
-        """What it cannot show."""
+        """A mask of the values that the scale cannot show."""
         return ODD if self.is_log else tuple(one for one in ODD if one[0] != "zero")
 
     def drawable(self, values: np.ma.MaskedArray) -> np.ndarray:
@@ -67,12 +67,12 @@ LOG, LINEAR = Scale("log"), Scale("linear")
 
 
 def label_of(quantity: str) -> str:
-    """What an axis calls it."""
+    """The label of a quantity's axis."""
     return RECORDED[quantity].label if quantity in RECORDED else quantity
 
 
 def scale_for(quantity: str, values: np.ma.MaskedArray) -> Scale:
-    """That of one that the recorder knows; of the user's own a linear one if a value is negative."""
+    """The scale of a quantity: the recorder's own, or for a user's quantity a linear one if a value is negative."""
     if quantity in RECORDED:
         return LINEAR if RECORDED[quantity].linear else LOG
     return LINEAR if (values.compressed() < 0).any() else LOG

@@ -7,10 +7,10 @@ import numpy as np
 from keras_inits.recording.plots.scales import LOG, Scale
 
 MOST_COLUMNS = 400
-"""Of a picture: on a screen each is still wide enough to be seen alone."""
+"""Largest number of columns in a picture: on a screen each is still wide enough to be seen alone."""
 
 MOST_MARKS = 400
-"""Of one kind along an axis."""
+"""Largest number of marks of one kind along an axis."""
 
 
 class Columns(NamedTuple):

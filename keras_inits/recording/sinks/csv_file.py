@@ -34,7 +34,7 @@ class Extent(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What was written last, and how long the file was before and after; of which file, as the system knows it."""
+    """The last write: its bytes, the file's length before and after, and the file's identity in the system."""
 
     block: GradientTrace | None
     inode: int
