@@ -60,8 +60,8 @@ class Digest:
             self._add_attributes(place, value)
         elif isinstance(value, keras.Operation | keras.Loss | keras.Initializer | keras.Regularizer):
             self._add_config(place, value)
-        elif isinstance(value, BuiltinFunctionType):
-            self._put(place, "function", value.__module__, value.__qualname__)
+        elif isinstance(value, BuiltinFunctionType | np.ufunc):
+            self._put(place, "function", value.__name__)
         elif hasattr(value, "dtype") or hasattr(value, "to_numpy"):
             self._add_array(place, value)
         else:

@@ -129,6 +129,26 @@ def test_what_cannot_be_told_apart_is_named():
     assert unseen(np.array([object()], object)) == ["it, a list,[0] (a object)"]
 
 
+def test_the_callbacks_of_keras_can_be_told_apart():
+    callbacks = keras.callbacks
+    assert (
+        unseen(
+            [
+                callbacks.EarlyStopping(),
+                callbacks.ModelCheckpoint("a.keras"),
+                callbacks.ReduceLROnPlateau(),
+                callbacks.CSVLogger("a.csv"),
+                callbacks.TerminateOnNaN(),
+                callbacks.LearningRateScheduler(lambda epoch, rate: rate * SCALE),
+                callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None),
+                callbacks.BackupAndRestore("b"),
+                callbacks.TensorBoard("c"),
+            ]
+        )
+        == []
+    )
+
+
 def test_what_differs_in_one_value_differs():
     def text(value):
         digest = Digest()
