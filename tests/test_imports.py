@@ -1,0 +1,69 @@
+"""Imports between rooms point down their table, those inside of functions counted."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "keras_inits"
+ROOMS = (
+    "comparison",
+    "runs",
+    "diagnosis",
+    "models",
+    "recording",
+    "layers",
+    "initializers",
+    "figures",
+    "backends",
+)
+"""From the top down."""
+
+
+def name_of(path):
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def is_for_types(node):
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def imported(node):
+    """The modules of the package that a piece of code imports; those for types alone are left out."""
+    if is_for_types(node):
+        return
+    if isinstance(node, ast.Import):
+        yield from (one.name for one in node.names if one.name in MODULES)
+    elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
+        for one in node.names:
+            whole = f"{node.module}.{one.name}"
+            yield whole if whole in MODULES else node.module
+    for child in ast.iter_child_nodes(node):
+        yield from imported(child)
+
+
+GRAPH = {name: {*imported(ast.parse(path.read_text(encoding="utf-8")))} - {name} for name, path in MODULES.items()}
+
+
+def test_the_table_has_all_rooms():
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert folders == set(ROOMS) - {"figures"}
+    assert "keras_inits.models.initialize" in GRAPH["keras_inits.diagnosis.diagnosis"]
+
+
+@pytest.mark.any_backend
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_point_down(room):
+    above = ROOMS[: ROOMS.index(room)]
+    up = [
+        f"{name} imports {other}"
+        for name, others in GRAPH.items()
+        if name.split(".")[1:2] == [room]
+        for other in others
+        if other.split(".")[1:2] and other.split(".")[1] in above
+    ]
+    assert up == []
