@@ -35,13 +35,13 @@ __all__ = ["current", "is_symbolic"]
 SUPPORTED = ("tensorflow", "jax", "torch")
 
 
-@functools.cache
 def current() -> Tensors:
     """Returns the functions on tensors of the backend that Keras runs on."""
     module: Tensors = of_backend("tensors")
     return module
 
 
+@functools.cache
 def of_backend(name: str) -> Any:
     """Returns the module of this name of the backend that Keras runs on.
 

@@ -1,6 +1,5 @@
 """Derivatives of a backend: what each folder's `differentiation` has."""
 
-import functools
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +17,7 @@ __all__ = ["Differentiation", "Mode", "Watch", "current"]
 
 Tensor = Any
 Mode = Callable[[], AbstractContextManager[Any]]
+"""A block in which a pass is made."""
 
 Watch = Callable[[Tensor, Callable[[Tensor], None], Callable[[Tensor], None]], Tensor]
 """From a tensor, what looks at it, and what looks at its gradient in the backward pass, to the same tensor.
@@ -48,7 +48,6 @@ class Differentiation(Protocol):
         """A block after which the model is what it was."""
 
 
-@functools.cache
 def current() -> Differentiation:
     """Returns the derivatives of the backend that Keras runs on.
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 
 from keras_inits.backends import differentiation
-from keras_inits.backends.differentiation import Watch
+from keras_inits.backends.differentiation import Mode, Watch
 from keras_inits.diagnosis.computed_once import computed_once
 from keras_inits.diagnosis.endings import Output
 from keras_inits.diagnosis.matching import leaves_of
@@ -22,8 +22,6 @@ from keras_inits.models.weights import Weight
 Tensor = Any
 Target = Callable[[Any], Tensor]
 Gradients = dict[int, Tensor]  # by the id of the variable
-Mode = Callable[[], contextlib.AbstractContextManager[Any]]
-"""A block in which the pass is made."""
 
 
 class Pass(NamedTuple):

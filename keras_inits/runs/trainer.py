@@ -1,4 +1,4 @@
-"""A task carried out: found again, or diagnosed and trained, and kept."""
+"""A task carried out: its run is found again, or the model is diagnosed and trained."""
 
 import gc
 from collections.abc import Callable

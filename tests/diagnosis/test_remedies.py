@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from test_findings import DISEASES
 
 import keras_inits
 from keras_inits import diagnose, initialize
@@ -13,11 +14,11 @@ from keras_inits.diagnosis.redrawn import code_of, rules_of
 from keras_inits.models.auto import auto_law
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import weights_of
-from tests.diagnosis.test_findings import DISEASES
 
 random = np.random.default_rng(0)
 x = random.standard_normal((128, 8)).astype("float32")
 classes = (np.arange(128) % 3)[:, None]
+DRAWN_AGAIN = [kind for kind in DISEASES if kind not in ("same_examples", "no_gradient")]
 
 
 def values(model):
@@ -42,7 +43,7 @@ def given_by(code, model):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("kind", [kind for kind in DISEASES if kind not in ("same_examples", "no_gradient")])
+@pytest.mark.parametrize("kind", DRAWN_AGAIN)
 def test_what_is_printed_is_what_is_repaired(kind):
     plant, _ = DISEASES[kind]
     model, batch = plant()
@@ -58,7 +59,7 @@ def test_what_is_printed_is_what_is_repaired(kind):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("kind", [kind for kind in DISEASES if kind not in ("same_examples", "no_gradient")])
+@pytest.mark.parametrize("kind", DRAWN_AGAIN)
 def test_the_text_of_a_diagnosis_runs_on_a_fresh_copy_and_cures(kind):
     plant, _ = DISEASES[kind]
     model, batch = plant()
