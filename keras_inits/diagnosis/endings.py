@@ -17,7 +17,6 @@ CANCELLED = (
 )
 """Activations that losses undo: that of binary cross-entropy by its outputs p is of the size 1/p or 1/(1-p), by the
 sigmoid's inputs p less the target. Softmax, which mixes units, is another of them."""
-MOVING = (keras.layers.Flatten, keras.layers.Identity, keras.layers.Permute, keras.layers.Reshape)
 LATEST = 16
 """How many calls are held back, of those whose activation no loss undoes: outputs come from the last ones."""
 

@@ -6,7 +6,7 @@ from typing import Any
 from keras_inits.diagnosis.numbers import KernelNumbers
 from keras_inits.diagnosis.reductions import reduced
 from keras_inits.diagnosis.unit_sums import equal_share
-from keras_inits.diagnosis.watched import kernel_axes
+from keras_inits.layers.axes import kernel_axes
 from keras_inits.models.auto import auto_law
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import Weight
@@ -15,7 +15,7 @@ from keras_inits.models.weights import Weight
 def kernel_numbers(weight: Weight, graph: Graph, gradient: Any) -> KernelNumbers:
     """Looks at one kernel, and at its gradient, a tensor, or None if it has none."""
     assert weight.fans is not None
-    axes = kernel_axes(weight)
+    axes = kernel_axes(weight.layer, weight.variable.name)
     values = reduced(weight.variable.value, axes)
     shape = tuple(weight.variable.shape)
     judged = not values.moments.nonfinite  # or units would be equal by what stands for the numbers that are none

@@ -11,13 +11,15 @@ import keras
 from keras_inits.backends import swapped
 from keras_inits.backends.differentiation import Watch
 from keras_inits.diagnosis.counts import bad_examples, examples_with, minus_infinite, nonfinite_count
-from keras_inits.diagnosis.endings import CANCELLED, MOVING, Endings
+from keras_inits.diagnosis.endings import CANCELLED, Endings
 from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.numbers import Moments
 from keras_inits.diagnosis.reductions import Reduced, across_examples, merged, reduced
 from keras_inits.diagnosis.slopes import slope_of
-from keras_inits.diagnosis.watched import Watched, activation_of, ending_of, output_axis
+from keras_inits.diagnosis.watched import Watched, activation_of, ending_of
 from keras_inits.faults import InternalError, ours
+from keras_inits.layers.axes import output_axis
+from keras_inits.layers.kinds import RESHAPES
 
 Tensor = Any
 Look = Callable[[Tensor], None]
@@ -170,7 +172,7 @@ class Probe:
         self.count += 1
         self._recording.calls.append(call)
         tensors = [leaf for leaf in keras.tree.flatten(given) if is_float(leaf)]
-        passes = len(tensors) == 1 and (found is tensors[0] or isinstance(self.watched.layer, MOVING))
+        passes = len(tensors) == 1 and (found is tensors[0] or isinstance(self.watched.layer, RESHAPES))
         if passes and not self.cancels:
             self._recording.endings.move(leaves[place], tensors[0])
         else:

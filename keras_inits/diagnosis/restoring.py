@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import layers
 
-from keras_inits.models.graph import NORMALISATIONS
+from keras_inits.layers.kinds import NORMALISATIONS
 from keras_inits.models.rules import why_fixed
 from keras_inits.models.weights import Weight
 

@@ -6,7 +6,7 @@ from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.numbers import LayerNumbers, mixes
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large
 from keras_inits.diagnosis.scales import FADED, begins_with_zeros
-from keras_inits.models.graph import NOISE
+from keras_inits.layers.kinds import NOISE
 
 LARGE = 2.0
 """Inputs of this root mean square double what goes into the first activation, whatever the weights: tanh's derivative

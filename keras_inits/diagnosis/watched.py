@@ -10,14 +10,12 @@ from keras import layers
 from keras_inits._keras import last_of_graph, own_variables
 from keras_inits._names import stand_in, unique
 from keras_inits.layer_tree import walk_layers
-from keras_inits.layers.kinds import DEPTHWISE, SEPARABLE, TRANSPOSED
+from keras_inits.layers.activations import ACTIVATIONS
+from keras_inits.layers.kinds import WRAPPERS
 from keras_inits.models.weights import Weight
 
-WRAPPERS = (layers.TimeDistributed, layers.SpectralNormalization)
 WHOLE = (layers.RNN, *WRAPPERS)
 """Layers with a probe around them: JAX compiles their loop as a whole, or runs the inner layer another way."""
-
-ACTIVATION_LAYERS = (layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU, layers.Softmax)
 
 
 class Watched(NamedTuple):
@@ -88,7 +86,7 @@ def ending_of(layer: Any) -> Any:
 
 def activation_of(layer: Any) -> Any:
     """The function that a layer ends with, or is; None for linear ones."""
-    if isinstance(layer, ACTIVATION_LAYERS):
+    if isinstance(layer, ACTIVATIONS):
         return layer
     own = vars(layer).get("activation")  # recurrent layers have it as a property, of the cell's
     return own if callable(own) and own is not keras.activations.linear else None
@@ -99,27 +97,9 @@ def name_of(activation: Any) -> str | None:
     return None if activation is None else stand_in(getattr(activation, "__name__", type(activation).__name__))
 
 
-def output_axis(layer: Any) -> int:
-    """The axis of a layer's outputs whose entries are its units."""
-    return 1 if getattr(layer, "data_format", None) == "channels_first" else -1
-
-
 def normalised_over(layer: Any, shape: tuple[int, ...]) -> int | None:
     """Over how many values batch normalisation, as it trains, normalises each unit; None for all other layers."""
     if not isinstance(layer, layers.BatchNormalization) or not layer.trainable:
         return None
     units: int = shape[layer.axis]
     return math.prod(shape) // max(1, units)
-
-
-def kernel_axes(weight: Weight) -> tuple[int, ...]:
-    """The axes of a kernel whose entries are units, or parts of them that see the same inputs."""
-    layer, name = weight.layer, weight.variable.name
-    if isinstance(layer, layers.EinsumDense) and name == "kernel":
-        operands, output = layer.equation.replace("...", "").replace(" ", "").split("->")
-        return tuple(axis for axis, letter in enumerate(operands.split(",")[1]) if letter in output)
-    if isinstance(layer, TRANSPOSED):
-        return (-2,)
-    if isinstance(layer, (*DEPTHWISE, *SEPARABLE)) and name != "pointwise_kernel":
-        return (-2, -1)
-    return (-1,)

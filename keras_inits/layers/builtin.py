@@ -8,6 +8,7 @@ from keras import layers
 
 from keras_inits.initializers.fans import Fans, compute_fans
 from keras_inits.initializers.gate_biases import ForgetGateOnes
+from keras_inits.layers.axes import einsum_letters
 from keras_inits.layers.kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED, gates_of
 from keras_inits.layers.roles import Role, table
 
@@ -76,8 +77,7 @@ def _shape_fans(shape: tuple[int, ...]) -> Fans:
 
 def einsum_fans(equation: str, shape: tuple[int, ...]) -> Fans:
     """A size that input, kernel and output share is neither: each of its entries is a kernel of its own."""
-    operands, output = equation.replace("...", "").replace(" ", "").split("->")
-    inputs, kernel = operands.split(",")
+    inputs, kernel, output = einsum_letters(equation)
     sizes = dict(zip(kernel, shape, strict=True))
     fan_in = math.prod(size for letter, size in sizes.items() if letter not in output)
     fan_out = math.prod(size for letter, size in sizes.items() if letter not in inputs)

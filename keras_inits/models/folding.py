@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_inits.layers.axes import einsum_letters
 from keras_inits.layers.kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED, gates_of
 
 Array = Any  # of NumPy
@@ -94,10 +95,8 @@ def _grouped(layer: Any, kernel: Array, values: Array) -> Array:
 
 def _letters(layer: Any, rank: int) -> tuple[str, str, str]:
     """Input, kernel and output of an einsum of inputs of this rank, with letters in the place of an ellipsis."""
-    operands, output = layer.equation.replace(" ", "").split("->")
-    inputs, kernel = operands.split(",")
-    more = "ABCDEFGHIJ"[: rank - len(inputs.replace("...", ""))]
-    return inputs.replace("...", more), kernel, output.replace("...", more)
+    inputs, _, _ = einsum_letters(layer.equation)
+    return einsum_letters(layer.equation, "ABCDEFGHIJ"[: rank - len(inputs)])
 
 
 def _einsum_channels(layer: Any, kernel: Array, values: Array, rank: int) -> Array:

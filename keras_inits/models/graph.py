@@ -8,33 +8,15 @@ import keras
 from keras import layers
 
 from keras_inits._keras import functional_of, nodes_of
-from keras_inits.initializers.gains import GAINS, gain
 from keras_inits.layer_tree import walk_layers
+from keras_inits.layers.activations import activation_of, gain_of, gain_or_one
+from keras_inits.layers.kinds import MAX_POOLS, MOVES, NOISE, NORMALISATIONS, RESHAPING_OPERATIONS, WRAPPERS
 from keras_inits.models.signal.prediction import Prediction, predicted
 from keras_inits.models.signal.recurrent import memory_of
-from keras_inits.models.signal.rules import function_of
 from keras_inits.models.weights import weights_of
 
-NORMALISATIONS = (
-    layers.BatchNormalization,
-    layers.GroupNormalization,
-    layers.LayerNormalization,
-    layers.RMSNormalization,
-    layers.UnitNormalization,
-)
-SHAPES = (
-    *(layers.Concatenate, layers.Flatten, layers.Identity, layers.Permute, layers.Reshape, layers.RepeatVector),
-    *(layers.Cropping1D, layers.Cropping2D, layers.Cropping3D),
-    *(layers.UpSampling1D, layers.UpSampling2D, layers.UpSampling3D),
-    *(layers.ZeroPadding1D, layers.ZeroPadding2D, layers.ZeroPadding3D),
-    *(layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D),
-)
-NOISE = (
-    *(layers.ActivityRegularization, layers.AlphaDropout, layers.Dropout, layers.GaussianDropout, layers.GaussianNoise),
-    *(layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D),
-)
-OPERATIONS = ("Reshape", "Transpose", "Squeeze", "ExpandDims")  # those of `keras.ops`
-PASSED = (*NORMALISATIONS, *SHAPES, *NOISE)  # what may stand between a layer and its activation
+PASSED = (*NORMALISATIONS, *MOVES, *NOISE, *MAX_POOLS, layers.Concatenate)
+"""Layers that may stand between a kernel and its activation."""
 
 
 class Graph:
@@ -58,11 +40,7 @@ class Graph:
             for node in nodes_of(functional):
                 self._add(node)
         self.whole = functional_of(model)  # None for one that is subclassed
-        self._wrappers = {
-            id(layer.layer): layer
-            for layer in every
-            if isinstance(layer, (layers.TimeDistributed, layers.SpectralNormalization))
-        }
+        self._wrappers = {id(layer.layer): layer for layer in every if isinstance(layer, WRAPPERS)}
 
     @functools.cached_property
     def prediction(self) -> Prediction:
@@ -95,7 +73,7 @@ class Graph:
 
     def variance_before(self, layer: Any) -> float:
         """The variance that "auto" gives the inputs of the activation that a layer ends with, or is."""
-        point = self.prediction.points.get(function_of(layer))
+        point = self.prediction.points.get(activation_of(layer))
         return 1.0 if point is None else point.variance
 
     def operation_of(self, layer: Any) -> Any:
@@ -148,7 +126,7 @@ class Graph:
                 elif _passes(node.operation):
                     waiting += node.output_tensors
                 else:
-                    found.add(_gain_of(node.operation))
+                    found.add(gain_of(node.operation))
         return found
 
     def _add(self, node: Any) -> None:
@@ -164,40 +142,4 @@ class Graph:
 def _passes(operation: Any) -> bool:
     if isinstance(operation, layers.Activation):
         return operation.activation is keras.activations.linear
-    return isinstance(operation, PASSED) or type(operation).__name__ in OPERATIONS
-
-
-def _gain_of(operation: Any) -> float:
-    """The gain of the activation that a layer or an operation of a graph is; 1 if it is none."""
-    if isinstance(operation, layers.TimeDistributed):
-        return _gain_of(operation.layer)
-    if isinstance(operation, layers.Activation):
-        return gain_or_one(operation.activation)
-    if isinstance(operation, layers.ReLU):
-        standard = {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}
-        parameters = {name: getattr(operation, name) for name in standard}
-        return gain_or_one("relu", **{k: float(v) for k, v in parameters.items() if v != standard[k]})
-    if isinstance(operation, layers.LeakyReLU):
-        return gain_or_one("leaky_relu", negative_slope=float(operation.negative_slope))
-    if isinstance(operation, layers.ELU):
-        return gain_or_one("elu", alpha=float(operation.alpha))
-    if isinstance(operation, layers.PReLU):  # whose slopes start from one number, zero by default
-        return gain_or_one("leaky_relu", negative_slope=float(getattr(operation.alpha_initializer, "value", 0.0)))
-    if isinstance(operation, keras.Layer):
-        return 1.0
-    # Of `keras.ops` and `keras.activations`. A parameter that it has by default leaves the constant as it is.
-    function = _BY_CLASS.get(type(operation).__name__.lower())
-    names = ("negative_slope", "max_value", "alpha", "threshold")
-    parameters = {name: getattr(operation, name) for name in names if isinstance(getattr(operation, name, None), float)}
-    return gain_or_one(function, **parameters) if function is not None else 1.0
-
-
-_BY_CLASS = {function.__name__.replace("_", ""): function for function in GAINS}
-
-
-def gain_or_one(activation: Any, **parameters: float) -> float:
-    """The gain of an activation, or 1 where it has none, because it mixes units."""
-    try:
-        return gain(activation, **parameters)
-    except (TypeError, ValueError):
-        return 1.0
+    return isinstance(operation, PASSED) or type(operation).__name__ in RESHAPING_OPERATIONS

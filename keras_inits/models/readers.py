@@ -18,10 +18,10 @@ from keras_inits._keras import own_trainable, sublayers
 from keras_inits.backends import swapped
 from keras_inits.faults import InternalError
 from keras_inits.layer_tree import walk_layers
-from keras_inits.models.graph import NORMALISATIONS, Graph
+from keras_inits.layers.kinds import ELEMENTWISE, NORMALISATIONS, WRAPPERS
+from keras_inits.models.graph import Graph
 
-LOOPS = (layers.TimeDistributed, layers.SpectralNormalization)
-MIXING = (layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum, layers.Dot)
+MIXING = (*ELEMENTWISE, layers.Dot)
 BASE = 64  # small enough for the digits of all dtypes, bfloat16 too
 DIGITS = 4
 LARGE = 1000.0  # shows what is cut off
@@ -111,7 +111,7 @@ def _outermost(model: Any, graph: Graph) -> list[Any]:
     """The layers of a model; for one that a wrapper runs, the wrapper, and no cells, which a loop runs."""
     every = [layer for _, layer in walk_layers(model) if layer is not model or not sublayers(layer)]
     inner = [layer.cell for layer in every if isinstance(layer, layers.RNN)]
-    inner += [layer.layer for layer in every if isinstance(layer, LOOPS)]
+    inner += [layer.layer for layer in every if isinstance(layer, WRAPPERS)]
     looped = {id(layer) for one in inner for _, layer in walk_layers(one)}
     operations = {id(found): found for found in map(graph.operation_of, every) if id(found) not in looped}
     return list(operations.values())
@@ -127,7 +127,7 @@ class _Calls:
 
     def of(self, layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
         """The layer's `call`, which is read, and puts out nothing legible if the layer has weights or normalises."""
-        alone = isinstance(layer, (layers.RNN, *LOOPS))  # what is inside of it is not looked at
+        alone = isinstance(layer, (layers.RNN, *WRAPPERS))  # what is inside of it is not looked at
         inside = [one for _, one in walk_layers(layer)] if alone else [layer]
         weighty = any(own_trainable(one) for one in inside) or isinstance(layer, NORMALISATIONS)
 

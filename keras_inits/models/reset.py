@@ -3,7 +3,7 @@
 from typing import Any
 
 from keras_inits.layer_tree import walk_layers
-from keras_inits.models.graph import NORMALISATIONS
+from keras_inits.layers.kinds import NORMALISATIONS
 from keras_inits.recording.optimizers import held_optimizers
 
 

@@ -12,17 +12,15 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
 from keras.src.backend import AutocastScope
 
 from keras_inits import backends
 from keras_inits.backends import swapped
-from keras_inits.layers.kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
+from keras_inits.layers.kinds import ONE_KERNEL, SEPARABLE
 from keras_inits.models.heads import Call
 from keras_inits.models.rules import Planned
 from keras_inits.models.weights import Weight
 
-SCALED = (layers.Dense, layers.EinsumDense, *CONVOLUTIONS, *TRANSPOSED, *DEPTHWISE, *SEPARABLE)
 LEAST = 1 / 9
 """Least share of the mean square that a kernel's fans promise."""
 LOOKED_AT = 64
@@ -32,7 +30,7 @@ LOOKED_AT = 64
 def is_scaled(weight: Weight) -> bool:
     """Whether this is a kernel whose size is that of its layer's outputs."""
     named = weight.variable.name in ("kernel", "pointwise_kernel")
-    return isinstance(weight.layer, SCALED) and named and weight.variable.trainable
+    return isinstance(weight.layer, (*ONE_KERNEL, *SEPARABLE)) and named and weight.variable.trainable
 
 
 class CallError(Exception):

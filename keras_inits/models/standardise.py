@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from keras_inits.layers.kinds import NORMALISATIONS
 from keras_inits.models.folding import Reader, by_channel, divided, made_of_means, reader_of
-from keras_inits.models.graph import NORMALISATIONS, Graph
+from keras_inits.models.graph import Graph
 from keras_inits.models.readers import OTHER, ZERO, Followed, Read, follow
 from keras_inits.models.rules import Planned
 from keras_inits.models.sample import Sample

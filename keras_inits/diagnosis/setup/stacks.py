@@ -7,10 +7,9 @@ from keras_inits._keras import nodes_of
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.remedies import Remedy
 from keras_inits.diagnosis.setup.setup import Setup
-from keras_inits.models.graph import NOISE
+from keras_inits.layers.kinds import CONVOLUTIONS, NOISE, RESHAPES
 
-STACKED = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)
-LINEAR = (layers.Flatten, layers.Reshape, layers.Permute, *NOISE)  # which leave a linear map linear
+STACKED = (layers.Dense, *CONVOLUTIONS)
 
 
 def linear_stack(setup: Setup) -> Finding | None:
@@ -37,7 +36,7 @@ def _pairs(functional: object) -> list[tuple[keras.Layer, keras.Layer]]:
             if source is not None and type(layer) is type(source):
                 found.append((source, layer))
             source = layer if layer.activation is keras.activations.linear else None
-        elif not isinstance(layer, LINEAR):
+        elif not isinstance(layer, (*RESHAPES, *NOISE)):
             source = None
         if source is not None:
             linear[id(node.output_tensors[0])] = source

@@ -11,7 +11,7 @@ from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.remedies import Remedy
 from keras_inits.diagnosis.setup.setup import Setup
-from keras_inits.models.graph import NORMALISATIONS
+from keras_inits.layers.kinds import NORMALISATIONS
 from keras_inits.models.readers import Read, follow
 from keras_inits.models.statistics import Features, channel_axis_of
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import layers
 
 from keras_inits.layer_tree import walk_layers
+from keras_inits.layers.kinds import ATTENTION
 from keras_inits.models.signal.maps import Function, Map, map_of, map_of_points, values_at
 from keras_inits.models.signal.points import Point, operating_point
 from keras_inits.models.signal.program import Program, Step, Value, program_of
@@ -14,8 +14,6 @@ from keras_inits.models.signal.residual import branch_ends
 from keras_inits.models.signal.signal import Signal
 from keras_inits.models.signal.tables import is_table, row_squares
 from keras_inits.models.weights import Weight
-
-ATTENTION = (layers.MultiHeadAttention, layers.GroupQueryAttention)
 
 SEVERAL = object()
 """Stands for what reads a tensor beside an activation, or another activation."""

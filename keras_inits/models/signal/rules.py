@@ -1,6 +1,5 @@
 """Rules for the signals behind layers and operations: one for each kind that is known."""
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,7 +7,24 @@ from typing import Any
 import keras
 from keras import activations, layers
 
-from keras_inits.layers.kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
+from keras_inits.layers.activations import ACTIVATION_LAYERS, SOFTMAXES, activation_of
+from keras_inits.layers.kinds import (
+    ATTENTION,
+    AVERAGE_POOLS,
+    CONVOLUTIONS,
+    DEPTHWISE,
+    GLOBAL_AVERAGE_POOLS,
+    GLOBAL_MAX_POOLS,
+    MAX_POOLS,
+    MOVES,
+    MOVING_OPERATIONS,
+    NOISE,
+    ONE_KERNEL,
+    PREPROCESSING,
+    SEPARABLE,
+    TO_MEAN_SQUARE_ONE,
+    WRAPPERS,
+)
 from keras_inits.models.signal.attention import MANY, attention
 from keras_inits.models.signal.kernels import inside
 from keras_inits.models.signal.prediction import Prediction
@@ -18,35 +34,6 @@ from keras_inits.models.signal.signal import Signal, averaged, largest, mixture,
 from keras_inits.models.signal.tables import is_table
 
 Rule = Callable[[Prediction, Step, list[Signal]], Signal]
-
-ACTIVATIONS = (layers.Activation, layers.Softmax, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU)
-
-SOFTMAXES = (activations.softmax, activations.log_softmax, activations.sparsemax)
-
-NORMALISATIONS = (
-    *(layers.BatchNormalization, layers.GroupNormalization, layers.LayerNormalization, layers.RMSNormalization),
-    *(layers.Normalization, layers.Rescaling),  # which make of raw numbers what a model takes
-)
-PASSING = (
-    *(
-        layers.Flatten,
-        layers.Identity,
-        layers.Permute,
-        layers.Reshape,
-        layers.RepeatVector,
-        layers.Masking,
-        layers.Resizing,
-    ),
-    *(layers.Cropping1D, layers.Cropping2D, layers.Cropping3D, layers.ZeroPadding1D, layers.ZeroPadding2D),
-    *(layers.ZeroPadding3D, layers.UpSampling1D, layers.UpSampling2D, layers.UpSampling3D),
-    *(layers.ActivityRegularization, layers.AlphaDropout, layers.Dropout, layers.GaussianDropout),
-    *(layers.GaussianNoise, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D),
-)
-PASSING_OPERATIONS = (
-    *("Array", "BroadcastTo", "Cast", "Copy", "DynamicSlice", "ExpandDims", "Flip", "GetItem", "Identity", "Moveaxis"),
-    *("Pad", "Ravel", "Repeat", "Reshape", "Resize", "Roll", "Slice", "Split", "Squeeze", "StopGradient", "Swapaxes"),
-    *("Take", "TakeAlongAxis", "Tile", "Transpose", "Unstack"),
-)
 
 
 def run(prediction: Prediction) -> Prediction:
@@ -93,7 +80,7 @@ def normalises(operation: Any) -> bool:
 def weighs(operation: Any) -> bool:
     """Whether this makes shares of scores, as softmax does."""
     return rule_of(operation) is _softmax or (
-        isinstance(operation, ACTIVATIONS) and activation_of(operation) in SOFTMAXES
+        isinstance(operation, ACTIVATION_LAYERS) and activation_of(operation) in SOFTMAXES
     )
 
 
@@ -129,15 +116,10 @@ def _separable(prediction: Prediction, step: Step, given: list[Signal]) -> Signa
 
 
 def _activated(prediction: Prediction, layer: Any, signal: Signal) -> Signal:
-    function = function_of(layer)
+    function = activation_of(layer)
     if function is None or function is activations.linear:
         return signal
     return elementwise(prediction, function, signal)
-
-
-def function_of(layer: Any) -> Any:
-    """The function that a layer ends with, or is; None for others."""
-    return activation_of(layer) if isinstance(layer, ACTIVATIONS) else getattr(layer, "activation", None)
 
 
 def elementwise(prediction: Prediction, function: Any, signal: Signal) -> Signal:
@@ -150,34 +132,6 @@ def elementwise(prediction: Prediction, function: Any, signal: Signal) -> Signal
 
 def _activation_layer(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
     return elementwise(prediction, activation_of(step.operation), given[0])
-
-
-def activation_of(layer: Any) -> Any:
-    """The function that a layer without a kernel is, the same one for each layer that does the same."""
-    if isinstance(layer, layers.Activation):
-        return layer.activation
-    if isinstance(layer, layers.Softmax):
-        return activations.softmax
-    if isinstance(layer, layers.ReLU):
-        parameters = (layer.max_value, float(layer.negative_slope), float(layer.threshold))
-        return activations.relu if parameters == (None, 0.0, 0.0) else _relu(*parameters)
-    if isinstance(layer, layers.ELU):
-        return activations.elu if layer.alpha == 1 else _elu(float(layer.alpha))
-    if isinstance(layer, layers.PReLU):  # whose slopes start from one number, zero by default
-        slope = float(getattr(layer.alpha_initializer, "value", 0.0))
-    else:
-        slope = float(layer.negative_slope)
-    return activations.relu if slope == 0 else _relu(None, slope, 0.0)
-
-
-@functools.cache
-def _relu(largest: float | None, slope: float, threshold: float) -> Callable[[Any], Any]:
-    return lambda x: activations.relu(x, negative_slope=slope, max_value=largest, threshold=threshold)
-
-
-@functools.cache
-def _elu(alpha: float) -> Callable[[Any], Any]:
-    return lambda x: activations.elu(x, alpha=alpha)
 
 
 def _table(prediction: Prediction, step: Step, given: list[Signal]) -> Signal:
@@ -387,32 +341,28 @@ KERAS = {
 }
 
 LAYERS: tuple[tuple[Any, Rule], ...] = (
-    ((layers.MultiHeadAttention, layers.GroupQueryAttention), attention),
+    (ATTENTION, attention),
     ((layers.RNN, layers.Bidirectional), recurrent),
     ((layers.Embedding,), _table),
     (SEPARABLE, _separable),
-    ((layers.Dense, layers.EinsumDense, *CONVOLUTIONS, *TRANSPOSED, *DEPTHWISE), _kernel),
-    (NORMALISATIONS, _normalised),
-    (PASSING, _first),
-    (ACTIVATIONS, _activation_layer),
-    ((layers.Add,), _sum),
-    ((layers.Subtract,), _sum),
+    (ONE_KERNEL, _kernel),
+    ((*TO_MEAN_SQUARE_ONE, *PREPROCESSING), _normalised),
+    ((*MOVES, *NOISE, layers.Masking, layers.Resizing), _first),
+    (ACTIVATION_LAYERS, _activation_layer),
+    ((layers.Add, layers.Subtract), _sum),
     ((layers.Multiply,), _product),
     ((layers.Average,), _average),
     ((layers.Maximum, layers.Minimum), _extreme),
     ((layers.Concatenate,), _concatenated),
-    ((layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D), _maximum_pool),
-    ((layers.AveragePooling1D, layers.AveragePooling2D, layers.AveragePooling3D), _average_pool),
-    ((layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D, layers.GlobalMaxPooling3D), _global_maximum),
-    (
-        (layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D, layers.GlobalAveragePooling3D),
-        _global_average,
-    ),
-    ((layers.TimeDistributed, layers.SpectralNormalization), _wrapped),
+    (MAX_POOLS, _maximum_pool),
+    (AVERAGE_POOLS, _average_pool),
+    (GLOBAL_MAX_POOLS, _global_maximum),
+    (GLOBAL_AVERAGE_POOLS, _global_average),
+    (WRAPPERS, _wrapped),
 )
 
 OPERATIONS: dict[str, Rule] = {
-    **dict.fromkeys(PASSING_OPERATIONS, _first),
+    **dict.fromkeys(MOVING_OPERATIONS, _first),
     "Add": _sum,
     "Subtract": _sum,
     "Multiply": _product,
