@@ -1,23 +1,27 @@
 """Private names of Keras, each behind a function that says what it is for."""
 
+import collections
 import contextlib
 import functools
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
-from keras.src.backend import core
+from keras.src.backend import AutocastScope, core
 from keras.src.backend.common import KerasVariable, global_state
+from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 from keras.src.layers import layer as layer_module
 from keras.src.models import Functional
 from keras.src.ops.node import Node
 from keras.src.ops.numpy import Einsum
+from keras.src.utils.naming import to_snake_case
 
 from keras_inits._swaps import Swap, call_with
 
 UNINITIALIZED = "uninitialized_variables"
+NAME_COUNTS = "object_name_uids"
 
 
 @contextlib.contextmanager
@@ -35,6 +39,17 @@ def variables_without_values() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def fresh_names() -> Iterator[None]:
+    """Has Keras number the layers that it names (`dense_1`) from the beginning, and go on as before afterwards."""
+    before = global_state.get_global_attribute(NAME_COUNTS)
+    global_state.set_global_attribute(NAME_COUNTS, collections.defaultdict(int))
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(NAME_COUNTS, before)
+
+
+@contextlib.contextmanager
 def without_remat() -> Iterator[None]:
     """In the block `keras.remat` hands functions back as they are."""
     kept = core.remat
@@ -43,6 +58,27 @@ def without_remat() -> Iterator[None]:
         yield
     finally:
         core.remat = kept
+
+
+def without_autocast() -> contextlib.AbstractContextManager[Any]:
+    """In the block variables are themselves: in a layer's call, torch would assign to a copy of lower precision."""
+    scope: contextlib.AbstractContextManager[Any] = AutocastScope(None)
+    return scope
+
+
+def is_computing_shapes() -> bool:
+    """Whether Keras calls layers on symbolic tensors alone."""
+    return bool(in_symbolic_scope())
+
+
+def device_of_tensors() -> str:
+    """The device on which a backend that has no graph makes its tensors now."""
+    return str(core.get_device())
+
+
+def default_name(layer: Any) -> str:
+    """The name that Keras gives a layer of this class, without its number."""
+    return str(to_snake_case(type(layer).__name__))
 
 
 def initializer_of(variable: Any) -> Any:
@@ -58,6 +94,25 @@ def own_trainable(layer: Any) -> list[Any]:
 def own_variables(layer: Any) -> list[Any]:
     """The variables that a layer itself made, to be trained or not, without those of its sublayers."""
     return [*layer._trainable_variables, *layer._non_trainable_variables]
+
+
+def seed_generators(layer: Any) -> list[Any]:
+    """The generators of random numbers that a layer itself made."""
+    return list(layer._seed_generators)
+
+
+class AttentionParts(NamedTuple):
+    """The layers with the kernels of an attention."""
+
+    query: Any
+    key: Any
+    value: Any
+    output: Any
+
+
+def attention_parts(layer: Any) -> AttentionParts:
+    """The layers inside of `MultiHeadAttention`, or of one of its kind."""
+    return AttentionParts(layer._query_dense, layer._key_dense, layer._value_dense, layer._output_dense)
 
 
 def unnumbered(name: str) -> str:

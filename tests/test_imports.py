@@ -1,6 +1,7 @@
 """Imports between rooms point down their table, those inside of functions counted."""
 
 import ast
+import graphlib
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,11 @@ def test_the_table_has_all_rooms():
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert folders == set(ROOMS) - {"figures"}
     assert "keras_inits.models.initialize" in GRAPH["keras_inits.diagnosis.diagnosis"]
+
+
+@pytest.mark.any_backend
+def test_no_imports_go_in_a_circle():
+    graphlib.TopologicalSorter(GRAPH).prepare()  # raises an error that names the circle
 
 
 @pytest.mark.any_backend

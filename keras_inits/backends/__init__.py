@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import keras
-from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
+from keras_inits._keras import is_computing_shapes
 from keras_inits.backends.tensors import Tensors
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def of_backend(name: str) -> Any:
 
 def is_symbolic() -> bool:
     """Whether Keras only wants to know shapes and dtypes: it calls initializers then, and throws the values away."""
-    return bool(in_symbolic_scope() or current().on_meta_device())
+    return is_computing_shapes() or current().on_meta_device()
 
 
 _NOTHING = object()

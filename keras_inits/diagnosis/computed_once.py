@@ -9,7 +9,7 @@ import keras
 
 from keras_inits._keras import without_remat
 from keras_inits.backends import swapped
-from keras_inits.layer_tree import walk_layers
+from keras_inits.layers.tree import walk_layers
 
 
 @contextlib.contextmanager

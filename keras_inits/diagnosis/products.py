@@ -11,7 +11,7 @@ from keras_inits import backends
 from keras_inits.backends import differentiation
 from keras_inits.diagnosis.points import check_finite
 from keras_inits.faults import ModelError, ours
-from keras_inits.layer_tree import walk_layers
+from keras_inits.layers.tree import walk_layers
 
 Tensor = Any
 Run = Callable[[Tensor], Tensor]

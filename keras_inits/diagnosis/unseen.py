@@ -9,7 +9,7 @@ from keras_inits._keras import own_trainable
 from keras_inits._names import stand_in
 from keras_inits.diagnosis.numbers import LayerNumbers, few_normalised
 from keras_inits.diagnosis.probes import Probe
-from keras_inits.layer_tree import walk_layers
+from keras_inits.layers.tree import walk_layers
 
 
 class Unseen(NamedTuple):

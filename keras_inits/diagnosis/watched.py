@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers
 
-from keras_inits._keras import last_of_graph, own_variables
+from keras_inits._keras import last_of_graph, own_variables, sublayers
 from keras_inits._names import stand_in, unique
-from keras_inits.layer_tree import walk_layers
 from keras_inits.layers.activations import ACTIVATIONS
 from keras_inits.layers.kinds import WRAPPERS
+from keras_inits.layers.tree import walk_layers
 from keras_inits.models.weights import Weight
 
 WHOLE = (layers.RNN, *WRAPPERS)
@@ -70,7 +70,7 @@ def float_variables(model: Any, weights: Sequence[Weight]) -> Iterator[tuple[Any
 def enclosing(model: Any, layer: Any) -> Any:
     """The layer or model that holds this one; None for the model itself."""
     for _, candidate in walk_layers(model):
-        if any(child is layer for child in candidate._layers):
+        if any(child is layer for child in sublayers(candidate)):
             return candidate
     return None
 

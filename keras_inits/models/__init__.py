@@ -24,7 +24,8 @@ signal/     a model -> what is predicted of the signal in it, without data, by t
   maps        activation, normal input -> means of its outputs and slopes, by quadrature
   points      activation, depth -> the mean square at which it works best
   residual    program -> the last kernel of each residual branch
-  prediction  program, weights -> the mean square that comes into each kernel, and that of its products
+  prediction  the state that rules read and write: signals, what enters each kernel, who reads it
+  predict     program, weights -> the mean square that comes into each kernel, and that of its products
   gradients   prediction -> the mean square of the gradient at each kernel's products, the same backward
 draw        weights with initializers -> new values
 told        drawn weights, prediction -> the table; verdict: what a start can do over the depth, and what it cannot

@@ -10,7 +10,7 @@ from keras_inits.initializers.constant import Constant
 from keras_inits.initializers.orthogonal import Identity, Orthogonal
 from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
 from keras_inits.initializers.scaling import VarianceScaling
-from keras_inits.layer_tree import walk_layers
+from keras_inits.layers.tree import walk_layers
 from keras_inits.models.clone import classes_of, made, no_copy
 from keras_inits.models.same import check_same
 

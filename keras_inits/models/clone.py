@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from keras_inits._keras import own_variables, unnumbered
-from keras_inits.layer_tree import walk_layers
+from keras_inits.layers.tree import walk_layers
 
 Config = Any
 Key = tuple[Any, Any]

@@ -7,11 +7,17 @@ from typing import Any
 
 import keras
 
-from keras_inits._keras import initializer_of, own_trainable, sublayers, unnumbered, variables_without_values
+from keras_inits._keras import (
+    fresh_names,
+    initializer_of,
+    own_trainable,
+    sublayers,
+    unnumbered,
+    variables_without_values,
+)
 from keras_inits.initializers.orthogonal import Orthogonal
 from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
 from keras_inits.initializers.scaling import VarianceScaling
-from keras_inits.layer_tree import fresh_names
 
 OF_ALL_LAYERS = ("name", "dtype", "trainable", "activity_regularizer", "autocast")
 Given = list[tuple[Any, Any]]  # variables, each with the initializer that it was given, or None

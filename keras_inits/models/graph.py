@@ -8,10 +8,11 @@ import keras
 from keras import layers
 
 from keras_inits._keras import functional_of, nodes_of
-from keras_inits.layer_tree import walk_layers
 from keras_inits.layers.activations import activation_of, gain_of, gain_or_one
 from keras_inits.layers.kinds import MAX_POOLS, MOVES, NOISE, NORMALISATIONS, RESHAPING_OPERATIONS, WRAPPERS
-from keras_inits.models.signal.prediction import Prediction, predicted
+from keras_inits.layers.tree import walk_layers
+from keras_inits.models.signal.predict import predicted
+from keras_inits.models.signal.prediction import Prediction
 from keras_inits.models.signal.recurrent import memory_of
 from keras_inits.models.weights import weights_of
 

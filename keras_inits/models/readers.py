@@ -17,8 +17,8 @@ from keras_inits import backends
 from keras_inits._keras import own_trainable, sublayers
 from keras_inits.backends import swapped
 from keras_inits.faults import InternalError
-from keras_inits.layer_tree import walk_layers
 from keras_inits.layers.kinds import ELEMENTWISE, NORMALISATIONS, WRAPPERS
+from keras_inits.layers.tree import walk_layers
 from keras_inits.models.graph import Graph
 
 MIXING = (*ELEMENTWISE, layers.Dot)

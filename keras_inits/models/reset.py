@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from keras_inits.layer_tree import walk_layers
+from keras_inits._keras import optimized, own_variables
 from keras_inits.layers.kinds import NORMALISATIONS
+from keras_inits.layers.tree import walk_layers
 from keras_inits.recording.optimizers import held_optimizers
 
 
@@ -27,7 +28,7 @@ class Reset:
         for variable, start in self._statistics:
             variable.assign(start)
         for optimizer, fresh in self._optimizers:
-            fresh.build(optimizer._trainable_variables)
+            fresh.build(optimized(optimizer))
             for variable, start in zip(optimizer.variables, fresh.variables, strict=True):
                 variable.assign(start)
 
@@ -35,7 +36,7 @@ class Reset:
 def _statistics(layer: Any) -> list[tuple[Any, Any]]:
     if not isinstance(layer, NORMALISATIONS) or not layer.trainable:
         return []
-    named = [(one, getattr(layer, f"{one.name}_initializer", None)) for one in layer._non_trainable_variables]
+    named = [(one, getattr(layer, f"{one.name}_initializer", None)) for one in own_variables(layer)]
     return [(one, law(one.shape, dtype=one.dtype)) for one, law in named if law is not None]
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_inits.layer_tree import walk_layers
+from keras_inits._keras import seed_generators
+from keras_inits.layers.tree import walk_layers
 from keras_inits.models.clone import paired
 
 EXAMPLES = 2
@@ -104,7 +105,7 @@ def _random(shape: Any, dtype: str, length: int, random: np.random.Generator) ->
 
 def _state(model: Any, pairs: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     """Values that stand in for variables during the call: one state for all seeds, small weights for zeros."""
-    seeds = [seed.state for _, layer in walk_layers(model) for seed in layer._seed_generators]
+    seeds = [seed.state for _, layer in walk_layers(model) for seed in seed_generators(layer)]
     state = [(seed, keras.ops.ones(tuple(seed.shape), seed.dtype)) for seed in seeds]
     random = np.random.default_rng(1)
     for first, variable in pairs:

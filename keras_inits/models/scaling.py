@@ -12,9 +12,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras.src.backend import AutocastScope
 
 from keras_inits import backends
+from keras_inits._keras import without_autocast
 from keras_inits.backends import swapped
 from keras_inits.layers.kinds import ONE_KERNEL, SEPARABLE
 from keras_inits.models.heads import Call
@@ -110,12 +110,12 @@ class Scaling:
             yield False
             return
         values = values.copy()
-        with AutocastScope(None):
+        with without_autocast():
             bias.assign(np.zeros_like(values))
         try:
             yield True
         finally:
-            with AutocastScope(None):
+            with without_autocast():
                 bias.assign(backends.current().to_tensor(values))
 
     def _scale(self, weight: Weight, target: float, arguments: Any, outputs: Any, again: Callable[[], Any]) -> float:
@@ -135,7 +135,7 @@ class Scaling:
                 self._failure = _not_scaled(weight, target, square, iteration, self._iterations, self._tolerance)
                 raise NotScaledError
             factor /= part**0.5
-            with AutocastScope(None):  # within a layer's call, torch would assign to the copy of lower precision
+            with without_autocast():
                 for one in (weight,) if bias is None else (weight, bias):
                     one.variable.assign(one.variable / part**0.5)
             if self._tolerance is None:

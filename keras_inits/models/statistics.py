@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_inits.layer_tree import walk_layers
+from keras_inits.layers.tree import walk_layers
 
 Array = Any  # of NumPy
 AT_A_TIME = 1 << 22  # values, in float64

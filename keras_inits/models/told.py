@@ -10,6 +10,7 @@ import numpy as np
 from keras_inits.models.graph import Graph
 from keras_inits.models.rules import Planned, why_fixed
 from keras_inits.models.signal.gradients import Gradients
+from keras_inits.models.signal.predict import predicted_again
 from keras_inits.models.signal.prediction import Prediction, is_scale
 from keras_inits.models.signal.tables import is_table
 from keras_inits.models.table import DrawnWeight, InitializationTable, LeftWeight
@@ -42,7 +43,7 @@ def table_of(
     drawn = {one.weight.stream for one in planned}
     rest = [one for one in weights if one.stream not in drawn]
     squares = _squares(planned, rows, rest, fitted)
-    prediction = graph.prediction.again({**graph.prediction.targets, **(targets or {})}, squares)
+    prediction = predicted_again(graph.prediction, {**graph.prediction.targets, **(targets or {})}, squares)
     gradients = Gradients(prediction)
     told = [
         _told(row, one, graph, prediction, gradients, targets is not None)

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import keras
-from keras.src.utils.naming import to_snake_case
 
-from keras_inits._keras import own_trainable, sublayers, unnumbered
+from keras_inits._keras import default_name, own_trainable, sublayers, unnumbered
 from keras_inits._names import stand_in, unique
 from keras_inits.initializers.fans import Fans
-from keras_inits.layer_tree import walk_layers
 from keras_inits.layers.catalogue import role_of
 from keras_inits.layers.hub import scales_inside
 from keras_inits.layers.roles import Role
+from keras_inits.layers.tree import walk_layers
 from keras_inits.models.declared import Declared
 
 Origin = Literal["known", "declared", "left"]
@@ -93,7 +92,7 @@ def stable_names(layers: Sequence[Any]) -> list[str]:
     names = []
     for layer in layers:
         # Bidirectional puts a word before the names of its two layers.
-        given = re.fullmatch(rf"((?:forward_|backward_)?{to_snake_case(type(layer).__name__)})(_\d+)?", layer.name)
+        given = re.fullmatch(rf"((?:forward_|backward_)?{default_name(layer)})(_\d+)?", layer.name)
         if given:
             counts[given[1]] += 1
             names.append(f"{given[1]}_{counts[given[1]] - 1}")

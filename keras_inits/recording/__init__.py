@@ -11,10 +11,11 @@
         -> backends        Keras's own training function, in which each optimizer also leaves a row on the device
         -> columns         variables -> layers in depth order
         -> reading         rows of measures -> quantities of layers, outcome and clipping of each step
+        -> block           the rows on their way to a subscriber
         -> book, table     all fits so far, within bounds; blocks that wait for sinks
         -> sinks           blocks -> files and services, each once
         -> alerts          blocks -> one word of `health` a step -> warning, stop or error
-        -> trace           a frozen table of steps x layers -> files, plots, frames
+        -> trace           a frozen table of steps x layers (steps) -> files, plots, frames
 
 Nothing stays patched: the optimizer's method is swapped only while the step runs, and the model's training function
 only from the moment that a step is announced to the moment that it starts.

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_inits import thresholds
+from keras_inits.recording.block import Block
 from keras_inits.recording.book import Book
 from keras_inits.recording.health import EXPLODING, NON_FINITE, VANISHING, ZERO, health
 from keras_inits.recording.quantities import SKIP
-from keras_inits.recording.trace import Block
 from keras_inits.thresholds import PERSISTENT_STEPS
 
 ACTIONS = ("ignore", "warn", "stop", "raise")

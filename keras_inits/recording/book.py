@@ -8,9 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_inits.backends.recording import Own
+from keras_inits.recording.block import Block
 from keras_inits.recording.quantities import SKIP
+from keras_inits.recording.steps import Steps, global_norms
 from keras_inits.recording.table import EMPTY, Table, thinned, with_room
-from keras_inits.recording.trace import Block, GradientTrace, global_norms
+from keras_inits.recording.trace import GradientTrace
 
 MOST_NUMBERS = 2**23
 """How many numbers are kept in memory, at 9 bytes each 75 MB; beyond, every second step is let go."""
@@ -145,7 +147,7 @@ class Book:
         """The names of the layers in the last rows."""
         return self._content.layers
 
-    def restore(self, trace: GradientTrace) -> None:
+    def restore(self, trace: Steps) -> None:
         """Has the rows that another book had."""
         if len(trace):
             table = with_room(EMPTY, 0, trace)

@@ -9,7 +9,7 @@ import numpy as np
 from keras_inits import _keras
 from keras_inits._names import all_unique, shown, stand_in, unique
 from keras_inits.backends.measures import ABSENT
-from keras_inits.layer_tree import walk_layers
+from keras_inits.layers.tree import walk_layers
 
 
 @dataclass(frozen=True, eq=False)

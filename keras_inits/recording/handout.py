@@ -7,9 +7,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from keras_inits.backends.recording import FetchedRows, Rows
+from keras_inits.recording.block import Block
 from keras_inits.recording.book import Wants
 from keras_inits.recording.reading import Reader
-from keras_inits.recording.trace import Block
 
 
 class Subscriber(Protocol):

@@ -9,9 +9,9 @@ import numpy as np
 from keras_inits import _keras
 from keras_inits.backends.measures import ABSENT
 from keras_inits.backends.recording import FetchedRows, Own
+from keras_inits.recording.block import Block
 from keras_inits.recording.columns import Layout
 from keras_inits.recording.quantities import ACCUMULATE, ACCUMULATED, GRADIENT, RECORDED, SKIP, UPDATE
-from keras_inits.recording.trace import Block
 
 
 class Treatment(NamedTuple):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from keras_inits.recording.quantities import GRADIENT, OUTCOME_TYPE, in_order
+from keras_inits.recording.steps import Steps
 from keras_inits.recording.trace import GradientTrace
 
 FIRST_ROWS = 64
@@ -30,7 +31,7 @@ class Table:
         self._values = {name: np.zeros(shape) for name in in_order(quantities)}
         self._masks = {name: np.ones(shape, bool) for name in self._values}
 
-    def takes(self, block: GradientTrace, rows: int) -> bool:
+    def takes(self, block: Steps, rows: int) -> bool:
         """Whether there is room for a block behind so many rows, and a column for all that it has."""
         return (
             rows + len(block) <= self.room
@@ -38,7 +39,7 @@ class Table:
             and block.tables.keys() <= self._values.keys()
         )
 
-    def put(self, block: GradientTrace, first: int) -> None:
+    def put(self, block: Steps, first: int) -> None:
         """Writes a block, whose first row gets this number."""
         rows = slice(first, first + len(block))
         columns = slice(None) if block.layers == self.layers else [self._place[name] for name in block.layers]
@@ -64,7 +65,7 @@ class Table:
         return len(self.layers) * len(self._values)
 
 
-def with_room(table: Table, rows: int, block: GradientTrace) -> Table:
+def with_room(table: Table, rows: int, block: Steps) -> Table:
     """A table of the same rows that also takes this block."""
     layers = tuple(dict.fromkeys((*table.layers, *block.layers)))
     quantities = (*table.trace(0).tables, *block.tables)

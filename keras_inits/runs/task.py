@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from keras_inits.layer_tree import fresh_names
+from keras_inits._keras import fresh_names
 from keras_inits.runs.by_value import Digest
 from keras_inits.runs.data import NAMES, first_batch, from_the_start
 from keras_inits.runs.name import Name

@@ -10,7 +10,7 @@ from keras import layers
 
 from keras_inits import HeNormal, InitializationTable, initialize, lsuv
 from keras_inits.backends import differentiation, swapped
-from keras_inits.layer_tree import walk_layers
+from keras_inits.layers.tree import walk_layers
 
 EXAMPLES = 32
 

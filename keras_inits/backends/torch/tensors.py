@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 import torch
-from keras.src.backend.torch.core import get_device
 
+from keras_inits._keras import device_of_tensors
 from keras_inits.backends.tensors import no_layouts
 
 Tensor = Any
@@ -30,7 +30,7 @@ def to_sharded(shape: tuple[int, ...], part_of: Callable[[Any], np.ndarray], lay
 
 def widest_float() -> str:
     """The most precise dtype that Keras's current device computes in; that of Apple has no float64."""
-    return "float32" if torch.device(get_device()).type == "mps" else "float64"
+    return "float32" if torch.device(device_of_tensors()).type == "mps" else "float64"
 
 
 def in_float64() -> contextlib.AbstractContextManager[None]:
@@ -55,7 +55,7 @@ def is_tracing(*tensors: Any) -> bool:
 
 def on_meta_device() -> bool:
     """Whether Keras's current device is the one that has shapes and no values."""
-    return bool(torch.device(get_device()).type == "meta")
+    return bool(torch.device(device_of_tensors()).type == "meta")
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from keras_inits._keras import attention_parts
 from keras_inits.models.signal.program import Value
 from keras_inits.models.signal.signal import Signal, averaged
 
@@ -15,16 +16,16 @@ MANY = 1 << 20
 
 def attention(prediction: "Prediction", step: "Step", given: list[Signal]) -> Signal:
     """The signals of queries, values and keys; one that is no tensor of the model has the mean square 1."""
-    layer: Any = step.operation
+    parts = attention_parts(step.operation)
     queries, values, keys = sources(step)
     signals = dict(zip(step.inputs, given, strict=True))
-    prediction.kernel(layer._query_dense, "kernel", _signal(queries, signals))
-    prediction.kernel(layer._key_dense, "kernel", _signal(keys, signals))
-    mixed = prediction.kernel(layer._value_dense, "kernel", _signal(values, signals))
+    prediction.kernel(parts.query, "kernel", _signal(queries, signals))
+    prediction.kernel(parts.key, "kernel", _signal(keys, signals))
+    mixed = prediction.kernel(parts.value, "kernel", _signal(values, signals))
     prediction.read(mixed)
     shape = () if values is None else prediction.program.shape(values)
     places = shape[1] if len(shape) > 2 and shape[1] else MANY
-    return prediction.kernel(layer._output_dense, "kernel", averaged(mixed, places))
+    return prediction.kernel(parts.output, "kernel", averaged(mixed, places))
 
 
 def sources(step: "Step") -> tuple[Value | None, Value | None, Value | None]:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from keras_inits._keras import attention_parts
 from keras_inits.models.signal import rules
 from keras_inits.models.signal.attention import attention, sources
 from keras_inits.models.signal.prediction import Prediction
@@ -230,8 +231,7 @@ def _mean(back: Gradients, number: int, step: Step, given: list[Signal], gradien
 def _attention(back: Gradients, number: int, step: Step, given: list[Signal], gradient: float) -> list[float]:
     """Values get the average's part; queries and keys what comes through its weights: softmax of normal scores."""
     links = {link.weight.layer: link for link in back.prediction.links[number] if link.weight is not None}
-    layer = step.operation
-    parts = [links.get(one) for one in (layer._query_dense, layer._key_dense, layer._value_dense, layer._output_dense)]
+    parts = [links.get(one) for one in attention_parts(step.operation)]
     if any(one is None for one in parts):
         return [math.nan] * len(given)
     query, key, value, output = parts
@@ -245,7 +245,7 @@ def _attention(back: Gradients, number: int, step: Step, given: list[Signal], gr
     mixed = gradient * output.factor  # type: ignore[union-attr]
     even = min(1.0, math.exp(min(50.0, squares[0] * squares[1])) / places)  # the sum of the squares of the weights
     on_values = mixed * ((1 + 1 / places) / 2 if back.even else even) * targets / places
-    width = getattr(layer, "_value_dim", 1) / getattr(layer, "_key_dim", 1)
+    width = getattr(step.operation, "value_dim", 1) / getattr(step.operation, "key_dim", 1)
     on_queries = mixed * squares[2] * squares[1] * width * even / 2
     on_keys = mixed * squares[2] * squares[0] * width * even / 2 * targets / places
     found = dict.fromkeys(step.inputs, 0.0)

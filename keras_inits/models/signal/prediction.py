@@ -1,18 +1,15 @@
-"""From the steps of a model to what is predicted of each tensor, and to the scale of each kernel."""
+"""The state of a prediction: what is known of each tensor and kernel as signals move through a model."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_inits.layer_tree import walk_layers
-from keras_inits.layers.kinds import ATTENTION
 from keras_inits.models.signal.maps import Function, Map, map_of, map_of_points, values_at
-from keras_inits.models.signal.points import Point, operating_point
-from keras_inits.models.signal.program import Program, Step, Value, program_of
-from keras_inits.models.signal.residual import branch_ends
+from keras_inits.models.signal.points import Point
+from keras_inits.models.signal.program import Program
 from keras_inits.models.signal.signal import Signal
-from keras_inits.models.signal.tables import is_table, row_squares
+from keras_inits.models.signal.tables import is_table
 from keras_inits.models.weights import Weight
 
 SEVERAL = object()
@@ -65,6 +62,7 @@ class Prediction:
     ) -> None:
         self.program, self.targets, self.squares, self.memory = program, targets, squares or {}, memory
         self.rows = rows or {}
+        self.weights = tuple(weights)
         self._weights = {(id(one.layer), one.variable.name): one for one in weights}
         self.by_variable = {id(one.variable): one for one in weights}
         self.signals: dict[int, Signal] = {value.number: Signal() for value in program.inputs}
@@ -89,7 +87,8 @@ class Prediction:
         """For each step what it multiplies gradients by, in the order of the signal."""
         self.is_head = False
         """Whether no weight comes behind the present step: its activation is for the loss, and passes nothing on."""
-        self._maps: dict[tuple[int, float, float], Map] = {}
+        self.maps: dict[tuple[int, float, float], Map] = {}
+        """By activation, mean and mean square of its input: computed once."""
 
     def kernel(self, layer: Any, name: str, signal: Signal, share: float = 1.0) -> Signal:
         """The signal behind a kernel; `share` is the share of the taps that meet an entry."""
@@ -139,7 +138,7 @@ class Prediction:
             if signal.points is not None:
                 found = map_of_points(function, signal.points)
             else:
-                found = self._maps[key] = self._maps.get(key) or map_of(function, *key[1:])
+                found = self.maps[key] = self.maps.get(key) or map_of(function, *key[1:])
             points = values_at(function, signal.law)
         except Exception as error:  # of anybody's function, on numbers that no data would show it
             raise ValueError(f"{function!r} is no activation: {error}") from error
@@ -152,16 +151,6 @@ class Prediction:
         self.links[-1].append(Link(found.slope))
         return Signal(found.mean, found.square, depth, points=np.sort(points))
 
-    def again(self, targets: Mapping[str, float], squares: Mapping[str, float]) -> "Prediction":
-        """The prediction for other scales of the same model."""
-        from keras_inits.models.signal.rules import run  # the rules call back
-
-        if targets == self.targets and not squares:
-            return self
-        other = Prediction(self.program, list(self._weights.values()), targets, squares, self.memory, self.rows)
-        other.branches, other.points, other._maps = self.branches, self.points, self._maps
-        return run(other)
-
     def table_of(self, layer: Any) -> Weight | None:
         """The table of an embedding, a tied one too."""
         return next((one for one in self._weights.values() if one.layer is layer and is_table(one)), None)
@@ -172,53 +161,6 @@ class Prediction:
             self.readers.setdefault(stream, set()).add(function)
 
 
-def predicted(model: Any, weights: Sequence[Weight], residual: bool = True, memory: int | None = None) -> Prediction:
-    """Reads a model, and moves signals through it twice: to see which activations there are, and from their points.
-
-    Args:
-        model: A built model.
-        weights: Its weights.
-        residual: Whether what residual branches add is scaled.
-        memory: Over how many steps recurrent layers are to remember; None: over the length of their sequences.
-    """
-    from keras_inits.models.signal.rules import is_known, normalises, run, weighs  # the rules call back
-
-    program = program_of(model, is_known)
-    first = run(Prediction(program, weights, {}, memory=memory, rows=row_squares(program, weights, {})))
-    rows = row_squares(program, weights, first.heads)
-    points = {function: operating_point(function, depth) for function, depth in first.depths.items()}
-    targets, ends = {}, dict[str, float]()
-    for stream, readers in first.readers.items():
-        (reader,) = readers if len(readers) == 1 else (SEVERAL,)
-        if reader in points:
-            targets[stream] = points[reader].variance
-    if residual:
-        ends = branch_ends(program, _streams(weights), normalises, weighs)
-        targets.update({stream: targets.get(stream, 1.0) * share for stream, share in ends.items()})
-    found = run(Prediction(program, weights, targets, memory=memory, rows=rows))
-    found.branches, found.points = tuple(ends), points
-    return found
-
-
 def is_scale(weight: Weight) -> bool:
     """Whether a normalisation multiplies by this weight, which starts from ones."""
     return weight.variable.name in ("gamma", "scale") and type(weight.start).__name__ == "Ones"
-
-
-def _streams(weights: Sequence[Weight]) -> Callable[[Any], list[str]]:
-    kernels: dict[int, list[str]] = {}
-    for one in weights:
-        if one.role is not None and one.role.part == "kernel":
-            kernels.setdefault(id(one.layer), []).append(one.stream)
-
-    def streams(layer: Any) -> list[str]:
-        if isinstance(layer, ATTENTION):  # queries and keys only say where from
-            parts = [layer._value_dense, layer._output_dense]
-        else:
-            parts = [part for _, part in walk_layers(layer)]
-        return [stream for part in parts for stream in kernels.get(id(part), [])]
-
-    return streams
-
-
-__all__ = ["Entered", "Prediction", "Step", "Value", "predicted"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from keras_inits._names import one_line, printable, shown, some_of
 from keras_inits.recording.files import csv, exact, whole
-from keras_inits.recording.trace import GradientTrace
+from keras_inits.recording.steps import Steps
 
 __all__ = ["check_folder", "load", "save", "suffix_of"]
 
@@ -22,7 +22,7 @@ MOST_TOLD = 5
 """How many lines a warning has the numbers of."""
 
 
-def save(path: str | os.PathLike[str], trace: GradientTrace) -> None:
+def save(path: str | os.PathLike[str], trace: Steps) -> None:
     """Writes a file that is whole or, whatever interrupts, not there at all."""
     if suffix_of(path, "GradientTrace.save", "a path that ends in .npz") != ".npz":
         better = f"{printable(Path(path).stem) or 'gradients'}.npz"
@@ -35,7 +35,7 @@ def save(path: str | os.PathLike[str], trace: GradientTrace) -> None:
     whole.replace(Path(path), exact.encode(trace))
 
 
-def load(path: str | os.PathLike[str]) -> GradientTrace:
+def load(path: str | os.PathLike[str]) -> Steps:
     """Reads a trace.
 
     Raises:

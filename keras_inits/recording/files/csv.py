@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_inits.recording.quantities import GRADIENT, OUTCOMES
-from keras_inits.recording.trace import GradientTrace, columns_of
+from keras_inits.recording.steps import Steps, columns_of
 
 PER_STEP = ("step", "global_norm", "outcome", "clipped")
 STATE, CHECK = "state", "check"
@@ -50,7 +50,7 @@ def header(columns: Sequence[str]) -> bytes:
     return line.getvalue().encode()
 
 
-def lines(trace: GradientTrace, columns: Sequence[str], marks: Sequence[Sequence[Mark]], before: int = 0) -> bytes:
+def lines(trace: Steps, columns: Sequence[str], marks: Sequence[Sequence[Mark]], before: int = 0) -> bytes:
     """One line for each step, the last with the number of rows; columns that the trace does not have stay empty.
 
     Args:
@@ -81,7 +81,7 @@ def continued(last: bytes, columns: Sequence[str]) -> bytes:
 class Content(NamedTuple):
     """The contents of a file."""
 
-    trace: GradientTrace
+    trace: Steps
     columns: list[str]
     marks: list[list[Mark]]  # for each row
     damaged: list[int]  # the numbers of lines that cannot be read, the first line being 1
@@ -129,7 +129,7 @@ def _columns(line: str) -> list[str]:
     return columns
 
 
-def _trace(columns: list[str], cells: Mapping[str, Sequence[str]]) -> GradientTrace:
+def _trace(columns: list[str], cells: Mapping[str, Sequence[str]]) -> Steps:
     places = [name.partition("/")[::2] for name in columns[4:-2]]
     layers = tuple(dict.fromkeys(layer for _, layer in places))
     tables = {
@@ -142,7 +142,7 @@ def _trace(columns: list[str], cells: Mapping[str, Sequence[str]]) -> GradientTr
         [_BOOLEANS[cell] for cell in cells["clipped"]], mask=[not cell for cell in cells["clipped"]], dtype=bool
     )
     steps = np.array([int(cell) for cell in cells["step"]], np.int64)
-    return GradientTrace(steps, layers, tables.pop(GRADIENT), tables, np.array(cells["outcome"], str), clipped)
+    return Steps(steps, layers, tables.pop(GRADIENT), tables, np.array(cells["outcome"], str), clipped)
 
 
 def _table(columns: list[Sequence[str]], shape: tuple[int, int]) -> np.ma.MaskedArray:

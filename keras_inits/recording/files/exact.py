@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 
-from keras_inits.recording.trace import GradientTrace
+from keras_inits.recording.steps import Steps
 
 FORMAT = "keras_inits trace 1"
 ABOUT = "about.json"
@@ -15,7 +15,7 @@ KINDS = {"steps": "i", "outcomes": "S", "clipped": "b", "values": "f", "gaps": "
 """The kinds of the arrays' dtypes, by the first words of their names."""
 
 
-def encode(trace: GradientTrace) -> bytes:
+def encode(trace: Steps) -> bytes:
     """The whole file."""
     arrays = {"steps": trace.steps, "outcomes": trace.outcomes.astype("S")}
     arrays |= {"clipped": trace.clipped.data, "clipped_unknown": np.ma.getmaskarray(trace.clipped)}
@@ -37,7 +37,7 @@ def encode(trace: GradientTrace) -> bytes:
     return file.getvalue()
 
 
-def decode(data: bytes) -> GradientTrace:
+def decode(data: bytes) -> Steps:
     """The trace.
 
     Raises:
@@ -63,7 +63,7 @@ def decode(data: bytes) -> GradientTrace:
         raise ValueError(f"it has {len(arrays['steps'])} rows, and {about['rows']} are expected")
     clipped = np.ma.MaskedArray(arrays["clipped"], mask=arrays["clipped_unknown"])
     norms = tables.pop("gradient")
-    return GradientTrace(arrays["steps"], about["layers"], norms, tables, arrays["outcomes"].astype(str), clipped)
+    return Steps(arrays["steps"], about["layers"], norms, tables, arrays["outcomes"].astype(str), clipped)
 
 
 def _bytes_of(array: np.ndarray) -> bytes:

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from keras_inits.recording.block import Block
 from keras_inits.recording.files import check_folder, csv, whole
 from keras_inits.recording.files.csv import Content, Mark
 from keras_inits.recording.sinks import Start
 from keras_inits.recording.sinks.lock import Lock
-from keras_inits.recording.trace import Block, GradientTrace
+from keras_inits.recording.trace import GradientTrace
 
 _written: set[Path] = set()
 """The files that this process has written, which another logger does not replace."""

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from keras_inits.recording.trace import GradientTrace, columns_of
+from keras_inits.recording.steps import columns_of
+from keras_inits.recording.trace import GradientTrace
 
 Column = np.ma.MaskedArray
 

@@ -1,11 +1,7 @@
 """The layers of a model in depth order, with names that tell them apart."""
 
-import collections
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
-
-from keras.src.backend.common import global_state
 
 from keras_inits._keras import graph_layers, sublayers
 from keras_inits._names import all_unique, stand_in
@@ -19,18 +15,6 @@ def own_names(layers: Sequence[Any]) -> list[str]:
     Keras lets two layers of a subclassed model share a name, and takes any text for one.
     """
     return all_unique(stand_in(layer.name) for layer in layers)
-
-
-@contextlib.contextmanager
-def fresh_names() -> Iterator[None]:
-    """Has Keras number the layers that it names (`dense_1`) from the beginning, and go on as before afterwards."""
-    counts = "object_name_uids"
-    before = global_state.get_global_attribute(counts)
-    global_state.set_global_attribute(counts, collections.defaultdict(int))
-    try:
-        yield
-    finally:
-        global_state.set_global_attribute(counts, before)
 
 
 def walk_layers(model: Any, names: Namer = own_names) -> Iterator[tuple[str, Any]]:
