@@ -13,7 +13,7 @@ PROFILES = {
     "vanishing": 10.0 ** np.arange(-2 * DEPTH, 0, 2),
     "exploding": 10.0 ** np.arange(2 * DEPTH, 0, -2),
     "zero": np.array([0.0] * (DEPTH - 1) + [1.0]),
-    "non-finite": np.array([1.0] * (DEPTH - 1) + [np.nan]),
+    "nonfinite": np.array([1.0] * (DEPTH - 1) + [np.nan]),
 }
 
 

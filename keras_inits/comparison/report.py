@@ -19,7 +19,7 @@ from keras_inits.comparison.panels import Picture, picture, pictures_of
 from keras_inits.comparison.plot import draw_histories, draw_plot
 from keras_inits.comparison.table import NORMS, Row, metrics_of, number, rows_of, spread
 from keras_inits.runs.run import Run
-from keras_inits.runs.verdict import MEANINGS
+from keras_inits.states import State
 
 if TYPE_CHECKING:
     from keras_inits.comparison.comparison import Comparison
@@ -79,7 +79,7 @@ def render_report(comparison: "Comparison") -> str:
         norms=list(NORMS),
         seeds=len({run.name.seed for run in runs}),
         counts=Counter(run.verdict for run in runs),
-        meanings=MEANINGS,
+        meanings={state.value: state.meaning for state in State},
         profiles=picture(draw_plot(runs)),
         histories=picture(draw_histories(runs)) if metrics else None,
         parts=_parts(runs),

@@ -14,14 +14,20 @@ from rich.table import Table
 from rich.text import Text
 
 from keras_inits._names import no_formula, stand_in
-from keras_inits.recording.health import EXPLODING, HEALTHY, NON_FINITE, VANISHING, ZERO
 from keras_inits.runs.run import Run
+from keras_inits.states import State
 
 WIDTH = 100
 NAME_WIDTH = 32
 MOST_METRICS = 2
 NORMS = ("first layer, first step", "last layer, first step", "first layer, last step", "last layer, last step")
-STYLES = {HEALTHY: "green", VANISHING: "yellow", EXPLODING: "red", ZERO: "yellow", NON_FINITE: "red"}
+STYLES: dict[str, str] = {
+    State.HEALTHY: "green",
+    State.VANISHING: "yellow",
+    State.EXPLODING: "red",
+    State.ZERO: "yellow",
+    State.NONFINITE: "red",
+}
 
 
 @dataclass(frozen=True)

@@ -10,31 +10,12 @@ import numpy as np
 from keras_inits import thresholds
 from keras_inits.recording.block import Block
 from keras_inits.recording.book import Book
-from keras_inits.recording.health import EXPLODING, NON_FINITE, VANISHING, ZERO, health
+from keras_inits.recording.health import health
 from keras_inits.recording.quantities import SKIP
+from keras_inits.states import State
 from keras_inits.thresholds import PERSISTENT_STEPS
 
 ACTIONS = ("ignore", "warn", "stop", "raise")
-
-KINDS = {NON_FINITE: "nonfinite", VANISHING: "vanishing", ZERO: "vanishing", EXPLODING: "exploding"}
-"""The argument of `Alerts` that each word of `health` falls under."""
-
-EXPECTED = {
-    "nonfinite": "every gradient to be finite",
-    "vanishing": f"every layer to have more than {thresholds.VANISHING_RATIO:.0e} of the largest layer's norm, and "
-    f"norms above {thresholds.VANISHING_NORM:.0e}",
-    "exploding": f"norms to grow by less than {thresholds.EXPLODING_RATIO:.0e} towards the input, and to stay below "
-    f"{thresholds.EXPLODING_NORM:.0e}",
-}
-
-REMEDIES = {
-    "nonfinite": "Lower the learning rate, clip the gradient (global_clipnorm=1.0), or begin again from "
-    "keras_inits.initialize(model).",
-    "vanishing": "Begin again from keras_inits.initialize(model), which starts each layer by the rule of its "
-    "activation; or add normalisation or residual connections.",
-    "exploding": "Begin again from keras_inits.initialize(model), which starts each layer by the rule of its "
-    "activation; or clip the gradient (global_clipnorm=1.0).",
-}
 
 AFTER_HEALTH = (
     "Gradients were healthy before it, so the start is not at fault: steps of the optimizer brought the weights there. "
@@ -42,12 +23,6 @@ AFTER_HEALTH = (
     "(global_clipnorm=1.0)."
 )
 """The remedy for what vanishes or explodes in mid-training."""
-
-FROM_THE_LOSS = (
-    "No gradient came to any layer from the first step on, so look at the loss, the last activation, and units that "
-    "are off for all inputs: keras_inits.diagnose(model, x, y) names the cause."
-)
-"""The remedy for gradients that are zero everywhere at the start."""
 
 
 class GradientError(RuntimeError):
@@ -115,8 +90,8 @@ class Watch:
 
     def __init__(self, alerts: Alerts | None) -> None:
         self._alerts = alerts
-        self._told: set[str] = set()
-        self._since: dict[str, First] = {}  # of each kind when it began, if it has not ended
+        self._told: set[State] = set()
+        self._since: dict[State, First] = {}  # of each kind when it began, if it has not ended
         self._looked = 0
         self._was_healthy = False
 
@@ -149,21 +124,22 @@ class Watch:
 
     def _look_at(self, block: Block, row: int, steps: int, model: Any) -> None:
         norms = block.judged_norms[row]
-        kind = KINDS.get(health(norms), "")
+        state = health(norms)
+        kind = State.VANISHING if state is State.ZERO else state
         ended = {one: first for one, first in self._since.items() if one != kind}
         self._since = {one: first for one, first in self._since.items() if one == kind}
-        if kind == "nonfinite" and "exploding" in ended:  # it went on until there were no numbers left
-            self._tell("exploding", ended["exploding"], steps, model)
-        if not kind:
+        if kind is State.NONFINITE and State.EXPLODING in ended:  # it went on until there were no numbers left
+            self._tell(State.EXPLODING, ended[State.EXPLODING], steps, model)
+        if kind is State.HEALTHY:
             self._was_healthy = True
             return
         new = First(int(block.steps[row]), block.judged_layers, norms, 0, self._was_healthy)
         first = self._since.get(kind, new)
         self._since[kind] = first = first._replace(times=first.times + 1)
-        if kind == "nonfinite" or _beyond_range(norms) or first.times >= PERSISTENT_STEPS:
+        if kind is State.NONFINITE or _beyond_range(norms) or first.times >= PERSISTENT_STEPS:
             self._tell(kind, first, steps, model)
 
-    def _tell(self, kind: str, first: First, steps: int, model: Any) -> None:
+    def _tell(self, kind: State, first: First, steps: int, model: Any) -> None:
         if kind not in self._told:
             self._told.add(kind)
             text = message(kind, first.step, first.layers, first.norms, first.was_healthy)
@@ -190,7 +166,9 @@ def _ran_on(steps: int) -> str:
     return f"{steps} steps were trained after it before this was seen."
 
 
-def message(kind: str, step: int, layers: tuple[str, ...], norms: np.ma.MaskedArray, was_healthy: bool = False) -> str:
+def message(
+    kind: State, step: int, layers: tuple[str, ...], norms: np.ma.MaskedArray, was_healthy: bool = False
+) -> str:
     """Names the step, the first bad layer in the direction of the backward pass, those beside it, and what helps."""
     known = np.flatnonzero(~np.ma.getmaskarray(norms))
     place = _first_in_backward_pass(kind, norms.compressed())
@@ -202,23 +180,25 @@ def message(kind: str, step: int, layers: tuple[str, ...], norms: np.ma.MaskedAr
     ]
     return (
         f"GradientNormLogger found a gradient that is {kind} at step {step}: the layer {layers[layer]!r} has the norm "
-        f"{norms[layer]:.3g}{' (' + ', '.join(beside) + ')' if beside else ''}. It expects {EXPECTED[kind]}. "
+        f"{norms[layer]:.3g}{' (' + ', '.join(beside) + ')' if beside else ''}. It expects {kind.expected}. "
         f"{_remedy(kind, norms, was_healthy)}"
     )
 
 
-def _remedy(kind: str, norms: np.ma.MaskedArray, was_healthy: bool) -> str:
-    if kind != "nonfinite" and was_healthy:
+def _remedy(kind: State, norms: np.ma.MaskedArray, was_healthy: bool) -> str:
+    if kind is not State.NONFINITE and was_healthy:
         return AFTER_HEALTH
-    return FROM_THE_LOSS if kind == "vanishing" and not norms.compressed().any() else REMEDIES[kind]
+    if kind is State.VANISHING and not norms.compressed().any():
+        return f"No gradient came to any layer from the first step on. {State.ZERO.remedy}"
+    return kind.remedy
 
 
-def _first_in_backward_pass(kind: str, norms: np.ndarray) -> int:
+def _first_in_backward_pass(kind: State, norms: np.ndarray) -> int:
     """The place of the bad layer that lies nearest to the output, and for vanishing before the largest layer."""
-    if kind == "nonfinite":
+    if kind is State.NONFINITE:
         return int(np.flatnonzero(~np.isfinite(norms))[-1])
     largest = int(norms.argmax())
-    if kind == "vanishing":
+    if kind is State.VANISHING:
         bound = max(thresholds.VANISHING_RATIO * norms[largest], thresholds.VANISHING_NORM)
         bad = np.flatnonzero(norms < bound)
         before = bad[bad < largest]

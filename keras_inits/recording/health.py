@@ -1,16 +1,15 @@
-"""One word for the gradient norms of a single step."""
+"""The state of the gradients of a single step."""
 
 from typing import Any
 
 import numpy as np
 
 from keras_inits import thresholds
+from keras_inits.states import State
 
-HEALTHY, VANISHING, EXPLODING, ZERO, NON_FINITE = "healthy", "vanishing", "exploding", "zero", "non-finite"
 
-
-def health(norms: Any) -> str:
-    """Returns one word for a single step, from its norms in depth order.
+def health(norms: Any) -> State:
+    """Returns the state of a single step, from its norms in depth order.
 
     Layers without a gradient (masked) are left out. Zeros at the end of a decay are the decay's: float32 has no smaller
     number for them.
@@ -20,15 +19,15 @@ def health(norms: Any) -> str:
     """
     known = np.ma.compressed(norms).astype("float64")
     if not np.isfinite(known).all():
-        return NON_FINITE
+        return State.NONFINITE
     positive = known[known > 0]
     if positive.size == 0:
-        return ZERO
+        return State.ZERO
     largest, smallest = positive.argmax(), positive.argmin()
     if positive[largest] > thresholds.EXPLODING_NORM:
-        return EXPLODING
+        return State.EXPLODING
     if positive[largest] < thresholds.VANISHING_NORM:
-        return VANISHING
+        return State.VANISHING
     if positive[smallest] < thresholds.VANISHING_RATIO * positive[largest]:
-        return VANISHING if smallest < largest else EXPLODING
-    return ZERO if positive.size < known.size else HEALTHY
+        return State.VANISHING if smallest < largest else State.EXPLODING
+    return State.ZERO if positive.size < known.size else State.HEALTHY

@@ -12,6 +12,7 @@ import pytest
 from keras_inits import thresholds
 from keras_inits.recording import Alerts, GradientError, GradientNormLogger
 from keras_inits.recording.alerts import message
+from keras_inits.states import State
 
 MODES = {"graph": {}, "xla": {"jit_compile": True}} if keras.backend.backend() != "torch" else {"graph": {}}
 
@@ -98,7 +99,7 @@ def test_steps_that_a_loss_scale_skips_are_no_alert():
     ],
 )
 def test_the_first_layer_in_the_backward_pass_is_named(kind, norms, layer, beside):
-    text = message(kind, 7, tuple("abcde"), np.ma.array(norms))
+    text = message(State(kind), 7, tuple("abcde"), np.ma.array(norms))
     assert f"{kind} at step 7: the layer {layer!r} has the norm" in text
     assert beside in text
 
@@ -148,11 +149,11 @@ def test_a_layer_that_is_off_for_one_batch_is_no_alert():
 
 def test_layers_without_a_gradient_are_passed_over():
     norms = np.ma.array([1e-9, 5.0, 1.0], mask=[False, True, False])
-    assert "('c' after it has 1)" in message("vanishing", 0, ("a", "b", "c"), norms)
+    assert "('c' after it has 1)" in message(State("vanishing"), 0, ("a", "b", "c"), norms)
 
 
 def test_thresholds_are_those_of_the_verdicts():
-    assert f"{thresholds.VANISHING_RATIO:.0e}" in message("vanishing", 0, ("a", "b"), np.ma.array([0.0, 1.0]))
+    assert f"{thresholds.VANISHING_RATIO:.0e}" in message(State("vanishing"), 0, ("a", "b"), np.ma.array([0.0, 1.0]))
 
 
 def test_bad_arguments():

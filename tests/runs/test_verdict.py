@@ -11,7 +11,7 @@ from keras_inits import thresholds
 from keras_inits.comparison import STARTS, compare, verdict
 from keras_inits.recording.health import health
 from keras_inits.runs.name import Name
-from keras_inits.runs.verdict import MEANINGS
+from keras_inits.states import State
 
 HEALTHY = PROFILES["healthy"]
 
@@ -23,7 +23,7 @@ def test_each_word(word, steps):
 
 
 def test_every_word_is_explained():
-    assert set(MEANINGS) == set(PROFILES)
+    assert set(State) == set(PROFILES)
 
 
 @pytest.mark.parametrize(("factor", "word"), [(1.01, "healthy"), (0.99, "vanishing")])
@@ -46,7 +46,7 @@ def test_bounds_of_float32():
     level = np.ones(3)
     assert health(level * 1e35) == "exploding"
     assert health(level * 1e-25) == "vanishing"
-    assert health(level * np.inf) == "non-finite"
+    assert health(level * np.inf) == "nonfinite"
     assert float(np.finfo("float32").max) < (thresholds.EXPLODING_NORM * 1.01) ** 2
     assert np.float32(thresholds.VANISHING_NORM * 0.99) ** 2 < np.finfo("float32").smallest_normal
 
@@ -77,8 +77,8 @@ def test_layers_without_a_gradient_are_left_out():
 
 
 def test_the_cause_counts_and_not_what_came_of_it():
-    assert verdict(trace_of(PROFILES["exploding"], *[PROFILES["non-finite"]] * 9)) == "exploding"
-    assert verdict(trace_of(*[HEALTHY] * 9, *[PROFILES["non-finite"]] * 9)) == "non-finite"
+    assert verdict(trace_of(PROFILES["exploding"], *[PROFILES["nonfinite"]] * 9)) == "exploding"
+    assert verdict(trace_of(*[HEALTHY] * 9, *[PROFILES["nonfinite"]] * 9)) == "nonfinite"
 
 
 def test_a_run_that_recovers_is_healthy_and_one_good_step_is_no_recovery():
