@@ -1,5 +1,6 @@
 """The key of a run: all that it depends on, as texts."""
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -67,6 +68,7 @@ def _add_model(digest: Digest, model: Any) -> None:
     except (NotImplementedError, TypeError, ValueError):  # of a subclassed model
         config = json.dumps([type(model).__qualname__, [weight.path for weight in model.weights]])
     digest.add("model", config)
+    _add_optimizer(digest, model.optimizer)
     parts = [*all_layers(model), model.optimizer, *keras.tree.flatten([model.loss, model.metrics])]
     for number, part in enumerate(parts):
         digest.add_class(f"model[{number}]", type(part))
@@ -76,6 +78,14 @@ def _add_model(digest: Digest, model: Any) -> None:
                 digest.add(f"model[{number}].{name}", value)
         if isinstance(part, FunctionType):
             digest.add(f"model[{number}]", part)
+
+
+def _add_optimizer(digest: Digest, optimizer: Any) -> None:
+    """The optimizer as it is now: the model's config has it as it was when the model was compiled."""
+    with contextlib.suppress(NotImplementedError, TypeError, ValueError):  # of a class that has no config
+        digest.add("optimizer", json.dumps(keras.optimizers.serialize(optimizer), sort_keys=True, default=repr))
+    for variable in optimizer.variables:
+        digest.add(f"optimizer/{variable.path}", variable)
 
 
 def _is_plain(value: Any) -> bool:

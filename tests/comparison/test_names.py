@@ -143,7 +143,7 @@ def test_long_names_have_files_of_their_own():
 def test_the_command_prints_names_of_folders_as_they_are(tmp_path):
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, color_system=None, width=1000)
-    one = command.Command(["he"], ["tanh"], 1, 0, 2, tmp_path / "[", console=console)
+    one = command.Command(None, {"output": tmp_path / "["}, console=console)
     one._print("a [/he] :fire: \x1b[2J")
     assert file.getvalue() == "a [/he] :fire: \\x1b[2J\n"
 

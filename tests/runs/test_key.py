@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import operator
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -47,6 +49,16 @@ def own(initializer, kind=Scaled, loss=own_loss, activation=None, factor=1.0):
 PLAN = Plan({"": small.build}, {"he": keras_inits.HeNormal()}, (0,), Training(small.data(), 1, {"batch_size": 16}))
 
 
+def with_changes(name, value):
+    def build(initializer):
+        model = small.build(initializer)
+        owner, _, attribute = f"model.{name}".rpartition(".")
+        setattr(operator.attrgetter(owner)(SimpleNamespace(model=model)), attribute, value)
+        return model
+
+    return build
+
+
 def training(**changes):
     return {"training": dataclasses.replace(PLAN.training, **changes)}
 
@@ -57,6 +69,9 @@ SETTINGS = {
     "weights": {"initializers": {"he": keras_inits.HeUniform()}},
     "layers": {"builds": {"": functools.partial(small.build, activation="relu")}},
     "optimizer": {"builds": {"": functools.partial(small.build, learning_rate=0.1)}},
+    "rate after compile": {"builds": {"": with_changes("optimizer.learning_rate", 0.3)}},
+    "clipping after compile": {"builds": {"": with_changes("optimizer.clipnorm", 0.3)}},
+    "optimizer after compile": {"builds": {"": with_changes("optimizer", keras.optimizers.Adam(0.3))}},
     "values": training(data=small.data(seed=1)),
     "labels": training(data=(small.data()[0], small.data()[1][::-1])),
     "fit": training(fit={"batch_size": 8}),
