@@ -1,7 +1,9 @@
 """The command: its options, its errors word by word, the files it writes, and what Ctrl-C leaves."""
 
 import contextlib
+import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -9,6 +11,7 @@ import sys
 import time
 
 import keras
+import numpy as np
 import pytest
 from support import BACKENDS
 from typer.testing import CliRunner
@@ -19,6 +22,8 @@ from keras_inits import comparison
 from keras_inits.comparison import command
 from keras_inits.recording import GradientTrace
 from keras_inits.runs import trainer
+from keras_inits_cli import options, outcome
+from keras_inits_cli.application import application
 
 SMALL = ["--depth", "3", "--epochs", "1", "--initializer", "zeros", "--initializer", "he", "--activation", "tanh"]
 # A shell that starts pytest in the background has it ignore Ctrl-C, and children inherit that.
@@ -31,7 +36,7 @@ TIMEOUT = 300
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(cli.application(), [str(argument) for argument in arguments])
+    return CliRunner().invoke(application, [str(argument) for argument in arguments])
 
 
 def environment(**changes):
@@ -43,8 +48,9 @@ def in_words(text):
 
 
 def test_the_names_are_those_of_the_comparison():
-    assert tuple(comparison.STARTS) == cli.STARTS
-    assert (command.REPORT_NAME, command.PLOT_NAME) == cli.FILES
+    assert tuple(comparison.STARTS) == options.STARTS
+    assert command.ACTIVATIONS == options.ACTIVATIONS
+    assert (command.REPORT_NAME, command.PLOT_NAME) == options.FILES
 
 
 def test_a_small_comparison(tmp_path):
@@ -59,46 +65,33 @@ def test_a_small_comparison(tmp_path):
         assert table.stem == rest.stem
         assert comparison.verdict(GradientTrace.load(table)) == word
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert "--depth 3 --activation tanh --initializer zeros --initializer he" in page
+    assert "--seeds 1 --initializer zeros --initializer he --activation tanh --depth 3" in page
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (
-            ["--epochs", "0"],
-            "'--epochs': received '0'; expected a whole number from 1 up. Choose one within these bounds",
-        ),
-        (["--epochs", "ten"], "'--epochs': received 'ten'; expected a whole number from 1 up. Write it in digits, for"),
-        (
-            ["--depth", "-3"],
-            "'--depth': received '-3'; expected a whole number from 1 up. Choose one within these bounds",
-        ),
-        (
-            ["--seed", "1.5"],
-            "'--seed': received '1.5'; expected a whole number from 0 to 4294967295. Write it in digits",
-        ),
-        (
-            ["--seed", "4294967296"],
-            "'--seed': received '4294967296'; expected a whole number from 0 to 4294967295. Choose",
-        ),
+        (["--epochs", "0"], "Invalid value for '--epochs': "),
+        (["--epochs", "ten"], "Invalid value for '--epochs': "),
+        (["--depth", "-3"], "Invalid value for '--depth': "),
+        (["--seed", "4294967296"], "Invalid value for '--seed': "),
         (["--activation", "tan"], "'--activation': received 'tan'; expected one of tanh, relu. Did you mean tanh?"),
         (
             ["--initializer", "normal"],
             "expected one of zeros, normal-10, normal-0.01, uniform-0.05, lecun, glorot, he,",
         ),
         (["--initializer", "ortogonal"], "Did you mean orthogonal?"),
-        (
-            ["--backend", "tensorflo"],
-            "received 'tensorflo'; expected one of tensorflow, jax, torch. Did you mean tensorflow?",
-        ),
+        (["--backend", "tensorflo"], "expected one of tensorflow, jax, torch. Did you mean tensorflow?"),
         (["--initializer", "HE"], "received 'HE'; expected one of zeros, normal-10,"),
-        (["--initializer", "HE"], "Did you mean he?"),
+        (["--initializer", "he_normal"], "Did you mean he?"),
+        (["--initializer", "GlorotUniform"], "Did you mean glorot?"),
         (["--initializer", "?"], "orthogonal. Choose one of these."),
+        (["--build", "a:b"], "expected both of --build and --data, or neither."),
+        (["--data", "nowhere.npz"], "ile 'nowhere.npz' does not exist."),
+        (["--config", __file__], "expected a file of TOML ("),
         (["--output", __file__], "expected a directory that can be written (File exists). Choose another with"),
         (["--output", f"{__file__}/below"], "expected a directory that can be written (Not a directory). Choose"),
         (["--output", "x" * 300], "expected a directory that can be written (File name too long). Choose another"),
-        (["--output", ""], "received ''; expected the name of a directory. Leave --output out for keras-inits-report."),
         (["--widht", "3"], "No such option: --widht"),
     ],
 )
@@ -114,7 +107,108 @@ def test_a_folder_in_the_place_of_the_report_is_seen_before_anything_is_trained(
     (tmp_path / "report.html").mkdir()
     result = invoke("compare", "--output", tmp_path)
     assert result.exit_code == 2
-    assert "expected a directory that has no folder report.html. Choose another" in in_words(result.output)
+    assert "expected no file or folder of yours in the place of the command's. Choose another" in in_words(
+        result.output
+    )
+
+
+@pytest.mark.parametrize("name", options.FILES)
+def test_a_file_of_anothers_is_not_overwritten(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "Command", None)
+    (tmp_path / name).write_bytes(b"a table of mine")
+    assert invoke("compare", "--output", tmp_path).exit_code == 2
+    assert (tmp_path / name).read_bytes() == b"a table of mine"
+
+
+OWN = """
+import keras
+
+def build(initializer):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "relu", kernel_initializer=initializer),
+                              keras.layers.Dense(1, kernel_initializer=initializer)])
+    model.compile("sgd", "mse")
+    return model
+
+def deaf(initializer):
+    return build("he_normal")
+
+def broken(initializer):
+    raise RuntimeError("no network today")
+
+text = "no function"
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A folder with a module of one's own, and data."""
+    name = f"own_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text(OWN)
+    random = np.random.default_rng(0)
+    arrays = {"x": random.standard_normal((32, 4)).astype("float32"), "y": np.ones((32, 1), "float32")}
+    np.savez(tmp_path / "data.npz", **arrays)
+    np.savez(tmp_path / "no_y.npz", x=arrays["x"])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return name
+
+
+def test_a_network_and_data_of_ones_own(own):
+    arguments = ["--build", f"{own}:build", "--data", "data.npz", "--validation", "data.npz", "--epochs", "2"]
+    arguments += ["--initializer", "he", "--initializer", "zeros", "--seeds", "2", "--optimizer", "adam"]
+    result = invoke("compare", *arguments, "--batch-size", "8", "--learning-rate", "0.01", "--output", "out")
+    assert result.exit_code == 0, result.output
+    page = pathlib.Path("out/report.html").read_text(encoding="utf-8")
+    repeated = f"keras-inits compare --backend {keras.backend.backend()} --build {own}:build --data data.npz"
+    assert f"{repeated} --validation data.npz --epochs 2 --batch-size 8 --optimizer adam" in page
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in pathlib.Path("out").glob("*.json")]
+    assert all(len(run["history"]["val_loss"]) == 2 for run in runs)
+    assert len(list(pathlib.Path("out").glob("*.npz"))) == 4
+    again = invoke("compare", *arguments, "--batch-size", "8", "--learning-rate", "0.01", "--output", "out")
+    assert again.output.count("(finished before)") == 4
+    other = invoke("compare", *arguments, "--batch-size", "8", "--learning-rate", "0.02", "--output", "out")
+    assert other.output.count("(finished before)") == 0
+
+
+def test_a_function_that_ignores_its_initializer_is_told(own):
+    arguments = ["--build", f"{own}:deaf", "--data", "data.npz", "--epochs", "1", "--output", "out"]
+    result = invoke("compare", *arguments, "--initializer", "he", "--initializer", "zeros")
+    assert "he and zeros start from equal weights" in in_words(result.output), result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--build", "{}"], "which has no colon between module and function. It expects package.module:function"),
+        (["--build", "{}:nothing"], "which has no such function."),
+        (["--build", "{}:text"], "which has no such function."),
+        (["--build", "no.such:build"], "which names a module 'no' that is neither in this folder nor installed."),
+        (["--build", "{}:build", "--optimizer", "adm"], "--optimizer received 'adm', which is no optimizer of Keras."),
+        (["--build", "{}:build", "--data", "no_y.npz"], "'no_y.npz' with the arrays ['x']. Expected x, or one for"),
+        (["--build", "{}:broken"], "RuntimeError: no network today. keras-inits expects a model and data that raise"),
+    ],
+)
+def test_a_program_of_ones_own_that_fails_is_one_line(own, arguments, message):
+    given = ["--data", "data.npz", "--output", "out", *(one.format(own) for one in arguments)]
+    result = invoke("compare", *given)
+    assert result.exit_code == outcome.FAILED, result.output
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" in invoke("compare", *given, "--debug").stderr
+
+
+def test_options_from_a_file(own):
+    lines = [f'build = "{own}:build"', 'data = "data.npz"', "epochs = 1", 'initializer = ["he"]', "batch-size = 16"]
+    pathlib.Path("options.toml").write_text("\n".join(lines))
+    result = invoke("compare", "--config", "options.toml", "--output", "out", "--epochs", "2")
+    assert result.exit_code == 0, result.output
+    assert "--epochs 2 --batch-size 16" in pathlib.Path("out/report.html").read_text(encoding="utf-8")
+    pathlib.Path("options.toml").write_text("epoch = 1")
+    result = invoke("compare", "--config", "options.toml")
+    assert result.exit_code == 2
+    assert "received 'epoch'; expected an option of this command in options.toml. Did you mean epochs?" in in_words(
+        result.output
+    )
 
 
 @pytest.mark.parametrize("backend", ["numpy", "theano"])
@@ -122,16 +216,17 @@ def test_a_backend_of_the_environment_that_is_not_supported(backend, monkeypatch
     monkeypatch.setenv("KERAS_BACKEND", backend)
     result = invoke("compare")
     assert result.exit_code == 2
-    assert f"received '{backend}'; expected one of tensorflow, jax, torch." in in_words(result.output)
+    message = f"KERAS_BACKEND: received '{backend}'; expected one of tensorflow, jax, torch."
+    assert message in in_words(result.output)
 
 
 def test_a_backend_that_is_not_installed(monkeypatch):
-    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: name if name == "torch" else None)
     result = invoke("compare", "--backend", "jax")
     assert result.exit_code == 2
     assert (
         "'--backend': received 'jax'; expected a backend that is installed. "
-        'Install it: pip install "keras_inits[jax]"' in in_words(result.output)
+        'Install it: pip install "keras_inits[jax]"; or pass --backend torch, which is.' in in_words(result.output)
     )
 
 
@@ -139,7 +234,7 @@ def test_the_backend_that_keras_finds_by_itself_is_not_installed(tmp_path, monke
     def missing(seed):
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
-    monkeypatch.setattr("keras_inits.comparison.command.load_digits", missing)
+    monkeypatch.setattr("keras_inits.comparison.subject.load_digits", missing)
     result = invoke("compare", *SMALL, "--output", tmp_path)
     assert result.exit_code == 2
     assert (
@@ -148,11 +243,15 @@ def test_the_backend_that_keras_finds_by_itself_is_not_installed(tmp_path, monke
     )
 
 
-def test_a_missing_extra_is_one_line(monkeypatch):
+def test_a_missing_extra_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None if name in ("typer", "rich") else name)
     with pytest.raises(SystemExit) as stop:
         cli.main()
-    assert stop.value.code == 'keras-inits needs rich, typer, not installed here: pip install "keras_inits[report]"'
+    assert stop.value.code == outcome.FAILED
+    assert capsys.readouterr().err == (
+        'keras-inits needs rich, typer, not installed here. Expected the extra "report". Install it: '
+        'pip install "keras_inits[report]"\n'
+    )
 
 
 def test_version_and_help():
@@ -195,7 +294,7 @@ def test_ctrl_c_keeps_the_finished_runs(tmp_path):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == cli.INTERRUPTED, errors
+    assert process.returncode == outcome.INTERRUPTED, errors
     assert "Traceback" not in errors
     finished = int(re.search(r"the (\d+) finished of 16 runs are kept; the same command goes on", errors).group(1))
     assert 1 <= finished < 16
@@ -225,7 +324,7 @@ def test_ctrl_c_is_not_lost_where_python_drops_it(tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "train", dropping)
     before = signal.getsignal(signal.SIGINT), sys.unraisablehook
     result = invoke("compare", *SMALL, "--output", tmp_path)
-    assert result.exit_code == cli.INTERRUPTED
+    assert result.exit_code == outcome.INTERRUPTED
     assert "Exception ignored" not in result.output
     assert (signal.getsignal(signal.SIGINT), sys.unraisablehook) == before
 
@@ -240,10 +339,10 @@ def test_ctrl_c_is_not_lost_before_training(tmp_path, monkeypatch, error):
         if error is not None:
             raise error
 
-    monkeypatch.setattr(command, "load_digits", dropping)
+    monkeypatch.setattr("keras_inits.comparison.subject.load_digits", dropping)
     result = invoke("compare", *SMALL, "--output", tmp_path)
-    assert result.exit_code == cli.INTERRUPTED
-    assert "Interrupted before the first run was finished" in result.stderr
+    assert result.exit_code == outcome.INTERRUPTED
+    assert "Interrupted before anything was finished" in result.stderr
 
 
 def test_ctrl_c_waits_for_the_report(tmp_path, monkeypatch):
@@ -255,7 +354,7 @@ def test_ctrl_c_waits_for_the_report(tmp_path, monkeypatch):
 
     monkeypatch.setattr(command.Command, "show", interrupted)
     result = invoke("compare", *SMALL, "--output", tmp_path)
-    assert result.exit_code == cli.INTERRUPTED
+    assert result.exit_code == outcome.INTERRUPTED
     assert "Interrupted: the 2 finished of 2 runs are kept; the same command goes on from there." in result.stderr
     assert (tmp_path / "report.html").stat().st_size > 0
 
@@ -266,6 +365,6 @@ def test_ctrl_c_before_the_first_run(tmp_path, monkeypatch):
 
     monkeypatch.setattr("keras_inits.runs.trainer.train", interrupted)
     result = invoke("compare", *SMALL, "--output", tmp_path)
-    assert result.exit_code == cli.INTERRUPTED
-    assert "Interrupted before the first run was finished; there is nothing to report." in result.stderr
+    assert result.exit_code == outcome.INTERRUPTED
+    assert "Interrupted before anything was finished; nothing is kept." in result.stderr
     assert list(tmp_path.iterdir()) == []

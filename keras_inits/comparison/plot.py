@@ -95,7 +95,7 @@ def plot_bytes(runs: Sequence[Run]) -> bytes:
         runs: At least one.
     """
     buffer = io.BytesIO()
-    draw_plot(runs).savefig(buffer, format="png")
+    draw_plot(runs).savefig(buffer, format="png", metadata={"Software": "keras_inits"})
     return buffer.getvalue()
 
 

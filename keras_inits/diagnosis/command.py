@@ -1,30 +1,57 @@
 """The command `keras-inits diagnose`: a saved model and a batch from a file, or a random one -> findings."""
 
+import importlib
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_inits._names import one_line, shown
+from keras_inits._names import shown
 from keras_inits.diagnosis.diagnose import diagnose
+from keras_inits.diagnosis.diagnosis import Diagnosis
 from keras_inits.diagnosis.files import FileError, load_arrays, load_model
-from keras_inits.faults import InternalError
-
-__all__ = ["FileError", "InternalError", "one_line", "run"]
+from keras_inits.diagnosis.finding import Finding
+from keras_inits.recording.files import whole
 
 EXAMPLES = 128  # of a random batch
-NOT_ALL_SEEN = 4
 
 
-def run(model_file: Path, data: Path | None, shape: tuple[int, ...] | None) -> int:
-    """Prints the diagnosis, and returns the exit status.
+class Outputs(NamedTuple):
+    """The files that are written beside the text; None for those that are not."""
 
-    It is 1 if something was found, else `NOT_ALL_SEEN` if a layer with weights was not looked at, else 0.
+    json: Path | None = None
+    plot: Path | None = None
+    repair: Path | None = None
+
+
+def run(
+    model_file: Path, data: Path | None, shape: tuple[int, ...] | None, imports: Sequence[str], outputs: Outputs
+) -> Diagnosis:
+    """Prints the diagnosis, and writes files.
 
     Raises:
-        FileError: If a file is not what it should be.
+        FileError: If a file is not what it should be, or cannot be written.
+        ModuleNotFoundError: If a module with custom objects is not there.
         ValueError: If the model does not take the batch.
     """
+    for path in outputs:
+        if path is not None and not path.parent.is_dir():
+            raise FileError(
+                f"received {shown(str(path))}, and there is no folder {shown(str(path.parent))}. Expected a file in "
+                "one that exists. Make it first, or choose another."
+            )
+    if outputs.repair is not None and outputs.repair.suffix != ".keras":
+        raise FileError(
+            f"received --repair {shown(str(outputs.repair))}. Expected a path that ends in .keras. Rename it."
+        )
+    sys.path.insert(0, os.getcwd())
+    for name in imports:
+        importlib.import_module(name)
     model = load_model(model_file)
     if data is not None:
         x, y = _batch(data, model)
@@ -32,7 +59,47 @@ def run(model_file: Path, data: Path | None, shape: tuple[int, ...] | None) -> i
         x, y = np.random.default_rng(0).standard_normal((EXAMPLES, *(shape or ()))).astype("float32"), None
     diagnosis = diagnose(model, x, y)
     print(diagnosis)
-    return 1 if diagnosis.findings else NOT_ALL_SEEN if diagnosis.unseen else 0
+    if outputs.json is not None:
+        whole.replace(outputs.json, json.dumps(as_json(diagnosis), indent=2, allow_nan=False).encode())
+    if outputs.plot is not None:
+        diagnosis.plot(outputs.plot)
+    if outputs.repair is not None:
+        print(diagnosis.repair(model, seed=0))
+        model.save(outputs.repair)
+    return diagnosis
+
+
+def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
+    """The diagnosis as JSON has it; numbers that are not finite are the texts "nan", "inf" and "-inf"."""
+    return {
+        "loss": diagnosis.loss,
+        "findings": [_finding(one) for one in diagnosis.findings],
+        "notes": [_finding(one) for one in diagnosis.notes],
+        "unseen": [_plain(one) for one in diagnosis.unseen],
+        "layers": [_plain(row) for row in diagnosis.layers],
+    }
+
+
+def _finding(one: Finding) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "layers": list(one.layers),
+        "evidence": one.evidence,
+        "remedy": {"code": one.remedy.code, "reason": one.remedy.why},
+        "factor": _plain(one.factor),
+        "start": one.start,
+        "follows_from": one.follows_from,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "_asdict"):
+        return {name: _plain(part) for name, part in value._asdict().items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _batch(path: Path, model: Any) -> tuple[Any, Any]:

@@ -49,8 +49,8 @@ def value_of(one: Compared, output: Tensor) -> Tensor:
         value = loss(target, output)
     except Exception as error:  # of Keras's code or the user's: the targets are tensors, and the outputs the model's
         raise ModelError(
-            f"diagnose computes the loss {described(given)} of the output {one.name!r}, and that ended with the "
-            f"{type(error).__name__} above: {error}. Received: targets of the shape {tuple(target.shape)} and outputs "
+            f"diagnose computes the loss {described(given)} of the output {one.name!r}, and that ended with "
+            f"{type(error).__name__}: {error}. Received: targets of the shape {tuple(target.shape)} and outputs "
             f"of the shape {tuple(output.shape)}. Expected targets and a loss that suit the outputs, as `model.fit` "
             "takes them. Call the loss alone on y and model(x) to see where it fails. The model is what it was."
         ) from error

@@ -47,7 +47,7 @@ class Products:
             values = self._run(points)
         except Exception as error:
             raise ModelError(
-                f"jacobian_spectrum calls the model on x, and that ended with the {type(error).__name__} above, with "
+                f"jacobian_spectrum calls the model on x, and that ended with {type(error).__name__}, with "
                 f"no part of keras_inits in it: {error}. Received: x of the shape {tuple(points.shape)}. Expected "
                 "examples that the model takes, as `model.predict` would. Call model(x, training=False) alone "
                 "to see where it fails."
@@ -105,7 +105,7 @@ class Products:
         with ours("while it multiplied vectors with the Jacobian"):
             multiply(stand_in, self._points, vectors)
         return ModelError(
-            f"jacobian_spectrum differentiates the model, and that ended with the {type(error).__name__} above, with "
+            f"jacobian_spectrum differentiates the model, and that ended with {type(error).__name__}, with "
             f"no part of keras_inits in it: {error}. Received: the model {self._model.name!r}, which runs on x. "
             f"Expected operations that {keras.backend.backend()} can differentiate, and the derivative too, by what it "
             "is multiplied with. Leave out the layer that the traceback names, or give it an operation that has both."

@@ -1,6 +1,7 @@
 """The command `keras-inits diagnose`: what it prints, and its exit status."""
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from keras import layers
 from typer.testing import CliRunner
 
 import keras_inits
-import keras_inits_cli as cli
+from keras_inits_cli.application import application
+from keras_inits_cli.quiet import without_log_lines
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def files(tmp_path):
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(cli.application(), ["diagnose", *map(str, arguments)], env={"COLUMNS": "300"})
+    return CliRunner().invoke(application, ["diagnose", *map(str, arguments)], env={"COLUMNS": "300"})
 
 
 def test_a_good_model_has_the_status_0(files):
@@ -72,13 +74,13 @@ def test_one_that_is_not_seen_as_a_whole_has_the_status_4(tmp_path):
     assert "outer/inner (Dense): the batch does not reach it" in result.output
 
 
-def test_a_fault_of_ours_has_a_status_of_its_own(files, monkeypatch):
+def test_a_fault_of_ours_has_the_status_3_and_says_so(files, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("broken on purpose")
 
     monkeypatch.setattr("keras_inits.diagnosis.probes.output_axis", broken)
     result = invoke(files / "good.keras", "--shape", "16")
-    assert result.exit_code == 70, result.output
+    assert result.exit_code == 3, result.output
     assert "This is a fault of keras_inits" in result.output
 
 
@@ -86,9 +88,9 @@ def test_a_fault_of_ours_has_a_status_of_its_own(files, monkeypatch):
     ("arguments", "message"),
     [
         (["good.keras"], "expected one of --data and --shape"),
-        (["none.keras", "--shape", "16"], "expected a file that exists. Correct the name."),
-        (["good.keras", "--shape", "a,b"], "received 'a'; expected a whole number from 1 up"),
-        (["good.keras", "--shape", "15"], "diagnose calls the model on the batch"),
+        (["none.keras", "--shape", "16"], "ile 'none.keras' does not exist."),
+        (["good.keras", "--shape", "a,b"], "received 'a,b'; expected whole numbers from 1 up, with commas between"),
+        (["good.keras", "--shape", "0"], "received '0'; expected whole numbers from 1 up, with commas between"),
     ],
 )
 def test_what_is_wrong_has_the_status_2(files, monkeypatch, arguments, message):
@@ -124,7 +126,64 @@ def test_a_process_of_its_own_prints_one_line_whatever_its_backend_logs(files):
 
 def test_log_lines_are_shown_where_an_import_fails(capfd):
     for error in (ValueError, ImportError):
-        with contextlib.suppress(error), cli._without_log_lines():
+        with contextlib.suppress(error), without_log_lines():
             os.write(2, b"I0000 of the machine\nof a user\n")
             raise error
     assert capfd.readouterr().err == "of a user\nI0000 of the machine\nof a user\n"
+
+
+def test_findings_picture_and_repaired_model_in_files(files, monkeypatch):
+    monkeypatch.chdir(files)
+    outputs = ["--json", "out.json", "--plot", "out.png", "--repair", "out.keras"]
+    result = invoke("bad.keras", "--data", "batch.npz", *outputs)
+    assert result.exit_code == 1, result.output
+    found = json.loads((files / "out.json").read_text())
+    assert found["findings"][0]["kind"] == "vanishing_signal"
+    assert "keras_inits.initialize(" in found["findings"][0]["remedy"]["code"]
+    assert [row["name"] for row in found["layers"]] == [*(f"hidden_{number}" for number in range(4)), "head"]
+    assert (files / "out.png").read_bytes().startswith(b"\x89PNG")
+    repaired = invoke("out.keras", "--data", "batch.npz")
+    assert "vanishing_signal" not in repaired.output
+
+
+@pytest.mark.parametrize("option", ["--json", "--plot", "--repair"])
+def test_a_folder_that_is_not_there_is_told_before_the_model_is_read(files, option, monkeypatch):
+    monkeypatch.chdir(files)
+    result = invoke("text.keras", "--shape", "16", option, "nowhere/out.keras")
+    assert result.exit_code == 3, result.output
+    assert "there is no folder 'nowhere'. Expected a file in one that exists." in result.output
+
+
+LAYER = """
+import keras
+
+@keras.saving.register_keras_serializable("own_layers")
+class Doubled(keras.layers.Layer):
+    def call(self, inputs):
+        return inputs * 2
+"""
+
+
+def test_a_module_with_custom_objects(tmp_path, monkeypatch):
+    """The model is saved by another process, so that this one does not know the class."""
+    (tmp_path / "layers_of_ones_own.py").write_text(LAYER)
+    code = "import keras, layers_of_ones_own as own; m = keras.Sequential([keras.Input((4,)), own.Doubled(), "
+    code += "keras.layers.Dense(1)]); m.save('own.keras')"
+    environment = {**os.environ, "KERAS_BACKEND": keras.backend.backend()}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    without = invoke("own.keras", "--shape", "4")
+    assert without.exit_code == 3, without.output
+    assert without.output.count("\n") == 1
+    found = invoke("own.keras", "--shape", "4", "--import", "layers_of_ones_own")
+    assert found.exit_code in (0, 1), found.output
+
+
+def test_a_model_that_does_not_take_the_batch_has_the_status_3_and_the_reason(files, monkeypatch):
+    monkeypatch.chdir(files)
+    result = invoke("good.keras", "--shape", "15")
+    assert result.exit_code == 3, result.output
+    assert "expected axis -1 of input shape to have value 16" in result.output
+    assert "above" not in result.output
+    assert result.output.count("\n") == 1

@@ -1,0 +1,56 @@
+"""The end of a command: its exit status, and one line for an error."""
+
+import sys
+import traceback
+from collections.abc import Callable
+
+from keras_inits_cli.interruption import Interruption
+from keras_inits_cli.options import BACKENDS
+from keras_inits_cli.quiet import without_log_lines
+
+FOUND, USAGE, FAILED, NOT_ALL_SEEN, INTERRUPTED = 1, 2, 3, 4, 130
+"""Exit statuses: something was found; an option is wrong; it failed; a layer was not looked at; Ctrl-C."""
+NOTHING_KEPT = "Interrupted before anything was finished; nothing is kept."
+
+
+def status_of(work: Callable[[Interruption], int], debug: bool) -> int:
+    """Runs a command, and returns its exit status; what it raises becomes a line, or with `debug` a traceback."""
+    with Interruption() as interruption:
+        try:
+            with without_log_lines():
+                return work(interruption)
+        except KeyboardInterrupt:
+            return told(INTERRUPTED, NOTHING_KEPT)
+        except Exception as error:
+            if interruption.came:
+                return told(INTERRUPTED, NOTHING_KEPT)
+            if debug:
+                traceback.print_exc()
+                return FAILED
+            return told(*line_of(error))
+
+
+def told(status: int, line: str) -> int:
+    """Prints a line where errors go, and returns the status."""
+    print(line, file=sys.stderr)
+    return status
+
+
+def line_of(error: Exception) -> tuple[int, str]:
+    """The exit status and the line of an error."""
+    if isinstance(error, ImportError) and error.name in BACKENDS:
+        return USAGE, (
+            f"Keras wants the backend {error.name}, which is not installed; expected an installed one. "
+            f'Install it: pip install "keras_inits[{error.name}]"; or name another with --backend.'
+        )
+    from keras_inits._names import one_line
+    from keras_inits.diagnosis.files import FileError
+    from keras_inits.faults import InternalError
+
+    text = one_line(str(error))
+    if isinstance(error, FileError | InternalError):
+        return FAILED, text
+    return FAILED, (
+        f"{type(error).__name__}: {text.removesuffix('.')}. keras-inits expects a model and data that raise no error. "
+        "Correct what it names; --debug shows where it was raised."
+    )

@@ -1,0 +1,46 @@
+"""Without the lines that a backend's library logs of the machine."""
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+
+LOG_LINE = re.compile(rb"[IWEF]\d{4} |WARNING: All log messages before absl::")
+LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
+
+def keep_quiet() -> None:
+    """Has TensorFlow and XLA log errors alone from their import on, unless the user said something else."""
+    os.environ.setdefault(LEVEL, "3")
+
+
+@contextlib.contextmanager
+def without_log_lines() -> Iterator[None]:
+    """Leaves out what a backend's library logs of the machine, unless there is an error that nobody foresaw.
+
+    It writes to the file of the process, past Python, and in part before it reads at which level it is to log.
+    """
+    try:
+        before = os.dup(2)
+    except OSError:  # the process has no such file
+        yield
+        return
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        failed = True
+        try:
+            yield
+            failed = False
+        except ValueError:  # of the user's model or data
+            failed = False
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(before, 2)
+            os.close(before)
+            file.seek(0)
+            for line in file:
+                if failed or not LOG_LINE.match(line):
+                    sys.stderr.write(line.decode(errors="replace"))
