@@ -20,7 +20,7 @@ class State(StrEnum):
     HEALTHY = (
         "healthy",
         "When training ends, the gradient reaches every layer, in sizes that one learning rate can serve. This says "
-        "nothing of speed: a run that starts with weak gradients can be healthy and still have learned less.",
+        "nothing of the loss: gradients can be healthy in a run that learned nothing.",
     )
     VANISHING = (
         "vanishing",

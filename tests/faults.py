@@ -29,7 +29,7 @@ import keras_inits
 from keras_inits._names import no_formula, stand_in
 from keras_inits.comparison import Comparison
 from keras_inits.comparison.report import render_report
-from keras_inits.comparison.table import build_table
+from keras_inits.comparison.table import NAME_WIDTH, build_table
 from keras_inits.diagnosis.files import load_arrays, load_model
 from keras_inits.initializers.base import HostInitializer
 from keras_inits.recording import GradientTrace, MLflowSink
@@ -199,8 +199,10 @@ def as_key(trace: GradientTrace) -> str:
 
 def in_terminal(comparison: Comparison, name: str) -> str:
     file = io.StringIO()
-    Console(file=file, force_terminal=True, color_system=None, width=1000).print(build_table(comparison.runs))
-    return file.getvalue() if stand_in(name, 32) in file.getvalue() else "\0"
+    Console(file=file, force_terminal=True, color_system=None, width=1000).print(
+        build_table(comparison.runs, comparison.learned)
+    )
+    return file.getvalue() if stand_in(name, NAME_WIDTH) in file.getvalue() else "\0"
 
 
 def in_page(comparison: Comparison, name: str) -> str:

@@ -99,8 +99,9 @@ class Command:
         self._print("Writing the report ...")
         about = {**self.subject.about, **({"Note": " ".join(self.notes)} if self.notes else {})}
         comparison = Comparison(tuple(self.runs), self.planned, about, self.repeat, notes=self.notes)
-        self.console.print(build_table(comparison.runs))
-        for text in (*self.notes, *comparison.faults):
+        self.console.print(build_table(comparison.runs, comparison.learned))
+        best = () if comparison.best is None else (str(comparison.best),)
+        for text in (*comparison.data_findings, *self.notes, *comparison.faults, *best):
             self.console.print(text, markup=False)
         (self.output / PLOT_NAME).write_bytes(plot_bytes(comparison.runs))
         comparison.report(self.output / REPORT_NAME)
@@ -116,4 +117,4 @@ class Command:
         """A log that is no terminal gets a line in place of the bar."""
         if not self.console.is_terminal:
             note = " (finished before)" if before else ""
-            self._print(f"{len(self.runs)}/{self.planned} {run.name.file_name}: {run.verdict}{note}")
+            self._print(f"{len(self.runs)}/{self.planned} {run.name.file_name}: {run.gradients}{note}")

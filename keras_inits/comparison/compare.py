@@ -80,8 +80,10 @@ def compare(
         ...     return model
         >>> x = np.random.default_rng(0).standard_normal((256, 8))
         >>> comparison = compare(build, (x, x[:, :1] * x[:, 1:2]), ["zeros", "he_normal"], epochs=2)
-        >>> [run.verdict for run in comparison.runs]
+        >>> [run.gradients for run in comparison.runs]
         ['zero', 'healthy']
+        >>> comparison.best.initializer
+        'he_normal'
     """
     named, renamed = _named(initializers)
     numbers = tuple(range(seeds)) if isinstance(seeds, int | np.integer) else tuple(int(seed) for seed in seeds)
@@ -138,7 +140,7 @@ def _named(initializers: Mapping[str, Any] | Sequence[str]) -> tuple[dict[str, A
 
 def _about(plan: Plan) -> dict[str, str]:
     """The report's description of the settings."""
-    (x, y), given = plan.training.batch, plan.training.data[0]
+    (x, y, _), given = plan.training.batch, plan.training.data[0]
     kind = "generator" if isinstance(given, Replayed) else type(given).__name__ if is_dataset(given) else "arrays"
     more = {name: value for name, value in plan.training.fit.items() if isinstance(value, str | int | float)}
     seeds = ", ".join(map(str, plan.seeds[:MOST_NUMBERS])) + (", …" if len(plan.seeds) > MOST_NUMBERS else "")

@@ -4,17 +4,21 @@ import os
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_inits.extras import REPORT, missing, pandas_for
 from keras_inits.figures import saved
 from keras_inits.notebook import Shown
+from keras_inits.runs.learning import learned
 from keras_inits.runs.run import Run
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped,unused-ignore]
     from matplotlib.figure import Figure
+
+    from keras_inits.comparison.best import Best
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,7 +28,7 @@ class Comparison(Shown):
     runs: tuple[Run, ...]
     """In the order of initializers and, for each, of seeds. A run has `law`, the initializer as it prints itself;
     `history`, the loss and each metric after each epoch; `layers`, `findings` and `unseen`, what `diagnose` saw before
-    training; `trace`, a `GradientTrace`; and `verdict`, one word for that."""
+    training; `trace`, a `GradientTrace`; and `gradients`, one word for that."""
     planned: int
     """How many there would be without an interruption."""
     about: Mapping[str, str] = field(default_factory=dict)
@@ -33,6 +37,25 @@ class Comparison(Shown):
     """The command that repeats it, if it came from one."""
     notes: tuple[str, ...] = ()
     """Notes for the reader of the comparison, such as which runs start from equal weights."""
+
+    @cached_property
+    def learned(self) -> tuple[str, ...]:
+        """For each run one word for its loss: `learned`, `slow`, `at chance` or `diverged`; `not known` without a loss.
+
+        It is told by the last loss of training, beside that of guessing and that of the best run; the gradients have
+        no part in it.
+        """
+        return learned(self.runs)
+
+    @cached_property
+    def best(self) -> "Best | None":
+        """The best start by the last metric on the validation data, else on training's, with its values over seeds.
+
+        `equals` names the starts whose seeds' range overlaps: no difference was seen. None if no metric is known.
+        """
+        from keras_inits.comparison.best import best_of
+
+        return best_of(self.runs, self.learned)
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -46,6 +69,12 @@ class Comparison(Shown):
             if run.fault
         )
 
+    @property
+    def data_findings(self) -> tuple[str, ...]:
+        """What `diagnose` found about the data, which no start is to blame for."""
+        found = (one for run in self.runs for one in run.findings if one.of_data)
+        return tuple(dict.fromkeys(f"The data: {one.evidence} ({one.kind}): {one.remedy}" for one in found))
+
     def __repr__(self) -> str:
         """One line; `print` shows more."""
         return f"<Comparison of {len(self.runs)} runs>"
@@ -54,11 +83,13 @@ class Comparison(Shown):
         """A line for each initializer, as text of at most 100 columns; over several seeds the median and the range."""
         from keras_inits.comparison.table import text_of
 
-        notes = [textwrap.fill(note, 100) for note in (*(f"Note: {note}" for note in self.notes), *self.faults)]
-        return "\n\n".join([text_of(self.runs), *notes])
+        told = (*self.data_findings, *(f"Note: {note}" for note in self.notes), *self.faults)
+        best = [] if self.best is None else [str(self.best)]
+        texts = [textwrap.fill(one, 100) for one in (*told, *best)]
+        return "\n\n".join([text_of(self.runs, self.learned), *texts])
 
     def to_dataframe(self) -> "pandas.DataFrame":
-        """A pandas table with a row for each run: the verdict, the last loss and metrics, gradient norms.
+        """A pandas table with a row for each run: gradients and learning in a word, the last metrics, gradient norms.
 
         A name that a spreadsheet would compute, such as `=1+1`, has an apostrophe before it.
 
@@ -67,7 +98,9 @@ class Comparison(Shown):
         """
         from keras_inits.comparison.table import flat
 
-        return pandas_for("Comparison.to_dataframe()").DataFrame([flat(run) for run in self.runs])
+        return pandas_for("Comparison.to_dataframe()").DataFrame(
+            [flat(run, word) for run, word in zip(self.runs, self.learned, strict=True)]
+        )
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> "Figure":
         """Draws the norm of each layer's gradient over depth, at the first step and at the last, a line for each run.

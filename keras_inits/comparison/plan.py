@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from keras_inits.diagnosis.redrawn import expression_of
 from keras_inits.runs.name import Name
 from keras_inits.runs.run import law_of
 from keras_inits.runs.task import Task, Training
@@ -30,7 +31,7 @@ class Plan:
         for name in itertools.starmap(Name, itertools.product(self.builds, self.initializers, self.seeds)):
             initializer = self.initializers[name.initializer]
             build = functools.partial(_built, self.builds[name.network], initializer)
-            yield Task(name, build, law_of(initializer), self.training)
+            yield Task(name, build, law_of(initializer), self.training, expression_of(initializer))
 
     def __len__(self) -> int:
         """How many runs there are."""

@@ -15,9 +15,10 @@ from markupsafe import Markup, escape
 
 from keras_inits._names import printable
 from keras_inits._version import __version__
+from keras_inits.comparison.number import number, spread
 from keras_inits.comparison.panels import Picture, picture, pictures_of
 from keras_inits.comparison.plot import draw_histories, draw_plot
-from keras_inits.comparison.table import NORMS, Row, metrics_of, number, rows_of, spread
+from keras_inits.comparison.table import NORMS, Row, metrics_of, rows_of
 from keras_inits.runs.run import Run
 from keras_inits.states import State
 
@@ -39,7 +40,7 @@ class Part(NamedTuple):
     @property
     def size(self) -> int:
         """How many bytes of the page that takes, about."""
-        texts = [text for part in (*self.run.findings, *self.run.unseen) for text in part]
+        texts = [str(text) for part in (*self.run.findings, *self.run.unseen) for text in part]
         return sum(map(len, texts)) + sum(len(one.address) for one in self.pictures)
 
 
@@ -73,12 +74,12 @@ def render_report(comparison: "Comparison") -> str:
         laws=dict.fromkeys((run.name.initializer, run.law) for run in runs),
         groups={
             network: [(row, _cells(row, metrics)) for row in rows]
-            for network, rows in groupby(rows_of(runs), key=lambda row: row.network)
+            for network, rows in groupby(rows_of(runs, comparison.learned), key=lambda row: row.network)
         },
         metrics=metrics,
         norms=list(NORMS),
         seeds=len({run.name.seed for run in runs}),
-        counts=Counter(run.verdict for run in runs),
+        counts=Counter(run.gradients for run in runs),
         meanings={state.value: state.meaning for state in State},
         profiles=picture(draw_plot(runs)),
         histories=picture(draw_histories(runs)) if metrics else None,

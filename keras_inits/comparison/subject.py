@@ -40,7 +40,6 @@ def digits(options: Options, names: list[str]) -> Subject:
         "shuffle": False,
         "validation_data": (data.test_images, data.test_labels),
         "validation_batch_size": len(data.test_labels),
-        "validation_freq": options["epochs"],  # once, after the last
     }
     networks = {
         name: compiled_anew(functools.partial(build_network, activation=name, depth=depth), options) for name in names

@@ -14,19 +14,23 @@ from rich.table import Table
 from rich.text import Text
 
 from keras_inits._names import no_formula, stand_in
+from keras_inits.comparison.number import number, spread
+from keras_inits.runs.learning import AT_CHANCE, DIVERGED, LEARNED, SLOW
 from keras_inits.runs.run import Run
 from keras_inits.states import State
 
 WIDTH = 100
-NAME_WIDTH = 32
+NAME_WIDTH = 24
 MOST_METRICS = 2
 NORMS = ("first layer, first step", "last layer, first step", "first layer, last step", "last layer, last step")
+GOOD = (State.HEALTHY, LEARNED)
 STYLES: dict[str, str] = {
     State.HEALTHY: "green",
     State.VANISHING: "yellow",
     State.EXPLODING: "red",
     State.ZERO: "yellow",
     State.NONFINITE: "red",
+    **{LEARNED: "green", SLOW: "yellow", AT_CHANCE: "red", DIVERGED: "red"},
 }
 
 
@@ -37,21 +41,27 @@ class Row:
     network: str
     initializer: str
     runs: tuple[Run, ...]
+    words: tuple[str, ...]
+    """Whether each of them learned."""
 
     @property
-    def words(self) -> Counter[str]:
-        """How many runs have which verdict."""
-        return Counter(run.verdict for run in self.runs)
+    def gradients(self) -> Counter[str]:
+        """How many runs have which word for their gradients."""
+        return Counter(run.gradients for run in self.runs)
 
     @property
-    def verdict(self) -> str:
-        """The word of all runs, or how many have which."""
-        words = self.words
-        return ", ".join(words) if len(words) == 1 else ", ".join(f"{many} {word}" for word, many in words.items())
+    def learned(self) -> Counter[str]:
+        """How many runs have which word for their loss."""
+        return Counter(self.words)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether both answers are good for every run: nothing is shown as good where one is not."""
+        return all(word in GOOD for word in (*self.gradients, *self.learned))
 
     @property
     def note(self) -> str:
-        """The text behind the verdict if a fault of ours kept the start of a run from being looked at."""
+        """The text behind the word for gradients if a fault of ours kept the start of a run from being looked at."""
         return ", not diagnosed" if any(run.fault for run in self.runs) else ""
 
     @property
@@ -73,10 +83,25 @@ class Row:
         return [_median(values) for values in zip(*(ends(run) for run in self.runs), strict=True)]
 
 
-def rows_of(runs: Sequence[Run]) -> list[Row]:
-    """Puts the seeds of each starting point together."""
-    groups = itertools.groupby(runs, key=lambda run: (run.name.network, run.name.initializer))
-    return [Row(*names, tuple(group)) for names, group in groups]
+def rows_of(runs: Sequence[Run], words: Sequence[str]) -> list[Row]:
+    """Puts the seeds of each starting point together.
+
+    Args:
+        runs: In the order of their rows.
+        words: Whether each of them learned.
+    """
+    groups = itertools.groupby(zip(runs, words, strict=True), key=lambda pair: pair[0].name[:2])
+    return [Row(*names, *zip(*group, strict=True)) for names, group in groups]
+
+
+def counted(words: Counter[str]) -> str:
+    """The word of all runs, or how many have which.
+
+    Example:
+        >>> counted(Counter(["zero", "zero"])), counted(Counter(["zero", "healthy", "zero"]))
+        ('zero', '2 zero, 1 healthy')
+    """
+    return ", ".join(words) if len(words) == 1 else ", ".join(f"{many} {word}" for word, many in words.items())
 
 
 def metrics_of(runs: Sequence[Run]) -> list[str]:
@@ -91,75 +116,60 @@ def ends(run: Run) -> list[Any]:
     return [norms[step, layer] if norms.size else np.ma.masked for step in (0, -1) for layer in (0, -1)]
 
 
-def number(norm: Any) -> str:
-    """Writes a norm in two digits, keeping apart what is no gradient, zero, NaN and infinite.
-
-    Example:
-        >>> number(1.234e-22), number(0.0), number(float("nan")), number(np.ma.masked)
-        ('1.2e-22', '0', 'nan', 'none')
-    """
-    if norm is np.ma.masked:
-        return "none"
-    if norm == 0:
-        return "0"
-    return f"{norm:.1e}" if np.isfinite(norm) else str(float(norm))
-
-
-def spread(name: str, values: Sequence[float]) -> str:
-    """Writes the median of a metric, and behind it half the range, if there are several values.
-
-    Example:
-        >>> spread("val_accuracy", [0.875]), spread("loss", [1.0, 1.5, 3.0])
-        ('87.5%', '1.5 ± 1')
-    """
-    if not values:
-        return ""
-    middle, half = float(np.median(values)), (max(values) - min(values)) / 2
-    written = [f"{value:.1%}" if name.endswith("accuracy") else f"{value:.3g}" for value in (middle, half)]
-    return " ± ".join(written if len(values) > 1 else written[:1])
-
-
-def build_table(runs: Sequence[Run]) -> Table:
+def build_table(runs: Sequence[Run], words: Sequence[str]) -> Table:
     """Builds the table that the terminal shows, with a rule between the networks.
 
     Args:
         runs: In the order of their rows.
+        words: Whether each of them learned.
     """
     names = metrics_of(runs)
     shown = ([name for name in names if not name.endswith("loss")] or names)[:MOST_METRICS]
     seeds = len({run.name.seed for run in runs})
     title = "Last metrics, and gradient norm of the first and last layer"
     note = f"median of {seeds} seeds, ± half the range" if seeds > 1 else None
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=title, caption=note)
-    for header in ("start", *shown, *NORMS, "verdict"):
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, title=title, caption=note)
+    for header in ("start", *shown, *NORMS, "gradients", "learned"):
         name = stand_in(header, NAME_WIDTH)
         text = name.replace(" ", "\n").replace("_", "_\n").replace("accuracy", "accu-\nracy")
-        left = header in ("start", "verdict")
-        table.add_column(Text(text), justify="left" if left else "right", no_wrap=True)
-    for network, group in itertools.groupby(rows_of(runs), key=lambda row: row.network):
+        left = header in ("start", "gradients", "learned")
+        table.add_column(
+            Text(text), justify="left" if left else "right", no_wrap=header not in ("gradients", "learned")
+        )
+    for network, group in itertools.groupby(rows_of(runs, words), key=lambda row: row.network):
         table.add_section()
         if network:
             table.add_row(Text(stand_in(network, NAME_WIDTH), "bold"))
         for row in group:
             metrics = [spread(name, row.metric(name)) for name in shown]
-            word = Text.assemble((row.verdict, STYLES.get(row.verdict, "")), row.note)
-            table.add_row(Text(stand_in(row.initializer, NAME_WIDTH)), *metrics, *map(number, row.norms()), word)
+            gradients, learned = (_coloured(one, row.is_good) for one in (row.gradients, row.learned))
+            gradients.append(row.note)
+            start = Text(stand_in(row.initializer, NAME_WIDTH))
+            table.add_row(start, *metrics, *map(number, row.norms()), gradients, learned)
     return table
 
 
-def text_of(runs: Sequence[Run]) -> str:
+def _coloured(words: Counter[str], is_good: bool) -> Text:
+    """The words in the colour of the worst of them; green only where both answers are good."""
+    styles = {STYLES.get(word, "") for word in words}
+    style = next((one for one in ("red", "yellow") if one in styles), "green" if is_good else "")
+    return Text(counted(words), style)
+
+
+def text_of(runs: Sequence[Run], words: Sequence[str]) -> str:
     """The table as plain text."""
     if not runs:
         return "Comparison: no run is finished"
     text = io.StringIO()
-    Console(file=text, width=WIDTH, color_system=None, highlight=False, emoji=False).print(build_table(runs))
+    Console(file=text, width=WIDTH, color_system=None, highlight=False, emoji=False).print(build_table(runs, words))
     return "\n".join(line.rstrip() for line in text.getvalue().split("\n")).strip("\n")
 
 
-def flat(run: Run) -> dict[str, Any]:
+def flat(run: Run, word: str) -> dict[str, Any]:
     """A run's row of the data frame, by column names."""
     cells: dict[str, Any] = {"network": no_formula(run.name.network)} if run.name.network else {}
-    cells |= {"initializer": no_formula(run.name.initializer), "seed": run.name.seed, "verdict": run.verdict}
+    cells |= {"initializer": no_formula(run.name.initializer), "seed": run.name.seed}
+    cells |= {"gradients": run.gradients, "learned": word}
     cells["findings"] = ", ".join(finding.kind for finding in run.findings)
     cells["unseen"] = no_formula(", ".join(one.name for one in run.unseen))
     cells |= {"fault": no_formula(run.fault)} if run.fault else {}

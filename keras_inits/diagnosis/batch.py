@@ -1,13 +1,16 @@
 """The numbers of a batch: what the model is given, before any layer."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
+from keras_inits._names import shown
 from keras_inits.diagnosis.counts import bad_examples, nonfinite_count
 from keras_inits.diagnosis.numbers import Moments, mean_cosine
 from keras_inits.diagnosis.reductions import across_examples, merged, reduced
+from keras_inits.models.sample import is_dataset
 
 
 class Nonfinite(NamedTuple):
@@ -43,6 +46,29 @@ class Batch(NamedTuple):
     def is_finite(self) -> bool:
         """Whether all inputs and targets are finite."""
         return not (self.bad_inputs.values or self.bad_targets.values)
+
+
+def batch_of(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """Returns one batch of what `fit` takes: as it is, or the first one of a data set.
+
+    Raises:
+        ValueError: If there are targets or weights beside a data set, which has its own, or it has no batch.
+    """
+    if isinstance(x, Iterator) or not is_dataset(x):
+        return x, y, sample_weight
+    if y is not None or sample_weight is not None:
+        raise ValueError(
+            f"A data set yields its targets and weights itself. Received: x={shown(x)} and beside it "
+            f"{'y' if y is not None else 'sample_weight'}. Expected the data set alone. Leave the others out."
+        )
+    batch = x[0] if isinstance(x, keras.utils.PyDataset) and x.num_batches != 0 else next(iter(x), None)
+    if batch is None:
+        raise ValueError(
+            f"A diagnosis is of a batch of examples. Received: x={shown(x)}, which yields none. Expected some hundred. "
+            "Pass the data set that the model is to be trained on."
+        )
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+    return x, y, sample_weight
 
 
 def batch_numbers(x: Any, y: Any) -> Batch:

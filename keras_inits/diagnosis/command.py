@@ -73,6 +73,7 @@ def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
     """The diagnosis as JSON has it; numbers that are not finite are the texts "nan", "inf" and "-inf"."""
     return {
         "loss": diagnosis.loss,
+        "first_loss": _plain(diagnosis.first_loss),
         "findings": [_finding(one) for one in diagnosis.findings],
         "notes": [_finding(one) for one in diagnosis.notes],
         "unseen": [_plain(one) for one in diagnosis.unseen],

@@ -24,16 +24,18 @@ class Compared(NamedTuple):
     loss: keras.losses.Loss
     given: Any
     """The loss as it was given."""
+    weight: Any = None
+    """Of each example, or of each target."""
 
 
-def compared(place: int, part: Part, given: Any) -> Compared:
+def compared(place: int, part: Part, given: Any, weight: Any = None) -> Compared:
     """The loss as Keras makes one of it, and the targets as a tensor.
 
     Raises:
         ModelError: If one of the two cannot be made.
     """
     target, output = of_one_rank(_tensor(part), part.output)
-    return Compared(place, part.name, target, _loss_of(given, part.name, target, output), given)
+    return Compared(place, part.name, target, _loss_of(given, part.name, target, output), given, weight)
 
 
 def value_of(one: Compared, output: Tensor) -> Tensor:
@@ -46,7 +48,7 @@ def value_of(one: Compared, output: Tensor) -> Tensor:
     loss, given = one.loss, one.given
     check_labels(loss, one.name, target, output)
     try:
-        value = loss(target, output)
+        value = loss(target, output, sample_weight=one.weight)
     except Exception as error:  # of Keras's code or the user's: the targets are tensors, and the outputs the model's
         raise ModelError(
             f"diagnose computes the loss {described(given)} of the output {one.name!r}, and that ended with "

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from keras_inits.backends.forks import computing
-from keras_inits.diagnosis.batch import batch_numbers
+from keras_inits.diagnosis.batch import batch_numbers, batch_of
 from keras_inits.diagnosis.diagnosis import Diagnosis
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.findings import findings_of
@@ -34,7 +34,13 @@ does, by less if the gradients overflow."""
 
 @computing("diagnose")
 def diagnose(
-    model: Any, x: Any, y: Any = None, loss: Any = None, *, check: Literal["full", "layers"] = "full"
+    model: Any,
+    x: Any,
+    y: Any = None,
+    loss: Any = None,
+    *,
+    sample_weight: Any = None,
+    check: Literal["full", "layers"] = "full",
 ) -> Diagnosis:
     """Sends one batch forward and backward through a built model, and says why it does not learn.
 
@@ -47,9 +53,12 @@ def diagnose(
 
     Args:
         model: A built model of any kind.
-        x: A batch, as the model takes it; some hundred examples.
+        x: A batch, as the model takes it; some hundred examples. Or a data set that `fit` takes and that begins anew,
+            such as a `tf.data.Dataset`, a `PyDataset` or a `DataLoader`: its first batch is looked at, targets and
+            sample weights included.
         y: Its targets. Without them the gradients are those of a random projection of the outputs.
         loss: A loss of Keras's, or one for each output as in `compile`; by default the one the model is compiled with.
+        sample_weight: Weights of the examples, as in `fit`.
         check: `"full"`; or `"layers"` for the weights and what passes through them alone, without the set-up around
             them, the step of the optimizer, and the trial of remedies.
 
@@ -79,8 +88,9 @@ def diagnose(
     check_choice("check", check, ("full", "layers"), "Pass 'full', the default.")
     weights, graph = weights_of(model), Graph(model)
     check_call(model)
+    x, y, sample_weight = batch_of(x, y, sample_weight)
     check_batch(x, "diagnose")
-    target = target_of(model, y, loss, keep_failure=check == "full")
+    target = target_of(model, y, loss, sample_weight, keep_failure=check == "full")
     looked = _look(model, x, y, weights, graph, target)
     with ours("while it looked for findings"):
         found, notes = findings_of(looked.case), tuple[Finding, ...]()
@@ -88,13 +98,15 @@ def diagnose(
         with ours("while it looked at the set-up"), np.errstate(all="ignore"):  # of targets near the end of a range
             setup = set_up(model, x, y, looked.case, target, looked.seen, looked.scale)
             found, notes = checked(setup._replace(found=found))
-        if target.failure is not None and not any(one.kind in OF_THE_LOSS for one in found):
+        if target.failure is not None and not any(one.of_data or one.kind in OF_THE_LOSS for one in found):
             raise target.failure
         with ours("while it tried the remedies on a copy"):
             found = tried(model, found, lambda: _kinds_again(model, x, y, weights, graph, target))
     quiet = (*too_few(looked.rows), *without_loss(looked.rows, looked.case.without_loss, target.unread))
     unseen = (*looked.seen.unseen, *quiet)
-    return Diagnosis(looked.rows, found, unseen, looked.case.batch.inputs, target.described, notes)
+    found = tuple(sorted(found, key=lambda one: not one.of_data))  # the data's first, the others in their order
+    loss = None if looked.seen.loss is None or y is None else looked.seen.loss / looked.scale
+    return Diagnosis(looked.rows, found, unseen, looked.case.batch.inputs, target.described, notes, loss)
 
 
 class _Looked(NamedTuple):

@@ -38,6 +38,8 @@ class Diagnosis(Shown):
     """The loss, or the projection of the outputs, that was differentiated."""
     notes: tuple[Finding, ...] = ()
     """Hints: what trains nonetheless, and could be better."""
+    first_loss: float | None = None
+    """The loss of the batch with these weights, without penalties on weights; None without targets."""
 
     def __iter__(self) -> Iterator[Finding]:
         """Goes over the findings."""

@@ -24,10 +24,18 @@ class Finding:
     """The layer where that begins."""
     follows_from: str | None = None
     """The kind of the finding that is its cause; None for one that is a cause itself."""
+    of_data: bool = False
+    """Whether the data are at fault, and no weight: inputs or targets that are not finite, examples that are all the
+    same, labels that no class has."""
+
+    @property
+    def title(self) -> str:
+        """The kind, and whose fault it is if it is the data's."""
+        return f"{self.kind} (of the data)" if self.of_data else self.kind
 
     def __str__(self) -> str:
         """The kind, the evidence and the remedy."""
-        return f"{self.kind}: {self.evidence}\n{self.remedy}"
+        return f"{self.title}: {self.evidence}\n{self.remedy}"
 
     def following(self, cause: str) -> "Finding":
         """The same as what follows from another finding, with no remedy of its own."""

@@ -21,7 +21,7 @@ def check_labels(loss: Any, name: str, target: Tensor, output: Tensor) -> None:
         return
     classes = output.shape[getattr(loss, "axis", -1)]
     labels = keras.ops.convert_to_numpy(target)
-    off = (labels < 0) | (labels >= classes)
+    off = ~((labels >= 0) & (labels < classes))  # what is not a number too
     ignored = getattr(loss, "ignore_class", None)
     if ignored is not None:
         off &= labels != ignored

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_inits import backends
 from keras_inits.diagnosis.compared import Compared, as_wide, compared, described, value_of
-from keras_inits.diagnosis.matching import leaves_of, parts_of
+from keras_inits.diagnosis.matching import leaves_of, parts_of, weights_of
 from keras_inits.diagnosis.unit_sums import SEED
 from keras_inits.faults import ModelError, ours
 
@@ -18,12 +18,17 @@ PROJECTION = "a random projection of the outputs, for no y was given"
 MATCHING = "while it matched the targets and the losses with the outputs"
 
 
-def target_of(model: Any, y: Any, loss: Any, keep_failure: bool = False) -> "Target":
+def target_of(model: Any, y: Any, loss: Any, sample_weight: Any = None, keep_failure: bool = False) -> "Target":
     """Returns what makes one number of the outputs.
 
     Raises:
         ValueError: If there is `y` and no loss, or a loss and no `y`.
     """
+    if y is None and sample_weight is not None:
+        raise ValueError(
+            "Sample weights are those of targets. Received: sample_weight and y=None. Expected both, or neither. Pass "
+            "y, or leave the weights out."
+        )
     if y is None and loss is None:
         return Target(model, None, None)
     if y is None:
@@ -37,7 +42,7 @@ def target_of(model: Any, y: Any, loss: Any, keep_failure: bool = False) -> "Tar
             f"Targets need a loss. Received: y, and loss=None, for the model {model.name!r}, which is not compiled "
             "with one. Expected a loss of Keras's. Pass one such as loss='mse', compile the model, or leave y out."
         )
-    return Target(model, y, loss, keep_failure)
+    return Target(model, y, loss, sample_weight, keep_failure)
 
 
 class Target:
@@ -47,11 +52,13 @@ class Target:
         model: Whose outputs they are.
         y: The targets.
         loss: The losses; None, and then `y` is None too, for a random projection.
+        sample_weight: Of the examples of all outputs, or for each output.
         keep_failure: Whether the error of a loss that does not take its targets waits in `failure`.
     """
 
-    def __init__(self, model: Any, y: Any, loss: Any, keep_failure: bool = False) -> None:
+    def __init__(self, model: Any, y: Any, loss: Any, sample_weight: Any = None, keep_failure: bool = False) -> None:
         self._model, self._y, self._loss, self._keep_failure = model, y, loss, keep_failure
+        self._weights = sample_weight
         self.failure: ModelError | None = None
         self.described = PROJECTION if loss is None else described(loss)
         self.unread: tuple[str, ...] = ()
@@ -71,8 +78,11 @@ class Target:
                 return _projected([one for _, one in leaves_of(outputs)])
             parts = parts_of(outputs, _names(self._model, outputs), self._y, self._loss)
             self.unread = tuple(part.name for part in parts if not part.losses)
+            weights = weights_of(self._weights, parts)
             pairs = [
-                (compared(place, part, given), part.output) for place, part in enumerate(parts) for given in part.losses
+                (compared(place, part, given, weights[place]), part.output)
+                for place, part in enumerate(parts)
+                for given in part.losses
             ]
             self.compared = tuple(one for one, _ in pairs)
             found = [self._value(one, output) for one, output in pairs]

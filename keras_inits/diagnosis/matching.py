@@ -1,6 +1,6 @@
 """The loss and targets of each output, as `fit` matches them: by keys, by places, or one loss for all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -54,6 +54,25 @@ def parts_of(outputs: Any, names: list[str], y: Any, loss: Any) -> list[Part]:
                 "for each output that has a loss. Add them to y, or give this output the loss None."
             )
     return parts
+
+
+def weights_of(given: Any, parts: Sequence[Part]) -> list[Any]:
+    """The sample weights of each output, by its name, in the outputs' order, or the same for all, as `fit` takes them.
+
+    Raises:
+        ModelError: If their number is another than that of the outputs.
+    """
+    if isinstance(given, dict):
+        _check_keys(given, [part.name for part in parts], "sample_weight", "")
+        return [given.get(part.name) for part in parts]
+    if not _is_list(given):
+        return [given] * len(parts)
+    if len(given) not in (1, len(parts)):
+        raise ModelError(
+            f"Sample weights are those of one output each. Received: {len(given)} for {len(parts)} outputs. Expected "
+            "one array for all outputs, or one for each. Pass an array, or a dictionary by the outputs' names."
+        )
+    return list(given) * (len(parts) // len(given))
 
 
 def leaves_of(outputs: Any, path: Path = ()) -> list[tuple[Path, Tensor]]:
@@ -119,7 +138,7 @@ def _of_leaf(given: Any, path: Path, names: list[str], what: str) -> Any:
 def _check_keys(given: dict[Any, Any], known: list[Any], what: str, where: str) -> None:
     unknown = [key for key in given if key not in known]
     if unknown:
-        kind = "The losses'" if what == "loss" else "The targets'"
+        kind = {"loss": "The losses'", "y": "The targets'"}.get(what, "The sample weights'")
         inside = f" of the output {where!r}" if where else ""
         expected = f"keys of {known}" if known else f"no dictionary, for {where!r} is one tensor"
         raise ModelError(

@@ -29,7 +29,7 @@ def of_data(case: Case) -> Finding | None:
         if bad.values:
             evidence = f"{bad.values} values of the {name} are infinite or not a number{in_examples(bad.examples)}"
             remedy = f"no weight is at fault: clean the {name}, or leave these examples out"
-            return Finding(KIND, (), evidence, Remedy(remedy))
+            return Finding(KIND, (), evidence, Remedy(remedy), of_data=True)
     return None
 
 

@@ -46,6 +46,17 @@ def code_of(rules: Sequence[Rule]) -> str:
     return "\n".join(["keras_inits.initialize(model, [", *(f"    {pair}," for pair in pairs), "])"])
 
 
+def expression_of(law: Any) -> str:
+    """The Python expression of an initializer of ours or of Keras's; nothing for another one.
+
+    Example:
+        >>> from keras_inits import Normal
+        >>> expression_of(Normal(0.01))
+        'keras_inits.Normal(scale=0.01)'
+    """
+    return _expression(law) if _module(law) is not None and _is_plain(law) else ""
+
+
 def _patterns(paths: Sequence[str], others: Iterable[str]) -> list[str]:
     """Patterns that match these paths, and no others; numbers in names are left open where that holds."""
     others = list(others)

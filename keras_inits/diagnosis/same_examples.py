@@ -12,4 +12,4 @@ def same_examples(case: Case) -> Finding | None:
     several = f"all {batch.examples} examples are" if batch.examples > 1 else "the only example is"
     evidence = f"{several} {'zero' if batch.are_zero else 'equal'}: nothing can be told of the weights by them"
     remedy = "no weight is at fault: pass the first batch that the model is to be trained on"
-    return Finding("same_examples", (), evidence, Remedy(remedy))
+    return Finding("same_examples", (), evidence, Remedy(remedy), of_data=True)

@@ -50,7 +50,7 @@ def text_of(diagnosis: "Diagnosis") -> str:
 
 
 def _text_of_finding(finding: Finding, prefix: str = "") -> list[str]:
-    lines = textwrap.wrap(f"{prefix}{finding.kind}: {finding.evidence}", WIDTH, subsequent_indent="  ")
+    lines = textwrap.wrap(f"{prefix}{finding.title}: {finding.evidence}", WIDTH, subsequent_indent="  ")
     remedy = finding.remedy
     if not remedy.code:
         return lines + textwrap.wrap(remedy.reason, WIDTH, initial_indent="  remedy: ", subsequent_indent="    ")

@@ -4,7 +4,7 @@ import itertools
 import threading
 from collections.abc import Iterator
 from types import GeneratorType
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -72,13 +72,20 @@ def arguments_of(data: Any) -> tuple[Any, ...]:
     return arguments
 
 
-def first_batch(data: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Returns some examples to look at a start with, and their targets, if there are any."""
-    x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+class Batch(NamedTuple):
+    """Some examples."""
+
+    x: Any
+    y: Any = None
+    sample_weight: Any = None
+
+
+def first_batch(data: tuple[Any, ...]) -> Batch:
+    """Returns some examples to look at a start with, with their targets and weights, if there are any."""
+    x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
     if isinstance(x, Replayed) or is_dataset(x):
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(next(iter(from_the_start(x))))
-    some = keras.tree.map_structure(_examples, {"x": x, "y": y})
-    return some["x"], some["y"]
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(next(iter(from_the_start(x))))
+    return Batch(*(keras.tree.map_structure(_examples, part) for part in (x, y, weight)))
 
 
 def _examples(leaf: Any) -> Any:

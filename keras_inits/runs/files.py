@@ -45,6 +45,8 @@ def write(run: Run, settings: Mapping[str, str], rest: Path) -> None:
             "layers": [_named(row) for row in run.layers],
             "findings": run.findings,
             "unseen": run.unseen,
+            "first_loss": run.first_loss,
+            "guess": run.guess,
         }
         file = rest
         whole.replace(rest, _sealed(json.dumps(values).encode()))
@@ -113,7 +115,8 @@ def _run(values: Any) -> Callable[[GradientTrace], Run]:
     layers = tuple(_layer(row) for row in values["layers"])
     findings = tuple(FindingText(*texts) for texts in values["findings"])
     unseen = tuple(Unseen(*texts) for texts in values["unseen"])
-    return functools.partial(Run, Name(*values["name"]), values["law"], history, layers, findings, unseen)
+    losses = {name: values[name] for name in ("first_loss", "guess")}
+    return functools.partial(Run, Name(*values["name"]), values["law"], history, layers, findings, unseen, **losses)
 
 
 def _named(row: LayerNumbers) -> dict[str, object]:

@@ -21,6 +21,8 @@ class FindingText(NamedTuple):
     kind: str
     evidence: str
     remedy: str
+    of_data: bool = False
+    """Whether the data are at fault, and no weight."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,12 @@ class Run:
     """The gradient norms of training."""
     fault: str = ""
     """With what keras_inits failed as it looked at the start, if it did: nothing is known of that then."""
+    code: str = ""
+    """The Python expression of the initializer; empty for one of the user's own."""
+    first_loss: float | None = None
+    """The loss before training, of the batch that was diagnosed; None where it is not known."""
+    guess: float | None = None
+    """The loss of the best outputs that are the same for all examples; None where it is not known."""
 
     @cached_property
     def last(self) -> dict[str, float]:
@@ -50,8 +58,8 @@ class Run:
         return {name: values[-1] for name, values in known.items() if values}
 
     @cached_property
-    def verdict(self) -> str:
-        """One word for the recorded gradient norms."""
+    def gradients(self) -> str:
+        """One word for the recorded gradient norms; it says nothing of whether the model learned."""
         return verdict(self.trace) if len(self.trace) else "not recorded"
 
 

@@ -44,7 +44,7 @@ class Store:
                 self._warn(f"{error} The run {task.name.title!r} is trained again, and its files are replaced.")
             else:
                 if run is not None:
-                    return replace(run, name=task.name, law=task.law)
+                    return replace(run, name=task.name, law=task.law, code=task.code)
         return None
 
     def keep(self, run: Run, key: Key) -> None:

@@ -9,7 +9,7 @@ import keras
 
 from keras_inits._keras import fresh_names
 from keras_inits.runs.by_value import Digest
-from keras_inits.runs.data import NAMES, first_batch, from_the_start
+from keras_inits.runs.data import NAMES, Batch, first_batch, from_the_start
 from keras_inits.runs.name import Name
 
 
@@ -24,8 +24,8 @@ class Training:
     """The others."""
 
     @cached_property
-    def batch(self) -> tuple[Any, Any]:
-        """Some examples to look at a start with, and their targets, if there are any."""
+    def batch(self) -> Batch:
+        """Some examples to look at a start with, with their targets and sample weights, if there are any."""
         return first_batch(self.data)
 
     @cached_property
@@ -35,6 +35,13 @@ class Training:
         for name, value in self._given().items():
             digest.add(name, value)
         return digest
+
+    @property
+    def targets(self) -> tuple[Any, Any]:
+        """All targets and their weights, if they are arrays; else those of the first batch."""
+        if len(self.data) == 1:
+            return self.batch.y, self.batch.sample_weight
+        return self.data[1], self.data[2] if len(self.data) > 2 else None
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of `fit` for one run."""
@@ -54,6 +61,8 @@ class Task:
     law: str
     """The initializer as it prints itself."""
     training: Training
+    code: str = ""
+    """The Python expression of the initializer; empty for one of the user's own."""
 
     def start(self) -> keras.Model:
         """Builds the model, with its first weights.
@@ -70,5 +79,5 @@ class Task:
                     "compiled keras.Model. Call model.compile(...) in build, and return the model."
                 )
             if not model.built:
-                model(self.training.batch[0])
+                model(self.training.batch.x)
         return model

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import keras
 
+from keras_inits._keras import compiled_loss_weights
 from keras_inits._names import all_unique, stand_in
 from keras_inits.diagnosis.diagnose import diagnose
 from keras_inits.diagnosis.numbers import LayerNumbers
@@ -13,10 +14,11 @@ from keras_inits.diagnosis.unseen import FAILED, Unseen, all_unseen
 from keras_inits.faults import InternalError
 from keras_inits.models.calls import has_call
 from keras_inits.recording import GradientNormLogger
+from keras_inits.runs.guess import loss_of_guessing, penalty
 from keras_inits.runs.key import Key, key_of
 from keras_inits.runs.run import FindingText, Run
 from keras_inits.runs.store import Store
-from keras_inits.runs.task import Task
+from keras_inits.runs.task import Task, Training
 
 LARGE = 1_000_000
 """Parameters of a model that is freed before the next is built; smaller ones wait until Python looks for garbage, which
@@ -59,6 +61,8 @@ class Looked(NamedTuple):
     findings: tuple[FindingText, ...] = ()
     unseen: tuple[Unseen, ...] = ()
     fault: str = ""
+    first_loss: float | None = None
+    guess: float | None = None
 
 
 def train(model: keras.Model, task: Task, on_epoch_end: Callable[[], None] = lambda: None) -> Run:
@@ -98,6 +102,9 @@ def train(model: keras.Model, task: Task, on_epoch_end: Callable[[], None] = lam
         looked.unseen,
         logger.trace,
         looked.fault,
+        task.code,
+        looked.first_loss,
+        looked.guess,
     )
 
 
@@ -108,11 +115,21 @@ def looked_at(model: keras.Model, task: Task) -> Looked:
     """
     if not has_call(model):
         return Looked(unseen=all_unseen(model))
-    x, y = task.training.batch
+    x, y, weight = task.training.batch
+    if model.loss is None:
+        y = weight = None
     try:
-        diagnosis = diagnose(model, x, y if model.loss is not None else None, check="layers")
+        diagnosis = diagnose(model, x, y, sample_weight=weight, check="layers")
     except InternalError as error:
         return Looked(unseen=all_unseen(model, FAILED), fault=str(error))
     rows = tuple(row._replace(kernels=(), weights=()) for row in diagnosis.layers)
-    texts = (FindingText(finding.kind, finding.evidence, str(finding.remedy)) for finding in diagnosis.findings)
-    return Looked(rows, tuple(texts), diagnosis.unseen)
+    texts = (FindingText(one.kind, one.evidence, str(one.remedy), one.of_data) for one in diagnosis.findings)
+    return Looked(rows, tuple(texts), diagnosis.unseen, "", *_losses(model, task.training, diagnosis.first_loss))
+
+
+def _losses(model: keras.Model, training: Training, first: float | None) -> tuple[float | None, float | None]:
+    """The loss before training and that of guessing, with penalties; none where `fit` weighs losses or classes."""
+    weighs = training.fit.get("class_weight") is not None or compiled_loss_weights(model) is not None
+    if first is None or weighs:
+        return None, None
+    return first + penalty(model), loss_of_guessing(model, *training.targets)

@@ -40,7 +40,7 @@ def test_the_result_is_a_table(tmp_path):
     test = small.data(seed=1)
     comparison = compare(small.build, small.data(), TWO, epochs=2, seeds=2, validation_data=test)
     table = comparison.to_dataframe()
-    assert table[["initializer", "seed", "verdict"]].to_numpy().tolist() == [
+    assert table[["initializer", "seed", "gradients"]].to_numpy().tolist() == [
         ["zeros", 0, "zero"],
         ["zeros", 1, "zero"],
         ["he", 0, "healthy"],
@@ -163,7 +163,7 @@ def test_a_subclassed_model_without_a_config_or_targets(tmp_path):
 
     comparison = compare(build, small.data()[0], ["he_normal"], epochs=1, output=tmp_path)
     assert [len(row) for row in (comparison.runs, comparison.runs[0].layers)] == [1, 1]
-    assert comparison.to_dataframe().columns[:5].tolist() == ["initializer", "seed", "verdict", "findings", "unseen"]
+    assert comparison.to_dataframe().columns[:5].tolist() == ["initializer", "seed", "gradients", "learned", "findings"]
     assert len(list(tmp_path.glob("he_normal-0-*.json"))) == 1
 
 

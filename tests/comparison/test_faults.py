@@ -35,7 +35,7 @@ def test_the_other_runs_are_kept_and_the_fault_is_named(monkeypatch, tmp_path):
     failing(monkeypatch)
     comparison = compare(small.build, small.data(), ["he_normal", "zeros"], epochs=1, output=tmp_path)
     bad, good = comparison.runs
-    assert (len(bad.trace), bad.verdict, bad.layers, bad.findings) == (len(good.trace), "healthy", (), ())
+    assert (len(bad.trace), bad.gradients, bad.layers, bad.findings) == (len(good.trace), "healthy", (), ())
     assert {one.reason for one in bad.unseen} == {"keras_inits failed as it looked at the model"}
     assert [finding.kind for finding in good.findings] == ["symmetric_units"]
     said = "he_normal, seed 0: keras_inits failed while it looked, with ZeroDivisionError: broken <on purpose>."

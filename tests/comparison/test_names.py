@@ -21,7 +21,7 @@ from keras_inits.comparison.panels import pictures_of
 from keras_inits.comparison.plan import Plan
 from keras_inits.comparison.plot import draw_histories, draw_plot, plot_bytes
 from keras_inits.comparison.session import TITLE_WIDTH, Session
-from keras_inits.comparison.table import build_table, flat
+from keras_inits.comparison.table import NAME_WIDTH, build_table, flat
 from keras_inits.runs.name import Name
 from keras_inits.runs.task import Training
 
@@ -41,9 +41,9 @@ def named(name):
 def test_the_terminal_shows_it_as_it_is(name):
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, color_system=None, width=1000)
-    console.print(build_table([named(name)]))
+    console.print(build_table([named(name)], ["learned"]))
     assert is_plain(file.getvalue())
-    shown = stand_in(name, 32)
+    shown = stand_in(name, NAME_WIDTH)
     assert file.getvalue().count(shown) >= 2
     assert max(map(len, str(Comparison((named(name),), 1)).split("\n"))) <= 100
 
@@ -78,7 +78,7 @@ def test_pictures_show_it_as_it_is(name):
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_a_spreadsheet_computes_nothing_of_it(name):
-    cells = flat(named(name))
+    cells = flat(named(name), "learned")
     for text in (*cells, *(one for one in cells.values() if isinstance(one, str))):
         assert is_plain(text, lines=False)
         assert text[:1] not in tuple("=+-@")

@@ -49,6 +49,7 @@ def test_of_a_model_that_its_train_step_calls_part_by_part_nothing_is_looked_at(
             super().__init__()
             self.part = keras.Sequential([keras.Input((4,)), layers.Dense(4, name="hidden")], name="part")
 
-    rows, findings, unseen, fault = looked_at(Parts(), SimpleNamespace(training=Training((x, x), 1)))
+    rows, findings, unseen, fault, *losses = looked_at(Parts(), SimpleNamespace(training=Training((x, x), 1)))
+    assert losses == [None, None]
     assert (rows, findings, fault) == ((), (), "")
     assert [str(one) for one in unseen] == ["part/hidden (Dense): the model has no `call`"]

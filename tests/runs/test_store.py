@@ -117,8 +117,8 @@ def test_runs_of_other_settings_lie_side_by_side(folder):
     _, directory = folder
     other = Key({"seed": "1"})
     Store(directory).keep(run_of("zero"), other)
-    assert told(*folder)[0].verdict == "healthy"
-    assert told(*folder, other)[0].verdict == "zero"
+    assert told(*folder)[0].gradients == "healthy"
+    assert told(*folder, other)[0].gradients == "zero"
 
 
 def test_the_table_of_another_run_is_told(folder):
@@ -139,7 +139,7 @@ def test_compare_trains_again_what_is_damaged(tmp_path):
     with pytest.warns(UserWarning, match=r"he_normal-0-.*\.npz.* is trained again") as caught:
         second = again().runs[0]
     assert [one.filename for one in caught if "trained again" in str(one.message)] == [__file__]
-    assert second.verdict == first.verdict == "healthy"
+    assert second.gradients == first.gradients == "healthy"
     again()  # any warning is an error
 
 

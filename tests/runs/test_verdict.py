@@ -96,11 +96,13 @@ def test_no_steps():
 @pytest.mark.parametrize("word", PROFILES)
 def test_the_name_of_the_start_changes_nothing(word):
     for start in STARTS:
-        assert dataclasses.replace(run_of(word), name=Name("", start, 0), history={"accuracy": (1.0,)}).verdict == word
+        assert (
+            dataclasses.replace(run_of(word), name=Name("", start, 0), history={"accuracy": (1.0,)}).gradients == word
+        )
 
 
 def test_swapped_labels_leave_the_verdict_with_the_run():
     """Training itself, with the labels of two initializers exchanged: what was zeros is now called he."""
     starts = {"zeros": STARTS["he"], "he": STARTS["zeros"]}
     crossed = compare(small.build, small.data(), starts, epochs=1)
-    assert {run.name.initializer: run.verdict for run in crossed.runs} == {"zeros": "healthy", "he": "zero"}
+    assert {run.name.initializer: run.gradients for run in crossed.runs} == {"zeros": "healthy", "he": "zero"}

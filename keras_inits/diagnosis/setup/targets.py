@@ -32,7 +32,8 @@ def targets(setup: Setup) -> Finding | None:
             evidence, code, reason = fault
             single = len(setup.seen) == 1 and not isinstance(setup.y, (dict, list, tuple))
             remedy = Remedy(reason, code=code) if single and code else Remedy(f"{reason}: {code}" if code else reason)
-            return Finding("targets", () if one.layer is None else (one.layer.name,), evidence, remedy)
+            layers = () if one.layer is None else (one.layer.name,)
+            return Finding("targets", layers, evidence, remedy, of_data=True)
     return None
 
 
