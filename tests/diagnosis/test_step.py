@@ -176,15 +176,16 @@ def test_an_optimizer_that_cannot_be_copied_is_not_looked_at(make):
 
 
 def deep(activation, rate, depth=10):
-    keras.utils.set_random_seed(0)
+    """With the law that Keras's layers have by themselves, and the same values on each backend."""
     hidden = [layers.Dense(64, activation) for _ in range(depth)]
     model = keras.Sequential([keras.Input((32,)), *hidden, layers.Dense(10, "softmax")])
+    initialize(model, "glorot_uniform", seed=0)
     model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
     draws = np.random.default_rng(0)
     return model, draws.standard_normal((128, 32)).astype("float32"), draws.integers(0, 10, 128)
 
 
-@pytest.mark.parametrize(("activation", "depth"), [("silu", 8), ("gelu", 10), ("relu", 15)])
+@pytest.mark.parametrize(("activation", "depth"), [("silu", 9), ("gelu", 10), ("relu", 15)])
 def test_a_start_that_fades_is_the_cause_of_a_step_that_is_too_small(activation, depth):
     model, inputs, labels = deep(activation, 0.01, depth)
     before = [keras.ops.convert_to_numpy(one).copy() for one in model.variables]
