@@ -1,12 +1,12 @@
-"""How many planted diseases `diagnose` finds, and how often it sees one where there is none.
+"""How many injected faults `diagnose(check="layers")` finds, and how often it sees one where there is none.
 
 Run: KERAS_BACKEND=torch python benchmarks/detection.py [--part report] [--write docs/explanation/detection-table.md]
 
 Models are made from two lists of architectures and two ranges of seeds: the thresholds were chosen while looking at
-the part "choosing" alone; the table is of the part "report". A model is ill by what it does, not by what was planted:
+the part "choosing" alone; the table is of the part "report". A model is faulty by its numbers, not by what was injected:
 a twin in float64, built of separate layers and differentiated by torch itself, takes the batch forward and backward
-(`confirm`), and what is ill by the definitions of `keras_inits/thresholds.py` there is ill.
-Every kind of finding is judged on every model: found is the share of the ill ones that have it, false alarms are the
+(`confirm`), and the definitions of `keras_inits/thresholds.py` are applied to it.
+Every kind of finding is judged on every model: found is the share of the faulty ones that have it, false alarms are the
 share of the others that have it.
 """
 
@@ -87,7 +87,7 @@ def exact(recipe: Recipe, model: Any) -> tuple[Layers, Layers]:
 
 
 def confirm(recipe: Recipe, seen: Layers, gradients: Layers) -> set[str]:
-    """The kinds of which the model is ill."""
+    """The kinds of faults that the model has."""
     forward = [*seen.before, *seen.entering, *seen.after, *seen.kernels]
     backward = [*gradients.kernels, *gradients.after]
     largest = thresholds.FLOAT16_LARGEST if recipe.plant == "float16" else thresholds.FLOAT32_LARGEST
@@ -182,7 +182,7 @@ def wrongly_fanned(recipe: Recipe, seen: Layers) -> set[str]:
 
 
 def judge(recipe: Recipe) -> tuple[set[str], set[str]]:
-    """The kinds of which a model is ill, and those that `diagnose` finds."""
+    """The kinds of faults that a model has, and those that `diagnose` finds."""
     keras.utils.clear_session()
     gc.collect()  # of cycles, which hold the arrays of the last model
     keras.utils.set_random_seed(recipe.seed)
@@ -198,7 +198,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--part", choices=tuple(PARTS), default="report")
     parser.add_argument(
-        "--each", type=int, default=90, help="models for each of the plants, and four times that healthy"
+        "--each", type=int, default=90, help="models for each injected fault, and four times that healthy"
     )
     parser.add_argument("--write", type=Path, help="a Markdown file for the table")
     arguments = parser.parse_args()
@@ -213,7 +213,7 @@ def main() -> None:
             counts[kind][place + 2 * (kind not in ill)] += 1 if place == 0 else kind in found
         if ill != found:
             print(f"missed {sorted(ill - found)}, invented {sorted(found - ill)}: {recipe}", flush=True)
-    lines = ["| finding | ill | found | well | false alarms |", "|---|---|---|---|---|"]
+    lines = ["| finding | faulty | found | healthy | false alarms |", "|---|---|---|---|---|"]
     for kind, (ill, hits, well, alarms) in counts.items():
         lines.append(f"| `{kind}` | {ill} | {hits / max(1, ill):.1%} | {well} | {alarms / max(1, well):.1%} |")
     ill, hits, well, alarms = (sum(column) for column in zip(*counts.values(), strict=True))

@@ -4,8 +4,8 @@ Run: KERAS_BACKEND=torch python benchmarks/faults.py [--folder FOLDER] [--only N
      [--write docs/explanation/programs-table.md]
 
 The programs are those of `benchmarks/programs/`, or of another folder with files of the same form. With `--generated`
-they are the models of `generated.py`, so many of each planted disease, trained on classes that a linear map gives their
-inputs; their fixed version is the same network with the start of `initialize`. What was planted and does no harm, as
+they are the models of `generated.py`, so many of each injected fault, trained on classes that a linear map gives their
+inputs; their fixed version is the same network with the start of `initialize`. What was injected and does no harm, as
 the trained model shows, is no fault, and is not counted.
 
 Of each program the faulty and the fixed version are built, diagnosed on the first batch, and trained with alerts. Then
@@ -53,7 +53,7 @@ KINDS = {  # of the words by which folders of another form name causes
 }
 
 
-PLANTED = {  # the kinds that name what was planted, or what it leads to
+PLANTED = {  # the kinds that name the injected fault, or what it leads to
     "small": ("vanishing_signal", "vanishing_gradient", "examples_alike"),
     "large": ("exploding_signal", "exploding_gradient", "saturated", "nonfinite", "first_loss"),
     "zeros": ("symmetric_units", "no_gradient", "examples_alike", "vanishing_signal"),
@@ -144,7 +144,7 @@ def _of_two(module: Any, fixed: bool) -> Any:
 
 
 def generated_programs(each: int) -> list[Program]:
-    """So many for each planted disease."""
+    """So many for each injected fault."""
     recipes = [one for one in generated.recipes("report", each) if one.plant in PLANTED]
     return [
         Program(f"{one.plant} {one.seed}", one.plant, str(one), PLANTED[one.plant], functools.partial(_generated, one))
@@ -274,7 +274,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--folder", type=Path, default=ROOT / "programs")
     parser.add_argument("--only", action="append", help="this program alone; may be repeated")
-    parser.add_argument("--generated", type=int, help="so many models of each planted disease in place of a folder")
+    parser.add_argument("--generated", type=int, help="so many models of each injected fault in place of a folder")
     parser.add_argument("--steps", type=int, default=10_000, help="the most that a training takes")
     parser.add_argument("--write", type=Path, help="a Markdown file for the table")
     arguments = parser.parse_args()
@@ -312,9 +312,9 @@ def table_of(results: list[tuple[Program, Result]]) -> list[str]:
 
 
 def table_of_plants(results: list[tuple[Program, Result]]) -> list[str]:
-    """A row for each planted disease: how many there are, do harm, are flagged, named and cured; and alarms."""
+    """A row for each injected fault: how many there are, do harm, are flagged, named and cured; and alarms."""
     heads = (
-        "planted",
+        "injected",
         "models",
         "do harm",
         "flagged",

@@ -1,4 +1,4 @@
-"""Models that follow from a recipe, some with a planted disease: what `detection`, `alerts` and `faults` look at.
+"""Models that follow from a recipe, some with an injected fault: what `detection`, `alerts` and `faults` look at.
 
 Two lists of architectures and two ranges of seeds have none in common: thresholds are chosen while looking at the part
 "choosing" alone, and what is reported is of the part "report".

@@ -177,6 +177,11 @@ Adam, with its default learning rate, moves each bias by 1e-3 in the first step,
 whose outputs differ by less, that is more than all that tells two examples or two units apart.
 """
 
+FADED_SIGNAL = VANISHING_SIGNAL**0.5
+"""A layer's standard deviation, beside that of the inputs or 1 if they are larger, below which a step that is too small
+may be the signal's fault, and not the rate's: the middle between none of it and all, on the scale of factors. It is
+reported where weights of `initialize` cure the step at the same rate."""
+
 EXPLODING_SIGNAL = 1 / HEALTHY_UPDATE
 """A layer's standard deviation, beside that of the inputs or 1 if they are smaller, above which no step is small.
 
@@ -253,6 +258,10 @@ three such steps nothing is left of a start."""
 SMALL_UPDATE = 1e-5
 """A step's change of a kernel, relative to it, below which the rate is too low if it is so in all layers: a hundredth
 of `HEALTHY_UPDATE`, at which weights take 100,000 steps to change by their size."""
+
+CURED_UPDATE = (SMALL_UPDATE * HEALTHY_UPDATE) ** 0.5
+"""A step's change of a kernel, relative to it, 1e-4, from which the step counts as cured of being too small by other
+weights: the middle between too small and healthy, on the scale of factors."""
 
 FIRST_LOSS = 4.0
 """How many times the loss of equal shares the first loss of a classification may be, or errors of the best constant

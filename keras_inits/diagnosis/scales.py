@@ -37,7 +37,17 @@ class Run(NamedTuple):
 
 def vanishing_signal(case: Case) -> Finding | None:
     """Outputs whose standard deviation has become too small beside that of the inputs."""
-    profile, limit = _signals(case), _least_signal(case)
+    return faded_signal(case, thresholds.VANISHING_SIGNAL)
+
+
+def faded_signal(case: Case, share: float) -> Finding | None:
+    """The finding `vanishing_signal` of outputs whose standard deviation is below this share of that of the inputs.
+
+    Args:
+        case: The case.
+        share: Of the inputs' size, or of 1 if they are larger.
+    """
+    profile, limit = _signals(case), share * min(1.0, case.size_of_inputs)
     low = next((place for place, (_, size) in enumerate(profile) if size < limit), None)
     if low is None:
         return None
@@ -161,12 +171,8 @@ def _signals(case: Case) -> Profile:
     return [(number, _signal(row)) for number, row in enumerate(case.told) if _has_signal(case, row)]
 
 
-def _least_signal(case: Case) -> float:
-    return thresholds.VANISHING_SIGNAL * min(1.0, case.size_of_inputs)
-
-
 def _signal_vanishes(case: Case) -> bool:
-    limit = _least_signal(case)
+    limit = thresholds.VANISHING_SIGNAL * min(1.0, case.size_of_inputs)
     return any(size < limit for _, size in _signals(case))
 
 

@@ -8,6 +8,9 @@ import keras
 
 Tensor = Any
 
+SEED = 0
+"""Seed of the weights that are drawn to try a remedy."""
+
 
 def copy_of(variable: Any) -> Tensor:
     """Its value, in memory of its own."""

@@ -5,11 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.trial import kept
+from keras_inits.diagnosis.trial import SEED, kept
 from keras_inits.models.initialize import initialize
 from keras_inits.models.weights import weights_of
-
-SEED = 0
 
 
 def tried(model: Any, findings: Sequence[Finding], kinds_again: Callable[[], frozenset[str]]) -> tuple[Finding, ...]:

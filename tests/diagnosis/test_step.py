@@ -173,3 +173,32 @@ def test_an_optimizer_that_cannot_be_copied_is_not_looked_at(make):
     model = network(make())
     assert diagnose(model, x, y).findings == ()
     assert not model.optimizer.built
+
+
+def deep(activation, rate, depth=10):
+    """With the law that Keras's layers have by themselves, and the same values on each backend."""
+    hidden = [layers.Dense(64, activation) for _ in range(depth)]
+    model = keras.Sequential([keras.Input((32,)), *hidden, layers.Dense(10, "softmax")])
+    initialize(model, "glorot_uniform", seed=0)
+    model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+    draws = np.random.default_rng(0)
+    return model, draws.standard_normal((128, 32)).astype("float32"), draws.integers(0, 10, 128)
+
+
+@pytest.mark.parametrize(("activation", "depth"), [("silu", 9), ("gelu", 10), ("relu", 15)])
+def test_a_start_that_fades_is_the_cause_of_a_step_that_is_too_small(activation, depth):
+    model, inputs, labels = deep(activation, 0.01, depth)
+    before = [keras.ops.convert_to_numpy(one).copy() for one in model.variables]
+    diagnosis = diagnose(model, inputs, labels)
+    assert all(np.array_equal(a, keras.ops.convert_to_numpy(b)) for a, b in zip(before, model.variables, strict=True))
+    found = [(one.kind, one.follows_from) for one in diagnosis]
+    assert found == [("vanishing_signal", None), ("learning_rate", "vanishing_signal")]
+    assert diagnosis.findings[0].remedy.tried
+    diagnosis.repair(model, seed=0)
+    assert diagnose(model, inputs, labels).findings == ()
+
+
+@pytest.mark.parametrize(("rate", "depth"), [(1e-6, 10), (1e-4, 4)])
+def test_a_rate_that_is_too_low_for_any_weights_is_the_cause(rate, depth):
+    model, inputs, labels = deep("gelu", rate, depth)
+    assert [one.kind for one in diagnose(model, inputs, labels)] == ["learning_rate"]

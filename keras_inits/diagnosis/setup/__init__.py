@@ -9,6 +9,7 @@ no_loss_gradient  a loss that does not depend on the outputs
 examples_alike    outputs that are the same whatever goes in
 step              optimizer, gradients -> the loss after one step, on copies
 learning_rate     a rate with which the first steps raise the loss
+faded_start       a signal whose fading, and not the rate, makes steps too small
 first_loss        outputs that are much worse than the best constant ones
 small_weights     findings -> notes, where the optimizer moves small weights all the same
 stacks            a note: layers that compute together what one could

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.setup.examples_alike import examples_alike
+from keras_inits.diagnosis.setup.faded_start import faded_start
 from keras_inits.diagnosis.setup.first_loss import far_outputs, first_loss
 from keras_inits.diagnosis.setup.last_activation import last_activation
 from keras_inits.diagnosis.setup.learning_rate import learning_rate, rate_not_positive
@@ -37,6 +38,8 @@ def checked(setup: Setup) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     if setup.has(*OF_THE_BATCH) or not setup.case.batch.is_finite:
         return tuple(setup.found), ()
     grave, small = told_apart(setup)
+    faded = faded_start(setup)
+    grave = grave if faded is None else (*grave, faded)
     others = [*_found(BEFORE, setup), *grave, *_found(BEHIND, setup._replace(found=without_gradients(setup, grave)))]
     findings = ordered(_found(CAUSES, setup), others)
     return findings, (*small, *_found(NOTES, setup))

@@ -61,13 +61,19 @@ def _too_high(step: Step) -> str | None:
     )
 
 
+def is_too_low(setup: Setup) -> bool:
+    """Whether each kernel changes by next to nothing, though its gradient is none of the vanishing ones."""
+    step = setup.step
+    if step is None or step.rate <= 0 or step.scheduled or setup.has("vanishing_gradient", "vanishing_signal"):
+        return False
+    trained = setup.best is not None and step.before < setup.best  # whose gradient is small
+    return not trained and max(step.updates.values(), default=math.inf) < thresholds.SMALL_UPDATE
+
+
 def _too_low(setup: Setup, step: Step) -> str | None:
-    """Each kernel changes by next to nothing, though its gradient is none of the vanishing ones."""
-    largest = max(step.updates.values(), default=math.inf)
-    if largest >= thresholds.SMALL_UPDATE or step.scheduled or setup.has("vanishing_gradient", "vanishing_signal"):
+    if not is_too_low(setup):
         return None
-    if setup.best is not None and step.before < setup.best:  # what has been trained has a small gradient
-        return None
+    largest = max(step.updates.values())
     return (
         f"the learning rate of {step.optimizer}, {step.rate:.3g}, is too low: one step changes no kernel by more than "
         f"{largest:.1g} of its size (at least {thresholds.SMALL_UPDATE:.0e})"

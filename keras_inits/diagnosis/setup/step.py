@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -10,7 +10,9 @@ import keras
 from keras_inits._keras import compiled_loss_weights, innermost, is_scheduled, optimized
 from keras_inits.backends import differentiation
 from keras_inits.diagnosis.norms import norm_of
-from keras_inits.diagnosis.trial import copy_of, kept
+from keras_inits.diagnosis.redrawn import Rule
+from keras_inits.diagnosis.trial import SEED, copy_of, kept
+from keras_inits.models.initialize import initialize
 from keras_inits.models.weights import Weight
 
 Tensor = Any
@@ -47,6 +49,8 @@ class Step(NamedTuple):
     """For the path of each kernel that is not zero and has a gradient, the norm of its change over its own."""
     retry: Callable[[float | None, int], list[float]]
     """The losses after so many steps from the start, at the rate given, or at the optimizer's own."""
+    redrawn: Callable[[Sequence[Rule]], float]
+    """The largest update of a kernel in one step at the optimizer's rate, with weights drawn by these rules."""
 
 
 def step_of(
@@ -77,7 +81,12 @@ def step_of(
     }
     inner = innermost(optimizer)
     rate = float(keras.ops.convert_to_numpy(inner.learning_rate))
-    return Step(type(inner).__name__, rate, _default(inner), is_scheduled(inner), loss, after, updates, trial.losses)
+
+    def redrawn(rules: Sequence[Rule]) -> float:
+        return trial.redrawn(rules, paths)
+
+    told = loss, after, updates, trial.losses, redrawn
+    return Step(type(inner).__name__, rate, _default(inner), is_scheduled(inner), *told)
 
 
 class _Trial:
@@ -114,6 +123,16 @@ class _Trial:
                 if not math.isfinite(loss):
                     return found
         return found
+
+    def redrawn(self, rules: Sequence[Rule], kernels: Container[int]) -> float:
+        """The largest update of one of these kernels in a step from weights that the rules draw."""
+        with kept(self._trained):
+            initialize(self._model, rules, SEED, verbose=0)
+            _, gradients = self._differentiated()
+            copies, optimizer = self._copies(None)
+            _apply(optimizer, gradients, copies)
+            pairs = [(one, copy) for one, copy in zip(self._trained, copies, strict=True) if id(one) in kernels]
+            return max((_ratio(one, copy) for one, copy in pairs if norm_of(one.value)[0] > 0), default=0.0)
 
     def _copies(self, rate: float | None) -> tuple[list[Any], Any]:
         copies = [keras.Variable(copy_of(one), dtype=one.dtype, name=one.name) for one in self._trained]
