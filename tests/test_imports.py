@@ -52,7 +52,7 @@ GRAPH = {name: {*imported(ast.parse(path.read_text(encoding="utf-8")))} - {name}
 
 def test_the_table_has_all_rooms():
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    assert folders == set(ROOMS) - {"figures"}
+    assert folders == set(ROOMS)
     assert "keras_inits.models.initialize" in GRAPH["keras_inits.diagnosis.diagnosis"]
 
 

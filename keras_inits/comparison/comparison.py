@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_inits.extras import REPORT, missing, pandas_for
-from keras_inits.figures import saved
+from keras_inits.figures.saving import saved
 from keras_inits.notebook import Shown
 from keras_inits.runs.learning import learned
 from keras_inits.runs.run import Run

@@ -12,9 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from PIL import Image
 
-from keras_inits.comparison.plot import COLOURS, finish_epochs, plain_legend
+from keras_inits.comparison.plot import finish_epochs, plain_legend
 from keras_inits.diagnosis.plot import draw_activations, draw_shares
-from keras_inits.recording.plots import heatmap, profile, thin
+from keras_inits.figures import downsample
+from keras_inits.figures.palette import BLUE, GREEN, VERMILION
+from keras_inits.recording.plots import heatmap, profile
 from keras_inits.runs.run import Run
 
 SIZE = (4.4, 3.5)  # inches
@@ -24,7 +26,7 @@ LONGEST_NAME = 20
 DPI = 120
 PALETTE = 256
 """The colours of a picture: a palette makes it three times smaller."""
-LINES = (COLOURS[5], COLOURS[1], COLOURS[6])
+LINES = (BLUE, VERMILION, GREEN)
 
 
 class Picture(NamedTuple):
@@ -60,7 +62,7 @@ def picture(figure: Figure) -> str:
 
 def _heatmap(run: Run) -> Figure:
     figure, axes = _named_axes(run.trace.layers, right=0.93)  # and the numbers beside the scale
-    handles = heatmap.paint(axes, run.trace, thin.columns(run.trace.steps, run.trace.norms))
+    handles = heatmap.paint(axes, run.trace, downsample.columns(run.trace.steps, run.trace.norms))
     scale = figure.axes[1]
     scale.yaxis.set_major_locator(LogLocator(numticks=6))
     scale.yaxis.set_minor_locator(NullLocator())

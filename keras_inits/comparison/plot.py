@@ -13,11 +13,11 @@ from matplotlib.ticker import MaxNLocator
 
 from keras_inits._names import stand_in
 from keras_inits.comparison.table import metrics_of
+from keras_inits.figures.palette import BLACK, BLUE, GREEN, OLIVE, ORANGE, PURPLE, SKY_BLUE, VERMILION
 from keras_inits.runs.run import Run
 
-# Okabe and Ito's colours, told apart with every kind of colour blindness; the markers tell the lines apart in grey.
-COLOURS = ("#000000", "#d55e00", "#cc79a7", "#e69f00", "#56b4e9", "#0072b2", "#009e73", "#a39800")
-MARKERS = "Xv^sPDoh"
+COLOURS = (BLACK, VERMILION, PURPLE, ORANGE, SKY_BLUE, BLUE, GREEN, OLIVE)
+MARKERS = "Xv^sPDoh"  # which tell the lines apart in grey
 DASHES = ("-", "--", ":")  # the next eight have the same colours and markers
 EDGE_SHARE = 0.1
 MOMENTS = (("first step", 0), ("last step", -1))

@@ -10,7 +10,7 @@ from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import LayerNumbers, Moments
 from keras_inits.diagnosis.unseen import Unseen
 from keras_inits.extras import pandas_for
-from keras_inits.figures import saved
+from keras_inits.figures.saving import saved
 from keras_inits.initializers.seeds import Seed
 from keras_inits.models.initialize import initialize
 from keras_inits.models.table import InitializationTable

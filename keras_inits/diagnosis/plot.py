@@ -9,6 +9,7 @@ import numpy as np
 from keras_inits import thresholds
 from keras_inits.diagnosis.numbers import LayerNumbers, shortened
 from keras_inits.extras import REPORT, missing
+from keras_inits.figures.palette import BLUE, GREEN, GREY, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 MOST_LABELS = 60
 LONGEST_LABEL = 40
 Series = tuple[Sequence[float | None], str, str]  # values, colour, marker
-BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#888888"  # that the colour-blind can tell apart
 
 
 def draw(rows: Sequence[LayerNumbers], title: str) -> "Figure":
@@ -57,7 +57,7 @@ def draw_activations(axes: Any, places: np.ndarray, rows: Sequence[LayerNumbers]
 def draw_shares(axes: Any, places: np.ndarray, rows: Sequence[LayerNumbers]) -> None:
     """Draws the shares of flat inputs, of dead and of equal units."""
     shares: dict[str, Series] = {
-        "flat": ([row.saturated for row in rows], ORANGE, "o"),
+        "flat": ([row.saturated for row in rows], VERMILION, "o"),
         "dead": ([row.dead for row in rows], BLUE, "s"),
         "equal": ([row.identical for row in rows], GREEN, "^"),
     }
@@ -71,7 +71,7 @@ def _draw_gradients(axes: Any, places: np.ndarray, rows: Sequence[LayerNumbers])
     series: dict[str, Series] = {
         "deviation of the outputs": ([row.outputs.stddev for row in rows], BLUE, "."),
         "gradient of the outputs": ([row.output_gradient for row in rows], GREEN, "^"),
-        "gradient of the weights": ([row.gradient for row in rows], ORANGE, "o"),
+        "gradient of the weights": ([row.gradient for row in rows], VERMILION, "o"),
     }
     axes.set_yscale("log")
     for name, (values, colour, marker) in series.items():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from keras_inits._names import stand_in
-from keras_inits.figures import saved
+from keras_inits.figures.saving import saved
 from keras_inits.notebook import Shown
 from keras_inits.recording import files
 from keras_inits.recording.frames import to_dataframe

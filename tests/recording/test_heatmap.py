@@ -5,8 +5,9 @@ import pytest
 from matplotlib.colors import to_rgb
 from pictures import INF, NAN, example, legend_of, odd
 
+from keras_inits.figures import downsample
 from keras_inits.recording import GradientTrace
-from keras_inits.recording.plots import heatmap, lines, thin
+from keras_inits.recording.plots import heatmap, lines
 
 pytestmark = pytest.mark.any_backend
 
@@ -80,8 +81,8 @@ def test_columns_are_the_medians_of_their_steps():
     norms[rng.random((2500, 4)) < 0.02] = INF
     norms[rng.random((2500, 4)) < 0.3] = 0.0
     norms[:200, 3] = np.ma.masked
-    columns = thin.columns(steps, norms)
-    assert len(columns.median) <= thin.MOST_COLUMNS
+    columns = downsample.columns(steps, norms)
+    assert len(columns.median) <= downsample.MOST_COLUMNS
     assert np.all(np.diff(columns.edges) > 0)
     column_of = np.searchsorted(columns.edges, steps) - 1
     assert len(set(column_of)) == len(columns.median)

@@ -1,13 +1,10 @@
 """The pictures of a trace, one file a kind.
 
-    trace -> heatmap  layers x steps, the norm as colour
-          -> lines    a line for each layer over the steps, its depth as colour
-          -> profile  the norm over depth, a line for each of a few steps
-             canvas   what they share: figures that hold the names, marks, legends
-             scales   logarithmic or linear, and what is not on them
-             thin     many steps made few enough to draw
-
-`pyplot`, which keeps figures for the whole process, is not used, and none of matplotlib's settings is changed.
+trace -> heatmap  layers x steps, the norm as colour
+-> lines    a line for each layer over the steps, its depth as colour
+-> profile  the norm over depth, a line for each of a few steps
+canvas   what they share: a figure that holds the names, marks of outcomes
+quantity_scales  the label and the scale of a quantity
 """
 
 from typing import TYPE_CHECKING

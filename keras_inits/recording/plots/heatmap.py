@@ -9,8 +9,10 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from keras_inits.recording.plots import canvas, thin
-from keras_inits.recording.plots.scales import Scale, label_of, scale_for
+from keras_inits.figures import downsample, labels
+from keras_inits.figures.scales import Scale
+from keras_inits.recording.plots import canvas
+from keras_inits.recording.plots.quantity_scales import label_of, scale_for
 
 if TYPE_CHECKING:
     from keras_inits.recording.trace import GradientTrace
@@ -27,15 +29,15 @@ def draw(trace: "GradientTrace", quantity: str = "gradient") -> Figure:
     table = trace.tables[quantity]
     if not table.size:
         return _draw_nothing(trace)
-    columns = thin.columns(trace.steps, table, scale_for(quantity, table))
+    columns = downsample.columns(trace.steps, table, scale_for(quantity, table))
     note = f"a column is the median of {columns.pooled:,} steps; what is not finite shows in any case"
     figure, axes = canvas.new_figure(trace, note if columns.pooled > 1 else "")
-    canvas.write_names(axes.yaxis, trace.layers)
-    canvas.add_legend(axes, paint(axes, trace, columns, quantity))
+    labels.write_names(axes.yaxis, trace.layers)
+    labels.add_legend(axes, paint(axes, trace, columns, quantity))
     return figure
 
 
-def paint(axes: Axes, trace: "GradientTrace", columns: thin.Columns, quantity: str = "gradient") -> list[Patch]:
+def paint(axes: Axes, trace: "GradientTrace", columns: downsample.Columns, quantity: str = "gradient") -> list[Patch]:
     """Draws on axes that are there, all but the names of the layers, and returns what their legend should explain."""
     axes.patch.set(**MISSING)
     edges, cells = columns.edges, columns.median
@@ -46,7 +48,7 @@ def paint(axes: Axes, trace: "GradientTrace", columns: thin.Columns, quantity: s
     mesh = axes.pcolormesh(edges, rows, shown, cmap=COLOURS, norm=scale.colours(table), rasterized=True)
     _draw_odd(axes, edges, rows, cells, scale)
     axes.set_ylim(rows[-1], rows[0])
-    canvas.number_steps(axes, edges[0], edges[-1])
+    labels.number_steps(axes, edges[0], edges[-1])
     canvas.mark_outcomes(axes, trace)
     figure: Any = axes.figure
     bar = figure.colorbar(mesh, ax=axes, aspect=30, pad=0.02)
@@ -57,8 +59,8 @@ def paint(axes: Axes, trace: "GradientTrace", columns: thin.Columns, quantity: s
 def _draw_nothing(trace: "GradientTrace") -> Figure:
     figure, axes = canvas.new_figure(trace)
     axes.set_ylim(max(len(trace.layers), 1) - 0.5, -0.5)
-    canvas.write_names(axes.yaxis, trace.layers)
-    canvas.number_steps(axes, -0.5, 0.5)
+    labels.write_names(axes.yaxis, trace.layers)
+    labels.number_steps(axes, -0.5, 0.5)
     return figure
 
 
@@ -78,7 +80,7 @@ def _explain(trace: "GradientTrace", table: np.ma.MaskedArray, cells: np.ma.Mask
     for name, test, *_ in scale.odd:
         rows, columns = np.nonzero(test(table.filled(1.0)))
         if len(rows):
-            label = canvas.count(name, trace.steps[rows], columns)
+            label = labels.count(name, trace.steps[rows], columns)
             handles.append(Patch(color=ODD_COLOURS[name], label=label))
     if np.ma.getmaskarray(cells).any():
         handles.append(Patch(label="no gradient", **MISSING))

@@ -9,8 +9,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 
-from keras_inits.recording.plots import canvas, thin
-from keras_inits.recording.plots.scales import Scale, label_of, scale_for
+from keras_inits.figures import downsample, labels
+from keras_inits.figures.scales import Scale
+from keras_inits.recording.plots import canvas
+from keras_inits.recording.plots.quantity_scales import label_of, scale_for
 from keras_inits.thresholds import HEALTHY_UPDATE
 
 if TYPE_CHECKING:
@@ -29,11 +31,11 @@ def draw(trace: "GradientTrace", quantity: str = "gradient") -> Figure:
     scale, others = scale_for(quantity, table), [HEALTHY_UPDATE] if quantity == "update" else []
     # The light end of the map is left out: yellow on white cannot be seen.
     colours = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.9, max(len(layers), 1)))
-    if len(np.unique(trace.steps)) <= thin.MOST_COLUMNS:
+    if len(np.unique(trace.steps)) <= downsample.MOST_COLUMNS:
         figure, axes = canvas.new_figure(trace)
         _draw_layers(axes, trace.steps, table, colours, scale)
     else:
-        columns = thin.columns(trace.steps, table, scale)
+        columns = downsample.columns(trace.steps, table, scale)
         bands = "; bands: from the least to the largest" if len(layers) <= MOST_BANDS else ""
         figure, axes = canvas.new_figure(trace, f"lines: the median of each {columns.pooled:,} steps{bands}")
         _draw_columns(axes, columns, colours, scale)
@@ -43,7 +45,7 @@ def draw(trace: "GradientTrace", quantity: str = "gradient") -> Figure:
     axes.grid(alpha=0.25)
     first, last = (trace.steps[0], trace.steps[-1]) if len(trace) else (0, 0)
     room = max(0.03 * (last - first), 0.5)
-    canvas.number_steps(axes, first - room, last + room)
+    labels.number_steps(axes, first - room, last + room)
     _mark_odd(axes, trace.steps, table, colours, scale)
     canvas.mark_outcomes(axes, trace)
     if layers:
@@ -51,11 +53,11 @@ def draw(trace: "GradientTrace", quantity: str = "gradient") -> Figure:
     for healthy in others:
         label = f"{healthy:g}: a rule of thumb for healthy updates"
         axes.axhline(healthy, color="black", linestyle="--", linewidth=1.4, zorder=3, label=label)
-    canvas.add_legend(axes)
+    labels.add_legend(axes)
     return figure
 
 
-def _draw_columns(axes: Axes, columns: thin.Columns, colours: np.ndarray, scale: Scale) -> None:
+def _draw_columns(axes: Axes, columns: downsample.Columns, colours: np.ndarray, scale: Scale) -> None:
     middles = (columns.edges[1:] + columns.edges[:-1]) / 2
     if columns.median.shape[1] <= MOST_BANDS:
         for index, (least, largest) in enumerate(zip(columns.least.T, columns.largest.T, strict=True)):
@@ -81,16 +83,16 @@ def _mark_odd(axes: Axes, steps: np.ndarray, table: np.ma.MaskedArray, colours: 
         rows, columns = np.nonzero(test(table.filled(1.0)))
         if not len(rows):
             continue
-        kept = thin.marks(steps[rows], steps[0], steps[-1])
+        kept = downsample.marks(steps[rows], steps[0], steps[-1])
         style: dict[str, Any] = {"marker": marker, "s": 28}
-        place = canvas.beside_edge(axes, "x", points)
+        place = labels.beside_edge(axes, "x", points)
         axes.scatter(steps[rows[kept]], np.full(len(kept), end), c=colours[columns[kept]], transform=place, **style)
-        axes.scatter([], [], c="black", label=canvas.count(name, steps[rows], columns), **style)
+        axes.scatter([], [], c="black", label=labels.count(name, steps[rows], columns), **style)
 
 
 def _add_depth_bar(figure: Figure, axes: Axes, layers: tuple[str, ...], colours: np.ndarray) -> None:
     edges = BoundaryNorm(np.arange(len(layers) + 1) - 0.5, len(layers))
     bar = figure.colorbar(ScalarMappable(edges, ListedColormap(colours)), ax=axes, aspect=30, pad=0.02)
-    canvas.write_names(bar, layers)
+    labels.write_names(bar, layers)
     bar.minorticks_off()
     bar.ax.invert_yaxis()  # the first layer on top, as in `model.summary()`

@@ -7,8 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from keras_inits.recording.plots import canvas, thin
-from keras_inits.recording.plots.scales import Scale, label_of, scale_for
+from keras_inits.figures import downsample, labels
+from keras_inits.figures.scales import Scale
+from keras_inits.recording.plots import canvas
+from keras_inits.recording.plots.quantity_scales import label_of, scale_for
 from keras_inits.recording.quantities import ACCUMULATE, SKIP, UPDATE
 
 if TYPE_CHECKING:
@@ -22,9 +24,9 @@ NOTES = {SKIP: ", skipped", ACCUMULATE: ", micro-step"}
 def draw(trace: "GradientTrace", quantity: str = "gradient") -> Figure:
     """Draws it at the first step, at the last and at evenly spaced ones between them; the first layer on top."""
     figure, axes = canvas.new_figure(trace)
-    canvas.write_names(axes.yaxis, trace.layers)
+    labels.write_names(axes.yaxis, trace.layers)
     paint(axes, trace, quantity)
-    canvas.add_legend(axes)
+    labels.add_legend(axes)
     return figure
 
 
@@ -34,7 +36,7 @@ def paint(axes: Axes, trace: "GradientTrace", quantity: str = "gradient") -> Non
     scale = scale_for(quantity, table)
     places = np.linspace(0, len(different) - 1, min(len(different), MOST_STEPS))
     chosen = different[places.round().astype(int)]
-    profiles = [thin.median(table[trace.steps == step]) for step in chosen]  # two optimizers leave two rows
+    profiles = [downsample.median(table[trace.steps == step]) for step in chosen]  # two optimizers leave two rows
     everything = np.ma.MaskedArray(np.ma.vstack([*profiles, np.ma.zeros((0, len(trace.layers)))]))
     axes.set_xlim(scale.limits(everything, room=0.08))
     axes.set_xscale(scale.name)
@@ -68,5 +70,5 @@ def _draw_profile(axes: Axes, values: np.ma.MaskedArray, scale: Scale, style: di
     axes.plot(scale.drawable(values), depth, markersize=5 if len(values) <= 40 else 3, linewidth=1.2, **style)
     for _, test, marker, end, points in scale.odd:
         found = depth[test(values.filled(1.0))]
-        place = canvas.beside_edge(axes, "y", points)
+        place = labels.beside_edge(axes, "y", points)
         axes.scatter(np.full(len(found), end), found, transform=place, marker=marker, s=28, color=style["color"])

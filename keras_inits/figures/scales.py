@@ -5,8 +5,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 
-from keras_inits.recording.quantities import RECORDED
-
 OUTERMOST = 1e150
 """Beyond it no end of a scale lies: its square would leave the range of float64, and so would ticks beside it."""
 
@@ -64,15 +62,3 @@ class Scale(NamedTuple):
 
 
 LOG, LINEAR = Scale("log"), Scale("linear")
-
-
-def label_of(quantity: str) -> str:
-    """The label of a quantity's axis."""
-    return RECORDED[quantity].label if quantity in RECORDED else quantity
-
-
-def scale_for(quantity: str, values: np.ma.MaskedArray) -> Scale:
-    """The scale of a quantity: the recorder's own, or for a user's quantity a linear one if a value is negative."""
-    if quantity in RECORDED:
-        return LINEAR if RECORDED[quantity].linear else LOG
-    return LINEAR if (values.compressed() < 0).any() else LOG

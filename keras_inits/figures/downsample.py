@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_inits.recording.plots.scales import LOG, Scale
+from keras_inits.figures.scales import LOG, Scale
 
 MOST_COLUMNS = 400
 """Largest number of columns in a picture: on a screen each is still wide enough to be seen alone."""

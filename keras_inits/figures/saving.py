@@ -1,4 +1,4 @@
-"""The parts that all pictures have in common."""
+"""A figure, and a file of it."""
 
 import os
 from typing import TYPE_CHECKING
