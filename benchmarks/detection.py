@@ -3,9 +3,9 @@
 Run: KERAS_BACKEND=torch python benchmarks/detection.py [--part report] [--write docs/explanation/detection-table.md]
 
 Models are made from two lists of architectures and two ranges of seeds: the thresholds were chosen while looking at
-the part "choosing" alone; the table is of the part "report". A model is faulty by its numbers, not by what was
-injected: a twin in float64, built of separate layers and differentiated by torch itself, takes the batch forward and
-backward (`confirm`), and the definitions of `keras_inits/thresholds.py` are applied to it.
+the part "choosing" alone; the table is of the part "report". A model is faulty by its numbers, whatever was injected:
+a twin in float64, built of separate layers and differentiated by torch itself, takes the batch forward and backward
+(`confirm`), and the definitions of `keras_inits/thresholds.py` are applied to it.
 Every kind of finding is judged on every model: found is the share of the faulty ones that have it, false alarms are the
 share of the others that have it.
 """
