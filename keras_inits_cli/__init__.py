@@ -16,6 +16,7 @@ import sys
 
 MODULES = ("PIL", "jinja2", "matplotlib", "pandas", "rich", "sklearn", "threadpoolctl", "typer")
 FAILED = 3
+"""The exit status of a command that failed."""
 
 
 def main() -> None:

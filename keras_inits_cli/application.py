@@ -6,12 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
+from keras_inits_cli import FAILED
 from keras_inits_cli.interruption import Interruption
 from keras_inits_cli.options import (
     ACTIVATIONS,
     BACKENDS,
     STARTS,
     choose_backend,
+    find_modules_here,
     from_file,
     installed_backend,
     one_of,
@@ -19,8 +21,8 @@ from keras_inits_cli.options import (
     refuse,
 )
 from keras_inits_cli.options import shape as read_shape
-from keras_inits_cli.outcome import FAILED, FOUND, INTERRUPTED, NOT_ALL_SEEN, NOTHING_KEPT, status_of, told
-from keras_inits_cli.quiet import keep_quiet
+from keras_inits_cli.outcome import FOUND, INTERRUPTED, NOT_ALL_SEEN, NOTHING_KEPT, status_of, told
+from keras_inits_cli.quiet import keep_quiet, without_log_lines
 
 application = typer.Typer(
     no_args_is_help=True,
@@ -111,11 +113,13 @@ def compare(
         refuse(f"--build {build} --data {data}", "both of --build and --data, or neither", "Pass the other one too.")
     choose_backend(backend)
     keep_quiet()
+    find_modules_here()
     output_directory(output)
     options = context.params
 
     def work(interruption: Interruption) -> int:
-        from keras_inits.comparison.command import Command, subject_of
+        with without_log_lines():
+            from keras_inits.comparison.command import Command, subject_of
 
         command = Command(subject_of(options), options, _repeated(context), interruption.check)
         try:
@@ -167,11 +171,13 @@ def diagnose(
         refuse(f"--data {data} --shape {shape}", "one of --data and --shape", "Pass a file, or a shape to draw.")
     choose_backend(backend)
     keep_quiet()
+    find_modules_here()
 
     def work(interruption: Interruption) -> int:
-        from keras_inits.diagnosis.command import Outputs, run
-
-        diagnosis = run(model, data, shape, imports or (), Outputs(json, plot, repair))
+        with without_log_lines():
+            from keras_inits.diagnosis.command import Outputs, run
+        with without_log_lines():
+            diagnosis = run(model, data, shape, imports or (), Outputs(json, plot, repair))
         return FOUND if diagnosis.findings else NOT_ALL_SEEN if diagnosis.unseen else 0
 
     raise typer.Exit(status_of(work, debug))

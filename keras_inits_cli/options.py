@@ -3,6 +3,7 @@
 import difflib
 import importlib.util
 import os
+import sys
 import tempfile
 import tomllib
 from collections.abc import Callable, Sequence
@@ -74,14 +75,19 @@ def choose_backend(backend: str | None) -> None:
             raise typer.BadParameter(f"the environment variable KERAS_BACKEND: {error.message}") from None
 
 
+def find_modules_here() -> None:
+    """Has Python find the modules of the present folder, as `python -m` does."""
+    folder = os.getcwd()
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+
+
 def output_directory(path: Path) -> Path:
     """Makes the directory, and finds out before anything is trained whether all can be written there.
 
     Raises:
         typer.BadParameter: If it cannot, or a file that the command did not write is in the place of one that it would.
     """
-    if path.name == "" and str(path) == ".":
-        pass  # the present one
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):

@@ -4,12 +4,12 @@ import sys
 import traceback
 from collections.abc import Callable
 
+from keras_inits_cli import FAILED
 from keras_inits_cli.interruption import Interruption
 from keras_inits_cli.options import BACKENDS
-from keras_inits_cli.quiet import without_log_lines
 
-FOUND, USAGE, FAILED, NOT_ALL_SEEN, INTERRUPTED = 1, 2, 3, 4, 130
-"""Exit statuses: something was found; an option is wrong; it failed; a layer was not looked at; Ctrl-C."""
+FOUND, USAGE, NOT_ALL_SEEN, INTERRUPTED = 1, 2, 4, 130
+"""Exit statuses: something was found; an option is wrong; a layer was not looked at; Ctrl-C; beside `FAILED`."""
 NOTHING_KEPT = "Interrupted before anything was finished; nothing is kept."
 
 
@@ -17,8 +17,7 @@ def status_of(work: Callable[[Interruption], int], debug: bool) -> int:
     """Runs a command, and returns its exit status; what it raises becomes a line, or with `debug` a traceback."""
     with Interruption() as interruption:
         try:
-            with without_log_lines():
-                return work(interruption)
+            return work(interruption)
         except KeyboardInterrupt:
             return told(INTERRUPTED, NOTHING_KEPT)
         except Exception as error:

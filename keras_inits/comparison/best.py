@@ -4,7 +4,7 @@ import itertools
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -96,7 +96,7 @@ def best_of(runs: Sequence[Run], words: Sequence[str]) -> Best | None:
         return None
     best = order[0]
     equals = tuple(one.title for one in order[1:] if _overlap(best.values, one.values))
-    return Best(**{**best.__dict__, "equals": equals})
+    return replace(best, equals=equals)
 
 
 def ranked_by(runs: Sequence[Run]) -> str | None:

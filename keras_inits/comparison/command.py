@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from rich.console import Console
@@ -67,7 +68,7 @@ class Command:
         """The folder of the files."""
         return Path(self.options["output"])
 
-    @property
+    @cached_property
     def _plan(self) -> Plan:
         starts = dict.fromkeys(self.options["initializer"] or STARTS)
         seeds = range(self.options["seed"], self.options["seed"] + self.options["seeds"])

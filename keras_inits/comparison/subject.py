@@ -3,8 +3,6 @@
 import contextlib
 import functools
 import importlib
-import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -78,15 +76,12 @@ def own(options: Options) -> Subject:
 
 
 def function_of(text: str) -> Build:
-    """The function `package.module:function`, of a module in the present folder or an installed one.
+    """The function `package.module:function`, of a module that Python finds.
 
     Raises:
         ValueError: If there is none.
     """
     name, _, attribute = text.partition(":")
-    folder = os.getcwd()
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
     found, why = None, "has no such function"
     if not name or not attribute:
         why = "has no colon between module and function"

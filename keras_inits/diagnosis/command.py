@@ -3,8 +3,6 @@
 import importlib
 import json
 import math
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,7 +47,6 @@ def run(
         raise FileError(
             f"received --repair {shown(str(outputs.repair))}. Expected a path that ends in .keras. Rename it."
         )
-    sys.path.insert(0, os.getcwd())
     for name in imports:
         importlib.import_module(name)
     model = load_model(model_file)

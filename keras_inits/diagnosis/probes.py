@@ -16,7 +16,7 @@ from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.numbers import Moments
 from keras_inits.diagnosis.reductions import Reduced, across_examples, merged, reduced
 from keras_inits.diagnosis.slopes import slope_of
-from keras_inits.diagnosis.watched import Watched, activation_of, ending_of
+from keras_inits.diagnosis.watched import Watched, ending_of, last_function_of
 from keras_inits.faults import InternalError, ours
 from keras_inits.layers.axes import output_axis
 from keras_inits.layers.kinds import RESHAPES
@@ -123,7 +123,7 @@ class Probe:
     def __init__(self, watched: Watched, recording: Recording) -> None:
         self.watched, self._recording = watched, recording
         self._ending = ending_of(watched.layer)
-        self.activation = activation_of(self._ending)
+        self.activation = last_function_of(self._ending)
         self.slope = slope_of(self.activation) if self.activation is not None else None
         # Softmax makes every gradient small, of the more units the more: the layer's own is the one before that.
         self.mixes = self.activation is not None and self.slope is None

@@ -47,7 +47,7 @@ def faded_signal(case: Case, share: float) -> Finding | None:
         case: The case.
         share: Of the inputs' size, or of 1 if they are larger.
     """
-    profile, limit = _signals(case), share * min(1.0, case.size_of_inputs)
+    profile, limit = _signals(case), _least_signal(case, share)
     low = next((place for place, (_, size) in enumerate(profile) if size < limit), None)
     if low is None:
         return None
@@ -171,8 +171,12 @@ def _signals(case: Case) -> Profile:
     return [(number, _signal(row)) for number, row in enumerate(case.told) if _has_signal(case, row)]
 
 
+def _least_signal(case: Case, share: float) -> float:
+    return share * min(1.0, case.size_of_inputs)
+
+
 def _signal_vanishes(case: Case) -> bool:
-    limit = thresholds.VANISHING_SIGNAL * min(1.0, case.size_of_inputs)
+    limit = _least_signal(case, thresholds.VANISHING_SIGNAL)
     return any(size < limit for _, size in _signals(case))
 
 

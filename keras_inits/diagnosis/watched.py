@@ -84,8 +84,8 @@ def ending_of(layer: Any) -> Any:
     return layer
 
 
-def activation_of(layer: Any) -> Any:
-    """The function that a layer ends with, or is; None for linear ones."""
+def last_function_of(layer: Any) -> Any:
+    """The function that a layer ends with, or is, as it is called; None for linear ones, and for what is of a cell."""
     if isinstance(layer, ACTIVATIONS):
         return layer
     own = vars(layer).get("activation")  # recurrent layers have it as a property, of the cell's
