@@ -12,7 +12,8 @@ def health(norms: Any) -> State:
     """Returns the state of a single step, from its norms in depth order.
 
     Layers without a gradient (masked) are left out. Zeros at the end of a decay are the decay's: float32 has no smaller
-    number for them.
+    number for them. A decay in front of the largest layer counts before growth behind it: examples whose gradients
+    cancel make the last layer's norm small in a single batch.
 
     Args:
         norms: One norm per layer, the layer nearest to the input first; masked where there is no gradient.
@@ -23,11 +24,12 @@ def health(norms: Any) -> State:
     positive = known[known > 0]
     if positive.size == 0:
         return State.ZERO
-    largest, smallest = positive.argmax(), positive.argmin()
+    largest = positive.argmax()
     if positive[largest] > thresholds.EXPLODING_NORM:
         return State.EXPLODING
     if positive[largest] < thresholds.VANISHING_NORM:
         return State.VANISHING
-    if positive[smallest] < thresholds.VANISHING_RATIO * positive[largest]:
-        return State.VANISHING if smallest < largest else State.EXPLODING
+    small = positive < thresholds.VANISHING_RATIO * positive[largest]
+    if small.any():
+        return State.VANISHING if small[:largest].any() else State.EXPLODING
     return State.ZERO if positive.size < known.size else State.HEALTHY

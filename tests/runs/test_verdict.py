@@ -101,6 +101,11 @@ def test_the_name_of_the_start_changes_nothing(word):
         )
 
 
+def test_decay_is_vanishing_where_the_last_layer_s_gradient_cancels_in_the_batch():
+    assert health(np.array([1e-16, 1e-9, 6e-2, 1e-18])) == "vanishing"
+    assert health(np.array([1e-2, 6e-2, 1e-18])) == "exploding"
+
+
 def test_swapped_labels_leave_the_verdict_with_the_run():
     """Training itself, with the labels of two initializers exchanged: what was zeros is now called he."""
     starts = {"zeros": STARTS["he"], "he": STARTS["zeros"]}
