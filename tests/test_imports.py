@@ -2,6 +2,8 @@
 
 import ast
 import graphlib
+import importlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,7 +55,15 @@ GRAPH = {name: {*imported(ast.parse(path.read_text(encoding="utf-8")))} - {name}
 def test_the_table_has_all_rooms():
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert folders == set(ROOMS)
-    assert "keras_inits.models.initialize" in GRAPH["keras_inits.diagnosis.diagnosis"]
+    assert "keras_inits.models._initialize" in GRAPH["keras_inits.diagnosis.diagnosis"]
+
+
+@pytest.mark.any_backend
+def test_no_function_hides_a_module_of_its_name():
+    loaded = {name: importlib.import_module(name) for name in MODULES if ".backends." not in name and "." in name}
+    parts = [(*name.rpartition(".")[::2], module) for name, module in loaded.items()]
+    hidden = [module.__name__ for room, own, module in parts if getattr(sys.modules[room], own) is not module]
+    assert hidden == []
 
 
 @pytest.mark.any_backend

@@ -11,7 +11,7 @@ The room `runs` makes each run, or finds it again. `compare` is this from Python
 `network` on `digits`.
 """
 
-from keras_inits.comparison.compare import compare
+from keras_inits.comparison._compare import compare
 from keras_inits.comparison.comparison import Comparison
 from keras_inits.comparison.starts import STARTS
 from keras_inits.runs.run import Run

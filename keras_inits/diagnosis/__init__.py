@@ -36,7 +36,7 @@ products          model, examples -> products with the Jacobian
 bidiagonal        products with a matrix -> a bidiagonal one with the same singular values
 """
 
-from keras_inits.diagnosis.diagnose import diagnose
+from keras_inits.diagnosis._diagnose import diagnose
 from keras_inits.diagnosis.diagnosis import Diagnosis
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.jacobian import JacobianSpectrum, jacobian_spectrum

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_inits._names import shown
-from keras_inits.diagnosis.diagnose import diagnose
+from keras_inits.diagnosis._diagnose import diagnose
 from keras_inits.diagnosis.diagnosis import Diagnosis
 from keras_inits.diagnosis.files import FileError, load_arrays, load_model
 from keras_inits.diagnosis.finding import Finding

@@ -3,7 +3,9 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import keras
 
 from keras_inits.diagnosis import table
 from keras_inits.diagnosis.finding import Finding
@@ -12,7 +14,7 @@ from keras_inits.diagnosis.unseen import Unseen
 from keras_inits.extras import pandas_for
 from keras_inits.figures.saving import saved
 from keras_inits.initializers.seeds import Seed
-from keras_inits.models.initialize import initialize
+from keras_inits.models._initialize import initialize
 from keras_inits.models.table import InitializationTable
 from keras_inits.notebook import Shown
 
@@ -53,7 +55,7 @@ class Diagnosis(Shown):
         """The table of layers and the findings, as text of at most 100 columns."""
         return table.text_of(self)
 
-    def repair(self, model: Any, seed: Seed = None) -> InitializationTable:
+    def repair(self, model: keras.Model, seed: Seed = None) -> InitializationTable:
         """Draws the weights that the findings' remedies name again, by `initialize`, and leaves the others.
 
         Remedies that were tried and did not help are left out, and so is code that changes the set-up, which is yours.

@@ -6,13 +6,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_inits.arguments import check_whole
 from keras_inits.backends import differentiation
 from keras_inits.backends.forks import computing
 from keras_inits.diagnosis.bidiagonal import bidiagonal
 from keras_inits.diagnosis.points import check_model, points_of
 from keras_inits.diagnosis.products import Products
 from keras_inits.faults import ours
-from keras_inits.initializers.arguments import check_whole
 from keras_inits.models.weights import weights_of
 from keras_inits.notebook import Shown
 
@@ -53,7 +53,7 @@ class JacobianSpectrum(Shown):
 
 
 @computing("jacobian_spectrum")
-def jacobian_spectrum(model: Any, x: Any, *, products: int = MOST) -> JacobianSpectrum:
+def jacobian_spectrum(model: keras.Model, x: Any, *, products: int = MOST) -> JacobianSpectrum:
     r"""Computes the singular values of the Jacobian of a model's output by its input, at each example.
 
     By Golub and Kahan's bidiagonalisation, with every vector orthogonalised against all before: each step takes one

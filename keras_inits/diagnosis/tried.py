@@ -6,7 +6,7 @@ from typing import Any
 
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.trial import SEED, kept
-from keras_inits.models.initialize import initialize
+from keras_inits.models._initialize import initialize
 from keras_inits.models.weights import weights_of
 
 

@@ -19,12 +19,13 @@ A new law goes into the file that its line describes, into the list in `lookup`,
 from keras.initializers import Ones, Zeros
 
 from keras_inits.initializers import keras1
-from keras_inits.initializers.constant import Constant
+from keras_inits.initializers._constant import Constant
+from keras_inits.initializers._orthogonal import Identity, Orthogonal
+from keras_inits.initializers._sparse import Sparse
 from keras_inits.initializers.convolution import DeltaOrthogonal, Dirac
 from keras_inits.initializers.gains import gain, stability
 from keras_inits.initializers.gates import PerGate
 from keras_inits.initializers.lookup import get
-from keras_inits.initializers.orthogonal import Identity, Orthogonal
 from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
 from keras_inits.initializers.rules import (
     GlorotNormal,
@@ -35,7 +36,6 @@ from keras_inits.initializers.rules import (
     LecunUniform,
 )
 from keras_inits.initializers.scaling import VarianceScaling
-from keras_inits.initializers.sparse import Sparse
 
 uniform = Uniform
 normal = Normal

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_inits import backends
-from keras_inits.initializers.arguments import check_dtype, check_shape
+from keras_inits.initializers.checks import check_dtype, check_shape
 from keras_inits.initializers.configs import PACKAGE, check_config
 from keras_inits.initializers.fans import Fans
 from keras_inits.initializers.sampling import Part, Sample

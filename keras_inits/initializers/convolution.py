@@ -6,11 +6,12 @@ import keras
 import numpy as np
 
 from keras_inits._names import shown
-from keras_inits.initializers.arguments import check_number, check_range, check_whole
+from keras_inits.arguments import check_number, check_whole
+from keras_inits.initializers._orthogonal import orthogonal_matrix
 from keras_inits.initializers.base import Config, HostInitializer, RandomInitializer
 from keras_inits.initializers.buffers import aligned
+from keras_inits.initializers.checks import check_range
 from keras_inits.initializers.fans import Fans
-from keras_inits.initializers.orthogonal import orthogonal_matrix
 from keras_inits.initializers.seeds import Seed
 
 
@@ -108,7 +109,7 @@ class Dirac(HostInitializer):
         Zagoruyko & Komodakis (2017), DiracNets: training very deep neural networks without skip-connections.
     """
 
-    def __init__(self, gain: float = 1.0, groups: int = 1, depthwise: bool | None = None) -> None:
+    def __init__(self, gain: float = 1.0, groups: int = 1, *, depthwise: bool | None = None) -> None:
         self.gain = check_number("gain", gain)
         self.groups = check_whole("groups", groups, 1)
         if not (depthwise is None or isinstance(depthwise, bool)) or (depthwise and self.groups > 1):

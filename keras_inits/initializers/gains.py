@@ -11,7 +11,7 @@ from keras import activations
 
 from keras_inits import backends
 from keras_inits._names import printable, shown
-from keras_inits.initializers.arguments import check_number
+from keras_inits.arguments import check_number
 from keras_inits.initializers.quadrature import normal_mean
 
 LARGEST = 1e150

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keras_inits._names import shown
-from keras_inits.initializers.arguments import check_whole
+from keras_inits.arguments import check_whole
 from keras_inits.initializers.base import Config, HostInitializer, RandomInitializer
 from keras_inits.initializers.buffers import aligned
 from keras_inits.initializers.configs import restored

@@ -14,10 +14,11 @@ import numpy as np
 from keras.initializers import Ones, Zeros
 
 from keras_inits._names import shown
+from keras_inits.arguments import check_choice, check_number
 from keras_inits.initializers import sampling
-from keras_inits.initializers.arguments import check_choice, check_number, check_two_sizes
+from keras_inits.initializers._orthogonal import Identity, orthogonal_matrix
 from keras_inits.initializers.base import Config, RandomInitializer
-from keras_inits.initializers.orthogonal import Identity, orthogonal_matrix
+from keras_inits.initializers.checks import check_two_sizes
 from keras_inits.initializers.plain import Normal, Uniform
 from keras_inits.initializers.seeds import Seed
 

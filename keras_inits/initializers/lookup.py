@@ -10,12 +10,13 @@ import numpy as np
 from keras.initializers import Ones, Zeros
 
 from keras_inits._names import shown
+from keras_inits.initializers._constant import Constant
+from keras_inits.initializers._orthogonal import Identity, Orthogonal
+from keras_inits.initializers._sparse import Sparse
 from keras_inits.initializers.base import HostInitializer
 from keras_inits.initializers.configs import check_config
-from keras_inits.initializers.constant import Constant
 from keras_inits.initializers.convolution import DeltaOrthogonal, Dirac
 from keras_inits.initializers.gates import PerGate
-from keras_inits.initializers.orthogonal import Identity, Orthogonal
 from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
 from keras_inits.initializers.rules import (
     GlorotNormal,
@@ -26,7 +27,6 @@ from keras_inits.initializers.rules import (
     LecunUniform,
 )
 from keras_inits.initializers.scaling import VarianceScaling
-from keras_inits.initializers.sparse import Sparse
 
 # The public list: what stands here is found by `get`, exported under both of its names, and tested.
 CLASSES: tuple[Any, ...] = (

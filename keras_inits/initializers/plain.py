@@ -5,8 +5,8 @@ import math
 import keras
 import numpy as np
 
+from keras_inits.arguments import check_number
 from keras_inits.initializers import sampling
-from keras_inits.initializers.arguments import check_number
 from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, PointwiseInitializer
 from keras_inits.initializers.fans import Fans
 from keras_inits.initializers.sampling import Sample

@@ -5,24 +5,25 @@ from typing import ClassVar
 
 import keras
 
-from keras_inits.initializers.arguments import check_flag
+from keras_inits.arguments import check_flag
 from keras_inits.initializers.base import Config
-from keras_inits.initializers.scaling import VarianceScaling
+from keras_inits.initializers.scaling import Distribution, Mode, VarianceScaling
 from keras_inits.initializers.seeds import Seed
 
 
 class _UniformRule(VarianceScaling):
     """A uniform rule of the literature, whose scale and mode are fixed."""
 
-    rule: ClassVar[tuple[float, str]]
+    rule: ClassVar[tuple[float, Mode]]
 
     def __init__(
         self,
         seed: Seed = None,
+        *,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(*self.rule, "uniform", seed, input_axes, output_axes)
+        super().__init__(*self.rule, "uniform", seed, input_axes=input_axes, output_axes=output_axes)
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, ready for JSON."""
@@ -33,20 +34,20 @@ class _UniformRule(VarianceScaling):
 class _NormalRule(VarianceScaling):
     """A normal rule of the literature, whose scale and mode are fixed."""
 
-    rule: ClassVar[tuple[float, str]]
+    rule: ClassVar[tuple[float, Mode]]
 
     def __init__(
         self,
         seed: Seed = None,
+        *,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
-        *,
         truncated: bool = False,
     ) -> None:
         hint = "Pass True for the law that Keras 3 has under this name, False for the one that the paper has."
         self.truncated = check_flag("truncated", truncated, hint)
-        distribution = "truncated_normal" if truncated else "untruncated_normal"
-        super().__init__(*self.rule, distribution, seed, input_axes, output_axes)
+        distribution: Distribution = "truncated_normal" if truncated else "untruncated_normal"
+        super().__init__(*self.rule, distribution, seed, input_axes=input_axes, output_axes=output_axes)
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, ready for JSON."""
@@ -84,7 +85,7 @@ class LecunUniform(_UniformRule):
         LeCun, Bottou, Orr & Mueller (1998), Efficient BackProp.
     """
 
-    rule: ClassVar[tuple[float, str]] = (1.0, "fan_in")
+    rule: ClassVar[tuple[float, Mode]] = (1.0, "fan_in")
 
 
 @keras.saving.register_keras_serializable(package="keras_inits")
@@ -114,7 +115,7 @@ class LecunNormal(_NormalRule):
         LeCun, Bottou, Orr & Mueller (1998), Efficient BackProp.
     """
 
-    rule: ClassVar[tuple[float, str]] = (1.0, "fan_in")
+    rule: ClassVar[tuple[float, Mode]] = (1.0, "fan_in")
 
 
 @keras.saving.register_keras_serializable(package="keras_inits")
@@ -143,7 +144,7 @@ class GlorotUniform(_UniformRule):
         Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward neural networks.
     """
 
-    rule: ClassVar[tuple[float, str]] = (1.0, "fan_avg")
+    rule: ClassVar[tuple[float, Mode]] = (1.0, "fan_avg")
 
 
 @keras.saving.register_keras_serializable(package="keras_inits")
@@ -173,7 +174,7 @@ class GlorotNormal(_NormalRule):
         Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward neural networks.
     """
 
-    rule: ClassVar[tuple[float, str]] = (1.0, "fan_avg")
+    rule: ClassVar[tuple[float, Mode]] = (1.0, "fan_avg")
 
 
 @keras.saving.register_keras_serializable(package="keras_inits")
@@ -202,7 +203,7 @@ class HeUniform(_UniformRule):
         He, Zhang, Ren & Sun (2015), Delving deep into rectifiers.
     """
 
-    rule: ClassVar[tuple[float, str]] = (2.0, "fan_in")
+    rule: ClassVar[tuple[float, Mode]] = (2.0, "fan_in")
 
 
 @keras.saving.register_keras_serializable(package="keras_inits")
@@ -232,4 +233,4 @@ class HeNormal(_NormalRule):
         He, Zhang, Ren & Sun (2015), Delving deep into rectifiers.
     """
 
-    rule: ClassVar[tuple[float, str]] = (2.0, "fan_in")
+    rule: ClassVar[tuple[float, Mode]] = (2.0, "fan_in")

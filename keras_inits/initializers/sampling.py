@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from keras_inits.initializers import threads
-from keras_inits.initializers.arguments import check_range
 from keras_inits.initializers.buffers import aligned
+from keras_inits.initializers.checks import check_range
 from keras_inits.initializers.quantiles import FLOAT32, FLOAT64, Precision, Workspace
 from keras_inits.initializers.seeds import stream_of
 

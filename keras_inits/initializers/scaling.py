@@ -2,23 +2,26 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import keras
 import numpy as np
 
 from keras_inits._names import shown
+from keras_inits.arguments import check_choice, check_number
 from keras_inits.initializers import sampling
-from keras_inits.initializers.arguments import check_axes, check_choice, check_number
 from keras_inits.initializers.base import REFUSED_BY_KERAS, Config, PointwiseInitializer
+from keras_inits.initializers.checks import check_axes
 from keras_inits.initializers.configs import restored
 from keras_inits.initializers.fans import Fans, compute_fans
 from keras_inits.initializers.gains import Activation, gain
 from keras_inits.initializers.sampling import Sample
 from keras_inits.initializers.seeds import Seed
 
-MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
-DISTRIBUTIONS = ("uniform", "untruncated_normal", "truncated_normal")
+Mode = Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
+Distribution = Literal["uniform", "untruncated_normal", "truncated_normal"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+DISTRIBUTIONS: tuple[Distribution, ...] = get_args(Distribution)
 Axes = tuple[int, ...] | None
 
 
@@ -74,9 +77,10 @@ class VarianceScaling(PointwiseInitializer, keras.initializers.VarianceScaling):
     def __init__(
         self,
         scale: float = 1.0,
-        mode: str = "fan_in",
-        distribution: str = "truncated_normal",
+        mode: Mode = "fan_in",
+        distribution: Distribution = "truncated_normal",
         seed: Seed = None,
+        *,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
         activation: Activation = None,

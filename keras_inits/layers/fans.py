@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import keras
+
 from keras_inits._keras import all_layers, own_variables
 from keras_inits.initializers.fans import Fans
 from keras_inits.layers.catalogue import role_of, why_unknown
 
 
-def fans_of(layer: Any, variable: Any) -> Fans | None:
+def fans_of(layer: keras.Layer, variable: keras.Variable) -> Fans | None:
     """Returns the fans of a weight: how many inputs feed a unit through it, and how many units an input feeds.
 
     ======================  ===============================  ========================================

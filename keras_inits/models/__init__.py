@@ -32,9 +32,9 @@ told        drawn weights, prediction -> the table; verdict: what a start can do
 table       what was drawn, what is predicted of it, and what was left
 """
 
+from keras_inits.models._initialize import initialize
+from keras_inits.models._lsuv import lsuv
 from keras_inits.models.builtin import to_builtin
-from keras_inits.models.initialize import initialize
-from keras_inits.models.lsuv import lsuv
 from keras_inits.models.table import DrawnWeight, InitializationTable, LeftWeight
 
 __all__ = ["DrawnWeight", "InitializationTable", "LeftWeight", "initialize", "lsuv", "to_builtin"]

@@ -5,10 +5,10 @@ from typing import Any, Literal, get_args
 
 from keras import layers
 
+from keras_inits.initializers._orthogonal import Orthogonal, matrix_shape
 from keras_inits.initializers.convolution import DeltaOrthogonal
 from keras_inits.initializers.gate_biases import LongMemory
 from keras_inits.initializers.gates import PerGate
-from keras_inits.initializers.orthogonal import Orthogonal, matrix_shape
 from keras_inits.initializers.plain import Normal
 from keras_inits.initializers.scaling import VarianceScaling
 from keras_inits.layers.kinds import CONVOLUTIONS, SEPARABLE, TRANSPOSED, gates_of
@@ -21,7 +21,7 @@ DISTRIBUTIONS = get_args(Distribution)
 """The distributions of kernels; those that are no matrices are normal where others are orthogonal."""
 
 
-def auto_law(weight: Weight, graph: Graph, distribution: str = "orthogonal") -> Any:
+def auto_law(weight: Weight, graph: Graph, distribution: Distribution = "orthogonal") -> Any:
     """Returns an initializer, or None for a weight of which nothing is known and whose layer declares nothing.
 
     A kernel gets the variance t / (m fan_in), for the mean square m that is predicted to come in and the mean square t
@@ -55,7 +55,7 @@ def _long_memory(weight: Weight, graph: Graph) -> LongMemory | None:
     return LongMemory(gates_of(weight.layer) or 1, steps)
 
 
-def scaled_law(scale: float, distribution: str) -> VarianceScaling:
+def scaled_law(scale: float, distribution: Distribution) -> VarianceScaling:
     """Independent entries of the variance scale / fan_in."""
     return VarianceScaling(scale, "fan_in", "untruncated_normal" if distribution == "orthogonal" else distribution)
 

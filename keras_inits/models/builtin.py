@@ -5,9 +5,9 @@ from typing import Any
 
 import keras
 
+from keras_inits.initializers._constant import Constant
+from keras_inits.initializers._orthogonal import Identity, Orthogonal
 from keras_inits.initializers.base import HostInitializer
-from keras_inits.initializers.constant import Constant
-from keras_inits.initializers.orthogonal import Identity, Orthogonal
 from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
 from keras_inits.initializers.scaling import VarianceScaling
 from keras_inits.layers.tree import walk_layers
@@ -15,7 +15,7 @@ from keras_inits.models.clone import classes_of, made, no_copy
 from keras_inits.models.same import check_same
 
 
-def to_builtin(model: Any, *, replace: Any = None, custom_objects: dict[str, Any] | None = None) -> Any:
+def to_builtin(model: keras.Model, *, replace: Any = None, custom_objects: dict[str, Any] | None = None) -> keras.Model:
     """Returns a new model with the same weights, in which initializers of Keras's of the same law stand for ours.
 
     Before it is returned, what the new model predicts is compared with what the model does, on random inputs of the

@@ -15,7 +15,7 @@ from keras_inits._keras import (
     unnumbered,
     variables_without_values,
 )
-from keras_inits.initializers.orthogonal import Orthogonal
+from keras_inits.initializers._orthogonal import Orthogonal
 from keras_inits.initializers.plain import Normal, TruncatedNormal, Uniform
 from keras_inits.initializers.scaling import VarianceScaling
 
@@ -186,8 +186,8 @@ def ours(initializer: Any) -> Any:
 
 def _scaling(initializer: Any) -> VarianceScaling:
     distribution = {"normal": "truncated_normal"}.get(initializer.distribution, initializer.distribution)
-    axes = initializer.input_axes, initializer.output_axes
-    return VarianceScaling(initializer.scale, initializer.mode, distribution, _seed(initializer), *axes)
+    axes = {name: getattr(initializer, name) for name in ("input_axes", "output_axes")}
+    return VarianceScaling(initializer.scale, initializer.mode, distribution, _seed(initializer), **axes)
 
 
 def _seed(initializer: Any) -> Any:

@@ -8,7 +8,7 @@ import keras
 
 from keras_inits.initializers.base import HostInitializer
 from keras_inits.initializers.lookup import get
-from keras_inits.models.auto import auto_law
+from keras_inits.models.auto import Distribution, auto_law
 from keras_inits.models.declared import ours
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import Weight
@@ -28,7 +28,9 @@ class Planned(NamedTuple):
     origin: Origin = "known"
 
 
-def plan(weights: Sequence[Weight], graph: Graph, rules: Any, distribution: str = "orthogonal") -> list[Planned]:
+def plan(
+    weights: Sequence[Weight], graph: Graph, rules: Any, distribution: Distribution = "orthogonal"
+) -> list[Planned]:
     """Returns what is to be drawn; weights that no rule names, frozen ones and integers are not among it.
 
     Args:

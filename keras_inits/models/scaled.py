@@ -9,8 +9,8 @@ import keras
 
 from keras_inits.backends import swapped
 from keras_inits.faults import InternalError
-from keras_inits.initializers.orthogonal import Orthogonal
-from keras_inits.models.auto import scaled_law
+from keras_inits.initializers._orthogonal import Orthogonal
+from keras_inits.models.auto import Distribution, scaled_law
 from keras_inits.models.calls import has_call, shapes_of
 from keras_inits.models.draw import row_of
 from keras_inits.models.graph import Graph
@@ -22,7 +22,9 @@ from keras_inits.models.table import DrawnWeight
 NOTHING = Standardised()
 
 
-def to_scale(planned: Sequence[Planned], distribution: str = "orthogonal", graph: Graph | None = None) -> list[Planned]:
+def to_scale(
+    planned: Sequence[Planned], distribution: Distribution = "orthogonal", graph: Graph | None = None
+) -> list[Planned]:
     """The plan, in which kernels that are scaled and follow no explicit rule have the gain 1.
 
     Args:

@@ -3,11 +3,12 @@
 import sys
 import warnings
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from keras_inits import thresholds
+from keras_inits.arguments import check_choice
 from keras_inits.recording.block import Block
 from keras_inits.recording.book import Book
 from keras_inits.recording.health import health
@@ -15,7 +16,8 @@ from keras_inits.recording.quantities import SKIP
 from keras_inits.states import State
 from keras_inits.thresholds import PERSISTENT_STEPS
 
-ACTIONS = ("ignore", "warn", "stop", "raise")
+Action = Literal["ignore", "warn", "stop", "raise"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
 
 AFTER_HEALTH = (
     "Gradients were healthy before it, so the start is not at fault: steps of the optimizer brought the weights there. "
@@ -55,19 +57,14 @@ class Alerts:
         >>> logger = GradientNormLogger(alerts=Alerts(nonfinite="raise", exploding="stop"))
     """
 
-    nonfinite: str = "warn"
-    vanishing: str = "warn"
-    exploding: str = "warn"
+    nonfinite: Action = "warn"
+    vanishing: Action = "warn"
+    exploding: Action = "warn"
 
     def __post_init__(self) -> None:
         """Checks the actions."""
         for field in fields(self):
-            value = getattr(self, field.name)
-            if value not in ACTIONS:
-                raise ValueError(
-                    f"Alerts received {field.name}={value!r}. It expects one of {', '.join(map(repr, ACTIONS))}. "
-                    f'Pass {field.name}="warn" to be told of it.'
-                )
+            check_choice(field.name, getattr(self, field.name), ACTIONS, f"Pass {field.name}='warn' to be told of it.")
 
 
 class First(NamedTuple):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_inits._names import all_unique, no_formula, stand_in
+from keras_inits.arguments import check_choice
 from keras_inits.extras import pandas_for
 from keras_inits.recording.quantities import OUTCOMES, TRACKED
 
@@ -57,11 +58,8 @@ def _nullable(values: np.ma.MaskedArray) -> Any:
 
 
 def _check(form: str, quantity: str, recorded: list[str]) -> None:
-    if form not in FORMS:
-        raise ValueError(
-            f'GradientTrace.to_dataframe received form={form!r}. It expects "wide" or "long". Pass form="wide" for a '
-            'table of steps x layers, or form="long" for a row for each step and layer.'
-        )
+    hint = "Pass form='wide' for a table of steps x layers, or form='long' for a row for each step and layer."
+    check_choice("form", form, FORMS, hint)
     if quantity not in recorded:
         names = ", ".join(map(repr, recorded))
         remedy = f", or record it with GradientNormLogger(track=('gradient', {quantity!r}))"

@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 import keras
 
+from keras_inits.arguments import check_choice, check_flag, check_whole
 from keras_inits.backends.forks import computing
 from keras_inits.backends.recording import Own
 from keras_inits.recording.alerts import Alerts
-from keras_inits.recording.arguments import attributes, checked_alerts, one_of, step_count, tracked
 from keras_inits.recording.book import Wants
+from keras_inits.recording.checks import attributes, checked_alerts, tracked
 from keras_inits.recording.optimizers import optimizers_of
 from keras_inits.recording.quantities import Quantity
 from keras_inits.recording.sinks import Sink
@@ -84,10 +85,10 @@ class GradientNormLogger(keras.callbacks.Callback):
     ) -> None:
         self._trained: weakref.ref[Any] | None = None
         super().__init__()
-        self.every = step_count(every)
-        self.per = one_of("per", per, ("layer", "variable"))
-        self.log = one_of("log", log, ("global", "layers", None))
-        self.resume = one_of("resume", resume, (False, True))
+        self.every = check_whole("every", every, 1)
+        self.per = check_choice("per", per, ("layer", "variable"))
+        self.log = check_choice("log", log, ("global", "layers", None))
+        self.resume = check_flag("resume", resume)
         self.sinks, self.track = sinks, track
         self.alerts = checked_alerts(alerts)
         self.optimizer = attributes(optimizer)

@@ -8,7 +8,7 @@ import keras
 
 from keras_inits._keras import compiled_loss_weights
 from keras_inits._names import all_unique, stand_in
-from keras_inits.diagnosis.diagnose import diagnose
+from keras_inits.diagnosis._diagnose import diagnose
 from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.unseen import FAILED, Unseen, all_unseen
 from keras_inits.faults import InternalError

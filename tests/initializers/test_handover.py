@@ -9,8 +9,8 @@ from support import run_python
 
 import keras_inits as ki
 from keras_inits import backends
-from keras_inits.initializers.arguments import check_dtype
 from keras_inits.initializers.buffers import aligned
+from keras_inits.initializers.checks import check_dtype
 
 BACKEND = backends.current()
 INITIALIZERS = [

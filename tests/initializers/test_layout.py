@@ -41,7 +41,7 @@ def test_a_part_is_that_of_the_whole(case):
 @pytest.mark.parametrize("part", [(slice(100, 300), slice(0, 700)), (slice(0, 900), slice(350, 700))])
 def test_a_part_of_several_chunks(dtype, part):
     law, shape = ki.Normal(seed=5), (900, 700)
-    dtype = ki.initializers.arguments.check_dtype(dtype)
+    dtype = ki.initializers.checks.check_dtype(dtype)
     assert np.array_equal(law._parts(shape, dtype)(part), law._draw(shape, dtype)[part])
 
 

@@ -16,7 +16,7 @@ from support import BACKENDS
 
 import keras_inits
 from keras_inits.initializers import lookup
-from keras_inits.initializers.arguments import check_dtype
+from keras_inits.initializers.checks import check_dtype
 
 DTYPES = ["float16", "bfloat16", "float32", "float64"]
 each_family = pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.id)
@@ -243,6 +243,6 @@ def test_get_takes_names_with_the_package(name):
 
 
 def test_arguments_stand_where_keras_has_them():
-    assert keras_inits.HeNormal(7, (0,), (1,)).get_config()["input_axes"] == (0,)
-    assert keras_inits.GlorotUniform(7, (0,), (1,)).output_axes == (1,)
+    assert keras_inits.HeNormal(7, input_axes=(0,), output_axes=(1,)).get_config()["input_axes"] == (0,)
+    assert keras_inits.GlorotUniform(7, input_axes=(0,), output_axes=(1,)).output_axes == (1,)
     assert keras_inits.VarianceScaling(2.0, "fan_out", "Uniform", 3).distribution == "uniform"

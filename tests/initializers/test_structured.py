@@ -15,7 +15,7 @@ from support import variance_tolerance
 
 import keras_inits as ki
 from keras_inits.initializers import sampling, threads
-from keras_inits.initializers.arguments import check_dtype
+from keras_inits.initializers.checks import check_dtype
 from keras_inits.initializers.seeds import derive_entropy, draw_entropy
 
 

@@ -12,7 +12,7 @@ from keras_inits import Orthogonal, VarianceScaling, initialize, lsuv
 from keras_inits.faults import InternalError
 
 scaling_module = importlib.import_module("keras_inits.models.scaling")
-lsuv_module = importlib.import_module("keras_inits.models.lsuv")  # whose name the function has too
+lsuv_module = importlib.import_module("keras_inits.models._lsuv")
 
 
 def batch(*shape, seed=0):

@@ -75,7 +75,7 @@ def test_a_table_cannot_change_the_trace():
 
 
 def test_a_wrong_form_is_named():
-    with pytest.raises(ValueError, match=r'received form=.tall.\. It expects "wide" or "long"\. Pass form="wide" for'):
+    with pytest.raises(ValueError, match=r"Received: form='tall'\. Pass form='wide' for"):
         example().to_dataframe("tall")
 
 

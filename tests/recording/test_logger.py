@@ -9,70 +9,34 @@ from support import run_python
 
 from keras_inits.recording import GradientNormLogger, GradientTrace, TensorBoardSink
 
-WHOLE = "Pass every=1 to record each step, or every=20 to record one step in twenty."
+FOLDER = "keras_inits.TensorBoardSink('norms.txt')"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error", "message"),
+    ("arguments", "error", "received", "remedy"),
     [
-        (
-            {"every": 0},
-            ValueError,
-            f"GradientNormLogger received every=0. It expects a whole number of at least 1. {WHOLE}",
-        ),
-        (
-            {"every": 1.5},
-            TypeError,
-            "GradientNormLogger received every=1.5, of type float. It expects a whole number of at least 1. " + WHOLE,
-        ),
-        (
-            {"every": True},
-            TypeError,
-            "GradientNormLogger received every=True, of type bool. It expects a whole number of at least 1. " + WHOLE,
-        ),
-        (
-            {"per": "model"},
-            ValueError,
-            "GradientNormLogger received per='model'. It expects one of 'layer', 'variable'. Pass per='layer'.",
-        ),
-        (
-            {"per": None},
-            TypeError,
-            "GradientNormLogger received per=None, of type NoneType. It expects one of 'layer', 'variable'. "
-            "Pass per='layer'.",
-        ),
-        (
-            {"log": "all"},
-            ValueError,
-            "GradientNormLogger received log='all'. It expects one of 'global', 'layers', None. Pass log='global'.",
-        ),
-        (
-            {"sinks": "norms.txt"},
-            ValueError,
-            "GradientNormLogger(sinks=...) received 'norms.txt'. It expects paths that end in .csv, and sinks: objects "
-            'with the methods check, begin, append and close. Pass "norms.csv", or '
-            "keras_inits.TensorBoardSink('norms.txt') for a folder.",
-        ),
+        ({"every": 0}, ValueError, "every=0", "Pass one such as every=2."),
+        ({"every": 1.5}, TypeError, "every=1.5 (of type float)", "Pass one such as every=2."),
+        ({"every": True}, TypeError, "every=True (of type bool)", "Pass one such as every=2."),
+        ({"per": "model"}, ValueError, "per='model'", "Pass per='layer'."),
+        ({"per": None}, ValueError, "per=None", "Pass per='layer'."),
+        ({"log": "all"}, ValueError, "log='all'", "Pass log='global'."),
+        ({"resume": 1}, TypeError, "resume=1 (of type int)", "Pass resume=True."),
+        ({"sinks": "norms.txt"}, ValueError, "'norms.txt'", f'Pass "norms.csv", or {FOLDER} for a folder.'),
         (
             {"sinks": ["gs://bucket/norms.csv"]},
             ValueError,
-            "GradientNormLogger(sinks=...) received 'gs://bucket/norms.csv', which is not a path of this machine. It "
-            "expects paths that end in .csv, and sinks: objects with the methods check, begin, append and close. Write "
-            'to a local path, such as "norms.csv", and copy the file when training has ended.',
+            "'gs://bucket/norms.csv', which is not a path of this machine",
+            'Write to a local path, such as "norms.csv", and copy the file when training has ended.',
         ),
-        (
-            {"sinks": 3},
-            TypeError,
-            "GradientNormLogger(sinks=...) received 3, of type int. It expects paths that end in .csv, and sinks: "
-            'objects with the methods check, begin, append and close. Pass a path, such as "norms.csv", a sink, or a '
-            "list of them.",
-        ),
+        ({"sinks": 3}, TypeError, "3, of type int", 'Pass a path, such as "norms.csv", a sink, or a list of them.'),
     ],
 )
-def test_bad_arguments_are_named_at_once(arguments, error, message):
+def test_bad_arguments_are_named_at_once(arguments, error, received, remedy):
     with pytest.raises(error) as caught:
         GradientNormLogger(**arguments)
-    assert str(caught.value) == message
+    assert received in str(caught.value)
+    assert str(caught.value).endswith(remedy)
 
 
 def fitted(logger, *others, epochs=3, **arguments):

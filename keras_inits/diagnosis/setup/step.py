@@ -12,7 +12,7 @@ from keras_inits.backends import differentiation
 from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.redrawn import Rule
 from keras_inits.diagnosis.trial import SEED, copy_of, kept
-from keras_inits.models.initialize import initialize
+from keras_inits.models._initialize import initialize
 from keras_inits.models.weights import Weight
 
 Tensor = Any

@@ -9,6 +9,7 @@ quantity_scales  the label and the scale of a quantity
 
 from typing import TYPE_CHECKING
 
+from keras_inits.arguments import check_choice
 from keras_inits.extras import REPORT, missing
 from keras_inits.recording.quantities import TRACKED
 
@@ -32,11 +33,7 @@ def draw(trace: "GradientTrace", kind: str, quantity: str) -> "Figure":
         ImportError: If matplotlib is not installed.
         ValueError: If the kind is not one of these, or the trace has no such quantity.
     """
-    if kind not in KINDS:
-        raise ValueError(
-            f"GradientTrace.plot received kind={kind!r}. It expects one of {', '.join(map(repr, KINDS))}. "
-            'Pass kind="heatmap" for many layers, or kind="lines" for few.'
-        )
+    check_choice("kind", kind, KINDS, "Pass kind='heatmap' for many layers, or kind='lines' for few.")
     if quantity not in trace.tables:
         record = repr(quantity) if quantity in TRACKED else f"Quantity({quantity!r}, function)"
         raise ValueError(

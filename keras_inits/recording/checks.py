@@ -1,45 +1,10 @@
-"""Checks of the logger's arguments."""
+"""Checks of the logger's arguments that are more than a number or a choice."""
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 from keras_inits.recording.alerts import Alerts
 from keras_inits.recording.quantities import TRACKED, Quantity
-
-
-def step_count(every: Any) -> int:
-    """A whole number of at least 1."""
-    try:
-        number = operator.index(every)
-    except TypeError:
-        number = None
-    if number is None or isinstance(every, bool):
-        raise TypeError(
-            f"GradientNormLogger received every={every!r}, of type {type(every).__name__}. It expects a whole number "
-            "of at least 1. Pass every=1 to record each step, or every=20 to record one step in twenty."
-        )
-    if number < 1:
-        raise ValueError(
-            f"GradientNormLogger received every={every!r}. It expects a whole number of at least 1. "
-            "Pass every=1 to record each step, or every=20 to record one step in twenty."
-        )
-    return number
-
-
-def one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> Any:
-    """A value that is among these."""
-    names = ", ".join(repr(choice) for choice in allowed)
-    if not isinstance(value, (str, bool)) and value not in allowed:
-        raise TypeError(
-            f"GradientNormLogger received {name}={value!r}, of type {type(value).__name__}. It expects one of {names}. "
-            f"Pass {name}={allowed[0]!r}."
-        )
-    if value not in allowed:
-        raise ValueError(
-            f"GradientNormLogger received {name}={value!r}. It expects one of {names}. Pass {name}={allowed[0]!r}."
-        )
-    return value
 
 
 def tracked(value: Any) -> tuple[tuple[str, ...], tuple[Quantity, ...]]:

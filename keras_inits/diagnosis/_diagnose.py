@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
+import keras
 import numpy as np
 
+from keras_inits.arguments import check_choice
 from keras_inits.backends.forks import computing
 from keras_inits.diagnosis.batch import batch_numbers, batch_of
 from keras_inits.diagnosis.diagnosis import Diagnosis
@@ -22,7 +24,6 @@ from keras_inits.diagnosis.tried import tried
 from keras_inits.diagnosis.unread import is_read
 from keras_inits.diagnosis.unseen import too_few, without_loss
 from keras_inits.faults import ours
-from keras_inits.initializers.arguments import check_choice
 from keras_inits.models.calls import check_batch, check_call
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import Weight, weights_of
@@ -34,7 +35,7 @@ does, by less if the gradients overflow."""
 
 @computing("diagnose")
 def diagnose(
-    model: Any,
+    model: keras.Model,
     x: Any,
     y: Any = None,
     loss: Any = None,

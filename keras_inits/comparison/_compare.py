@@ -2,15 +2,15 @@
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 from rich.console import Console
 
 from keras_inits._names import LONGEST, shown, stand_in, unique
+from keras_inits.arguments import check_whole
 from keras_inits.comparison.comparison import Comparison
 from keras_inits.comparison.equal import equal_starts
 from keras_inits.comparison.plan import Build, Plan
@@ -86,11 +86,12 @@ def compare(
         'he_normal'
     """
     named, renamed = _named(initializers)
-    numbers = tuple(range(seeds)) if isinstance(seeds, int | np.integer) else tuple(int(seed) for seed in seeds)
-    if not named or not numbers or len(set(numbers)) < len(numbers):
+    check_whole("epochs", epochs, 1)
+    numbers = _seeds(seeds)
+    if not named:
         raise ValueError(
-            f"compare() received initializers={initializers!r} and seeds={seeds!r}. It expects at least one "
-            "initializer, at least one seed, and each seed once. Pass for example ['he_normal', 'zeros'] and seeds=3."
+            f"compare() takes at least one initializer. Received: initializers={shown(initializers)}. "
+            "Pass for example ['he_normal', 'zeros']."
         )
     more = {name: replayable(value) for name, value in fit.items()}
     plan = Plan({"": build}, named, numbers, Training(arguments_of(data), epochs, more))
@@ -100,6 +101,19 @@ def compare(
     notes = renamed + equal_starts(plan, session.keys) + (_unseen(session) if store is not None else ())
     about = {**_about(plan), **({"Note": " ".join(notes)} if notes else {})}
     return Comparison(tuple(session.runs), len(plan), about, notes=notes)
+
+
+def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    if isinstance(seeds, Iterable) and not isinstance(seeds, str):
+        numbers = tuple(check_whole("seeds", seed, 0) for seed in seeds)
+    else:
+        numbers = tuple(range(check_whole("seeds", seeds, 1)))
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise ValueError(
+            f"Argument `seeds` must be a number of seeds, or seeds of which each is there once. Received: "
+            f"seeds={shown(seeds)}. Pass for example seeds=3."
+        )
+    return numbers
 
 
 def _unseen(session: Session) -> tuple[str, ...]:

@@ -5,10 +5,11 @@ import math
 import keras
 import numpy as np
 
+from keras_inits.arguments import check_number
 from keras_inits.initializers import sampling
-from keras_inits.initializers.arguments import check_number, check_two_sizes
 from keras_inits.initializers.base import Config, RandomInitializer
 from keras_inits.initializers.buffers import aligned
+from keras_inits.initializers.checks import check_two_sizes
 from keras_inits.initializers.fans import Fans
 from keras_inits.initializers.sampling import Sample
 from keras_inits.initializers.seeds import Seed, derive_entropy

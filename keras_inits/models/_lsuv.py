@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import keras
+
+from keras_inits.arguments import check_number, check_whole
 from keras_inits.backends.forks import computing
-from keras_inits.initializers.arguments import check_number, check_whole
 from keras_inits.initializers.seeds import Seed, check_seed
 from keras_inits.models.calls import check_batch, check_finite_batch
 from keras_inits.models.draw import all_or_nothing, draw
@@ -18,7 +20,7 @@ from keras_inits.models.weights import weights_of
 
 @computing("lsuv")
 def lsuv(
-    model: Any, x: Any, seed: Seed = None, *, tolerance: float = 0.01, iterations: int = 10, verbose: int = 1
+    model: keras.Layer, x: Any, seed: Seed = None, *, tolerance: float = 0.01, iterations: int = 10, verbose: int = 1
 ) -> InitializationTable:
     r"""Draws a built model's weights again, and scales each kernel until its layer's outputs have the mean square 1.
 

@@ -2,8 +2,10 @@
 
 from typing import Any, Literal
 
+import keras
+
+from keras_inits.arguments import check_choice, check_whole
 from keras_inits.backends.forks import computing
-from keras_inits.initializers.arguments import check_choice, check_whole
 from keras_inits.initializers.seeds import Seed, check_seed
 from keras_inits.models.auto import DISTRIBUTIONS, Distribution
 from keras_inits.models.draw import all_or_nothing, draw
@@ -20,7 +22,7 @@ from keras_inits.models.weights import weights_of
 
 @computing("initialize")
 def initialize(
-    model: Any,
+    model: keras.Layer,
     rules: Any = "auto",
     seed: Seed = None,
     *,
