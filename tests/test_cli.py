@@ -13,7 +13,7 @@ import time
 import keras
 import numpy as np
 import pytest
-from support import BACKENDS
+from helpers.processes import BACKENDS
 from typer.testing import CliRunner
 
 import keras_inits

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import faults
 import pytest
+from helpers import faults
 
 TABLE = Path(__file__).parents[1] / "docs/explanation/faults-table.md"
 

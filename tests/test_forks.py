@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from support import run_python
+from helpers.processes import run_python
 
 from keras_inits import GradientTrace
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faults import is_part
+from helpers.faults import is_part
+from helpers.traces import full_trace, run_of
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from traces import full_trace, run_of
 
 from keras_inits._names import LONGEST, no_formula, one_line, printable, shown, stand_in
 from keras_inits.diagnosis.files import FileError, load_arrays

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-from traces import full_trace, run_of
+from helpers.traces import full_trace, run_of
 
 import keras_inits
 from keras_inits.comparison import Comparison

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from support import BACKENDS, run_python
+from helpers.processes import BACKENDS, run_python
 
 import keras_inits
 

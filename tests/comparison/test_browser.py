@@ -6,7 +6,7 @@ import re
 import subprocess
 
 import pytest
-from traces import PROFILES, run_of
+from helpers.traces import PROFILES, run_of
 
 from keras_inits.comparison import STARTS, Comparison
 from keras_inits.comparison.report import render_report

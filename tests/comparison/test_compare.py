@@ -7,8 +7,8 @@ import weakref
 import keras
 import numpy as np
 import pytest
-import small
-from support import BACKENDS
+from helpers import small
+from helpers.processes import BACKENDS
 
 import keras_inits
 from keras_inits import compare

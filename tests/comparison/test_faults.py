@@ -2,7 +2,7 @@
 
 import keras
 import pytest
-import small
+from helpers import small
 from typer.testing import CliRunner
 
 from keras_inits import compare

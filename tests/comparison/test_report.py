@@ -9,10 +9,10 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from helpers.traces import PROFILES, layers_of, run_of, trace_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from rich.console import Console
-from traces import PROFILES, layers_of, run_of, trace_of
 
 from keras_inits.comparison import STARTS, Comparison, Run, report
 from keras_inits.comparison.number import number, spread

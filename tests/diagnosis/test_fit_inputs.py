@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from support import BACKENDS
+from helpers.processes import BACKENDS
 
 from keras_inits import diagnose
 

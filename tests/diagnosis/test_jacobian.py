@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from failing import Failing
+from helpers.dtypes import all_dtypes
+from helpers.failing import Failing
 from keras import layers
-from support import all_dtypes
 
 from keras_inits import Normal, Orthogonal, initialize, jacobian_spectrum
 from keras_inits.backends import differentiation

@@ -5,7 +5,7 @@ import io
 import keras
 import numpy as np
 import pytest
-from hostile import LAYER_NAMES, is_plain
+from helpers.hostile import LAYER_NAMES, is_plain
 from keras import layers
 
 import keras_inits

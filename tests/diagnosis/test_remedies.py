@@ -5,8 +5,8 @@ import re
 import keras
 import numpy as np
 import pytest
+from helpers.diseases import DISEASES
 from keras import layers
-from test_findings import DISEASES
 
 import keras_inits
 from keras_inits import diagnose, initialize

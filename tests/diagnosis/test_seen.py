@@ -5,8 +5,8 @@ import itertools
 import keras
 import numpy as np
 import pytest
+from helpers.dtypes import all_dtypes
 from keras import layers, ops
-from support import all_dtypes
 
 import keras_inits
 from keras_inits import diagnose

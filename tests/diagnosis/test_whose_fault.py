@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from failing import Failing
+from helpers.failing import Failing
 from keras import layers
 
 from keras_inits import diagnose, lsuv

@@ -1,9 +1,9 @@
 """`to_builtin` on KerasHub's models: equal predictions where Keras makes them again, else a layer is named."""
 
-import hub_models
 import keras
 import numpy as np
 import pytest
+from helpers import hub_models
 
 from keras_inits import initialize, to_builtin
 

@@ -1,8 +1,8 @@
 """`diagnose` on KerasHub's models: it sees each layer with weights, and finds nothing after `initialize`."""
 
-import hub_models
 import keras
 import pytest
+from helpers import hub_models
 
 from keras_inits import diagnose, initialize
 

@@ -4,13 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-import hub_models
 import keras
 import numpy as np
 import pytest
-from support import BACKENDS
+from helpers import hub_models
+from helpers.processes import BACKENDS, TESTS
 
 from keras_inits import initialize
 
@@ -101,7 +100,8 @@ def test_a_seed_gives_the_weights(name):
 SAME = """
 import hashlib, json, sys
 sys.path[:0] = sys.argv[2:]
-import hub_models, keras, keras_inits
+import keras, keras_inits
+from helpers import hub_models
 from keras_inits.models.weights import weights_of
 found = {}
 for name in sys.argv[1].split(","):
@@ -118,11 +118,10 @@ print("digests", json.dumps(found))
 def test_the_backends_start_from_the_same_bits():
     """But for DeBERTa, part of which is not seen on TensorFlow."""
     names = [name for name in hub_models.MODELS if name != "deberta"]
-    here = Path(__file__).parent
     found = {}
     for backend in BACKENDS:
         environment = {**os.environ, "KERAS_BACKEND": backend}
-        command = [sys.executable, "-W", "ignore", "-c", SAME, ",".join(names), str(here), str(here.parent)]
+        command = [sys.executable, "-W", "ignore", "-c", SAME, ",".join(names), str(TESTS)]
         result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         found[backend] = json.loads(result.stdout.split("digests ")[1])
     first, *others = found.values()

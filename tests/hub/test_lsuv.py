@@ -1,10 +1,10 @@
 """`lsuv` on KerasHub's models: each kernel that it scaled gives outputs of the mean square 1."""
 
-import hub_models
 import keras
 import numpy as np
 import pytest
-from hub_models import array, noted_calls
+from helpers import hub_models
+from helpers.hub_models import array, noted_calls
 
 from keras_inits import lsuv
 from keras_inits.models.weights import weights_of

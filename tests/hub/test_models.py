@@ -1,9 +1,9 @@
 """The models themselves: what the other tests stand on."""
 
-import hub_models
 import keras
 import numpy as np
 import pytest
+from helpers import hub_models
 
 pytestmark = [*hub_models.WARNINGS, pytest.mark.thorough]
 

@@ -1,10 +1,10 @@
 """The numbers of `diagnose` on three of KerasHub's models, beside those of a plain call and a plain step of descent."""
 
-import hub_models
 import keras
 import numpy as np
 import pytest
-from hub_models import array, noted_calls
+from helpers import hub_models
+from helpers.hub_models import array, noted_calls
 
 from keras_inits import diagnose
 from keras_inits.models.weights import weights_of

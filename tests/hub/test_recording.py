@@ -1,9 +1,9 @@
 """`fit` with the logger: each recorded norm is the size of the step that plain gradient descent took."""
 
-import hub_models
 import keras
 import numpy as np
 import pytest
+from helpers import hub_models
 
 from keras_inits import GradientNormLogger
 

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
+from helpers.tolerances import variance_tolerance
 from hypothesis import given
 from hypothesis import strategies as st
 from keras.src.initializers.random_initializers import compute_fans as keras_fans
-from support import variance_tolerance
 
 import keras_inits
 from keras_inits.initializers.fans import compute_fans

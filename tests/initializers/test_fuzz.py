@@ -5,7 +5,7 @@ import time
 
 import keras
 import pytest
-from anything import ANYTHING, OURS, PLAIN, asked, mutated
+from helpers.anything import ANYTHING, OURS, PLAIN, asked, mutated
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from helpers.processes import BACKENDS, run_python
 from keras import activations
 from scipy import stats
-from support import BACKENDS, run_python
 
 import keras_inits
 from keras_inits.initializers.gains import GAINS, SEVERAL_UNITS

@@ -5,7 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from support import run_python
+from helpers.processes import run_python
 
 import keras_inits as ki
 from keras_inits import backends

@@ -6,9 +6,10 @@ import math
 import keras
 import numpy as np
 import pytest
+from helpers.processes import run_python
+from helpers.tolerances import mean_tolerance, variance_tolerance
 from keras import layers
 from scipy import stats
-from support import mean_tolerance, run_python, variance_tolerance
 
 import keras_inits as ki
 from keras_inits import keras1

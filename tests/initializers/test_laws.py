@@ -1,11 +1,11 @@
 """Each random initializer follows its law: Kolmogorov-Smirnov, moments, and the tails, which the former hardly see."""
 
-import families
 import keras
 import numpy as np
 import pytest
+from helpers import families
+from helpers.tolerances import mean_tolerance, variance_tolerance
 from scipy import stats
-from support import mean_tolerance, variance_tolerance
 
 import keras_inits
 from keras_inits.initializers import sampling

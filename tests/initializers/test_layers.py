@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 import pytest
+from helpers.processes import run_python
+from helpers.tolerances import variance_tolerance
 from keras import layers
-from support import run_python, variance_tolerance
 
 import keras_inits as ki
 

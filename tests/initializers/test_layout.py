@@ -2,16 +2,13 @@
 
 import json
 import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from helpers.processes import run_python, start_helper
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import run_python
 
 import keras_inits as ki
 from keras_inits.initializers import sampling
@@ -152,11 +149,7 @@ def test_in_two_processes_unseeded_initializers_agree():
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    script = str(Path(__file__).with_name("two_processes.py"))
-    processes = [
-        subprocess.Popen([sys.executable, script, str(number), str(port)], stdout=subprocess.PIPE, text=True)
-        for number in range(2)
-    ]
+    processes = [start_helper("two_processes", str(number), str(port)) for number in range(2)]
     first, second = (json.loads(process.communicate(timeout=300)[0].splitlines()[-1]) for process in processes)
     keras.utils.set_random_seed(7)
     alone = [np.asarray(ki.HeNormal()((4, 8))) for _ in range(2)]

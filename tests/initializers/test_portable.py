@@ -7,11 +7,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import quantile_table
+from helpers import quantile_table
+from helpers.processes import BACKENDS, run_python
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtri
-from support import BACKENDS, run_python
 
 import keras_inits
 from keras_inits.initializers import quantiles, sampling

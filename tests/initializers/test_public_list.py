@@ -6,13 +6,13 @@ import importlib
 import json
 import pickle
 
-import families
 import keras
 import ml_dtypes
 import numpy as np
 import pytest
+from helpers import families
+from helpers.processes import BACKENDS
 from keras import layers
-from support import BACKENDS
 
 import keras_inits
 from keras_inits.initializers import lookup

@@ -4,12 +4,12 @@ import copy
 import json
 import pickle
 
-import families
 import keras
 import numpy as np
 import pytest
+from helpers import families
+from helpers.processes import run_python
 from keras import layers
-from support import run_python
 
 import keras_inits as ki
 

@@ -7,11 +7,11 @@ import tracemalloc
 import keras
 import numpy as np
 import pytest
+from helpers.tolerances import variance_tolerance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
 from scipy import stats
-from support import variance_tolerance
 
 import keras_inits as ki
 from keras_inits.initializers import sampling, threads

@@ -8,7 +8,7 @@ from collections import Counter
 import keras
 import numpy as np
 import pytest
-from support import run_python
+from helpers.processes import run_python
 
 import keras_inits as ki
 from keras_inits.initializers import sampling, threads

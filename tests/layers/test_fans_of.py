@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from helpers.layer_spread import SPREAD, built, spread
 from keras import layers
-from layer_spread import SPREAD, built, spread
 
 from keras_inits.layers.fans import fans_of
 

@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from families import FAMILIES
+from helpers.families import FAMILIES
+from helpers.processes import run_python
+from helpers.tolerances import variance_tolerance
 from keras import layers
-from support import run_python, variance_tolerance
 
 import keras_inits as ki
 from keras_inits import to_builtin

@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
+from helpers.layer_spread import SPREAD, C, built, spread
+from helpers.processes import run_python
+from helpers.tolerances import variance_tolerance
 from keras import layers
-from layer_spread import SPREAD, C, built, spread
-from support import run_python, variance_tolerance
 
 import keras_inits
 from keras_inits import fans_of, gain, initialize

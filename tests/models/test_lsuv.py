@@ -5,8 +5,8 @@ import importlib
 import keras
 import numpy as np
 import pytest
+from helpers.dtypes import all_dtypes
 from keras import layers
-from support import all_dtypes
 
 from keras_inits import Orthogonal, VarianceScaling, initialize, lsuv
 from keras_inits.faults import InternalError

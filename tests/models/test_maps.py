@@ -6,8 +6,8 @@ import math
 import keras
 import numpy as np
 import pytest
+from helpers.processes import BACKENDS, run_python
 from keras import activations, layers
-from support import BACKENDS, run_python
 
 from keras_inits import initialize
 from keras_inits.initializers.gains import GAINS

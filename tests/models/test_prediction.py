@@ -5,8 +5,8 @@ import hashlib
 import keras
 import numpy as np
 import pytest
+from helpers.processes import BACKENDS, run_python
 from keras import layers
-from support import BACKENDS, run_python
 
 from keras_inits import initialize
 from keras_inits.models.graph import Graph

@@ -5,9 +5,9 @@ import time
 import warnings
 
 import keras
-import models
 import numpy as np
 import pytest
+from helpers import models
 
 from keras_inits import thresholds
 from keras_inits.recording import Alerts, GradientError, GradientNormLogger

@@ -2,17 +2,13 @@
 
 import socket
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from helpers.processes import start_helper
 
-HERE = Path(__file__).parent
 
-
-def started(script, *arguments):
-    command = [sys.executable, str(HERE / script), *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def started(name, *arguments):
+    return start_helper(name, *arguments, stderr=subprocess.PIPE)
 
 
 def finished(process):
@@ -26,14 +22,14 @@ def finished(process):
 @pytest.mark.parametrize("arguments", [["2", "1"], ["4", "1"], ["2", "3"], ["2", "1", "0.1"], ["overflow"]])
 def test_mirrored_strategy(arguments):
     """replicas, every, clipnorm"""
-    finished(started("replicas.py", *arguments))
+    finished(started("replicas", *arguments))
 
 
 @pytest.mark.thorough
 @pytest.mark.backend("jax")
 @pytest.mark.parametrize("kind", ["data", "model"])
 def test_distribution(kind):
-    finished(started("sharded.py", kind, "8"))
+    finished(started("sharded", kind, "8"))
 
 
 @pytest.mark.thorough
@@ -43,6 +39,6 @@ def test_two_processes_record_the_same_and_the_first_writes(tmp_path):
         free.bind(("localhost", 0))
         port = str(free.getsockname()[1])
     paths = [str(tmp_path / f"{number}.csv") for number in range(2)]
-    processes = [started("sharded.py", "data", "2", str(number), port, paths[number]) for number in range(2)]
+    processes = [started("sharded", "data", "2", str(number), port, paths[number]) for number in range(2)]
     first, second = [finished(process).splitlines()[-1] for process in processes]
     assert first == second

@@ -14,11 +14,10 @@ import warnings
 from pathlib import Path
 
 import keras
-import models
 import numpy as np
 import pytest
-import traces
-from support import run_python
+from helpers import models, traces
+from helpers.processes import TESTS, run_python
 
 from keras_inits import GradientNormLogger, GradientTrace
 
@@ -209,7 +208,7 @@ def test_two_processes_on_one_file_have_a_file_each(tmp_path):
 MEMORY = """
 import gc, os, sys
 sys.path[:0] = sys.argv[2:]
-import models
+from helpers import models
 from keras_inits import GradientNormLogger
 
 def resident():
@@ -230,8 +229,7 @@ for number in range(6):
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")
 def test_memory_is_flat_over_three_thousand_steps(tmp_path):
     """But for the trace: a row of three layers and two quantities has some 100 bytes."""
-    here = Path(__file__).parent
-    output = run_python(MEMORY, BACKEND, str(tmp_path / "norms.csv"), str(here), str(here.parent)).stdout
+    output = run_python(MEMORY, BACKEND, str(tmp_path / "norms.csv"), str(TESTS)).stdout
     sizes, rows = np.array([line.split() for line in output.splitlines()[-6:]], np.int64).T
     assert rows.tolist() == [500, 1000, 1500, 2000, 2500, 3000]
     assert sizes[5] - sizes[1] < 3 * 2**20

@@ -11,7 +11,7 @@ import zlib
 import numpy as np
 import pandas
 import pytest
-import traces
+from helpers import traces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from helpers.pictures import INF, NAN, example, legend_of, odd
 from matplotlib.colors import to_rgb
-from pictures import INF, NAN, example, legend_of, odd
 
 from keras_inits.figures import downsample
 from keras_inits.recording import GradientTrace

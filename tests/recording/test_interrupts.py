@@ -7,8 +7,8 @@ import warnings
 from pathlib import Path
 
 import keras
-import models
 import pytest
+from helpers import models
 
 import keras_inits
 from keras_inits import GradientNormLogger, GradientTrace

@@ -1,8 +1,8 @@
 """The private names of Keras that the recorder needs: what a release took away is named here first."""
 
 import keras
-import models
 import pytest
+from helpers import models
 
 from keras_inits import _keras
 from keras_inits.recording import step_hook

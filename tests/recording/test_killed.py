@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from support import BACKENDS, run_python
+from helpers.processes import BACKENDS, run_python
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event
 

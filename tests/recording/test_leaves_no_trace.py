@@ -9,9 +9,9 @@ import zipfile
 
 import h5py
 import keras
-import models
 import numpy as np
 import pytest
+from helpers import models
 
 from keras_inits.recording import GradientNormLogger
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pictures import INF, NAN, example, legend_of, lines_of, marks_of, odd, two_optimizers
+from helpers.pictures import INF, NAN, example, legend_of, lines_of, marks_of, odd, two_optimizers
 
 from keras_inits.recording import GradientTrace
 from keras_inits.recording.plots import heatmap, lines, profile

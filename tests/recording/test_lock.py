@@ -1,7 +1,7 @@
 """The lock of a file: of processes that want it at once, one gets it."""
 
 import pytest
-from support import BACKENDS, run_python
+from helpers.processes import BACKENDS, run_python
 
 ROUNDS, PROCESSES = 200, 4
 

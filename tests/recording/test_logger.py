@@ -1,11 +1,10 @@
 """Arguments, logs and files of the callback."""
 
 import keras
-import models
 import numpy as np
 import pytest
-import traces
-from support import run_python
+from helpers import models, traces
+from helpers.processes import run_python
 
 from keras_inits.recording import GradientNormLogger, GradientTrace, TensorBoardSink
 

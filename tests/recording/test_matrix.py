@@ -2,14 +2,12 @@
 
 import importlib.util
 
-import gan
 import keras
-import models
 import numpy as np
-import oracle
 import pytest
+from helpers import gan, models, oracle
+from helpers.dtypes import all_dtypes
 from keras import layers, ops
-from support import all_dtypes
 
 from keras_inits.recording import GradientNormLogger
 

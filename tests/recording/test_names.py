@@ -4,9 +4,8 @@ import keras
 import numpy as np
 import openpyxl
 import pytest
-import traces
-import trackers
-from hostile import LAYER_NAMES, is_plain
+from helpers import traces, trackers
+from helpers.hostile import LAYER_NAMES, is_plain
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from keras_inits import GradientNormLogger, GradientTrace, MLflowSink, TensorBoardSink, WandbSink

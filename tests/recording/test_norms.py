@@ -1,10 +1,9 @@
 """Each recorded norm is that of a training loop by hand."""
 
 import keras
-import models
 import numpy as np
-import oracle
 import pytest
+from helpers import models, oracle
 
 from keras_inits.recording import Alerts, GradientError, GradientNormLogger, pace
 

@@ -1,11 +1,10 @@
 """Rows and weights where the training step, the optimizer or the logs are the user's own."""
 
 import keras
-import models
 import numpy as np
-import oracle
 import pytest
-import steps_of_ones_own as own
+from helpers import models, oracle
+from helpers import steps_of_ones_own as own
 
 from keras_inits.recording import GradientNormLogger
 
@@ -115,7 +114,7 @@ def test_a_metric_of_the_name_keeps_it():
 @pytest.mark.thorough
 @pytest.mark.backend("tensorflow")
 def test_check_numerics_is_silent_on_a_healthy_training():
-    from support import run_python
+    from helpers.processes import run_python
 
     code = """
 import keras, numpy as np, tensorflow as tf

@@ -8,8 +8,8 @@ from itertools import pairwise
 import matplotlib
 import numpy as np
 import pytest
+from helpers.pictures import INF, NAN, example
 from matplotlib import pyplot
-from pictures import INF, NAN, example
 
 from keras_inits.recording import GradientTrace
 from keras_inits.recording.plots import KINDS, heatmap, lines, profile

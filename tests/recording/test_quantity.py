@@ -1,11 +1,9 @@
 """Quantities of the user's own."""
 
 import keras
-import models
 import numpy as np
-import oracle
 import pytest
-import traces
+from helpers import models, oracle, traces
 from keras import ops
 
 from keras_inits import GradientNormLogger, GradientTrace, Quantity

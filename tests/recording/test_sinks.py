@@ -7,12 +7,10 @@ import sys
 import time
 
 import keras
-import models
 import numpy as np
 import pytest
-import traces
-import trackers
-from support import BACKENDS, run_python
+from helpers import models, traces, trackers
+from helpers.processes import BACKENDS, run_python
 
 from keras_inits import GradientNormLogger, GradientTrace, MLflowSink, WandbSink
 from keras_inits.recording import Sink

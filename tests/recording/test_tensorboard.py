@@ -4,11 +4,10 @@ import builtins
 import os
 
 import keras
-import models
 import numpy as np
 import pytest
-import traces
-from support import BACKENDS, run_python
+from helpers import models, traces
+from helpers.processes import BACKENDS, run_python
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 from tensorboard.compat.proto.event_pb2 import Event

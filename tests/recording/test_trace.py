@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import traces
+from helpers import traces
 
 from keras_inits.recording import GradientTrace
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pandas
 import pytest
-import small
+from helpers import small
 
 import keras_inits
 from keras_inits import compare

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-import small
+from helpers import small
 
 import keras_inits
 from keras_inits import compare

@@ -6,8 +6,8 @@ import math
 import keras
 import numpy as np
 import pytest
-import small
-from traces import PROFILES, run_of
+from helpers import small
+from helpers.traces import PROFILES, run_of
 
 import keras_inits
 from keras_inits import compare, thresholds

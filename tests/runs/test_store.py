@@ -9,8 +9,8 @@ import shutil
 
 import numpy as np
 import pytest
-import small
-from traces import run_of
+from helpers import small
+from helpers.traces import run_of
 
 import keras_inits
 from keras_inits import compare

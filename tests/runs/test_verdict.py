@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-import small
-from traces import PROFILES, run_of, trace_of
+from helpers import small
+from helpers.traces import PROFILES, run_of, trace_of
 
 from keras_inits import thresholds
 from keras_inits.comparison import STARTS, compare, verdict

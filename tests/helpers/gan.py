@@ -1,8 +1,9 @@
 """A GAN with a train_step of its own for each backend, and two optimizers that Keras knows nothing of."""
 
 import keras
-import models
 from keras import ops
+
+from helpers import models
 
 
 class GAN(keras.Model):
@@ -86,7 +87,7 @@ class GAN(keras.Model):
 
 def oracle_step(gan, x, rate):
     """One step by hand; returns gradients by id."""
-    import oracle
+    from helpers import oracle
 
     gradients = {}
     for loss, _, part in gan.losses_and_parts():

@@ -1,6 +1,6 @@
 """One of two processes on this machine, which make the same layers over the devices of both.
 
-Run: python two_processes.py <process> <port>. Prints the values of the layers' parts that lie here.
+Run in `tests`: python -m helpers.two_processes <process> <port>. Prints the values of the layers' parts that lie here.
 """
 
 import json

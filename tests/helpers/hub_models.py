@@ -8,12 +8,11 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import hub_images
-import hub_mixed
-import hub_text
 import keras
 import numpy as np
 import pytest
+
+from helpers import hub_images, hub_mixed, hub_text
 
 
 class HubModel(NamedTuple):

@@ -4,7 +4,8 @@ from typing import Any
 
 import keras_hub
 import numpy as np
-from hub_text import HEADS, LENGTH, WORDS, backbone, tokens
+
+from helpers.hub_text import HEADS, LENGTH, WORDS, backbone, tokens
 
 hub = keras_hub.models
 MEL, LATENT = 10, (4, 4, 4)

@@ -8,10 +8,10 @@ import types
 
 import keras
 import numpy as np
-from families import FAMILIES
 from hypothesis import strategies as st
 
 import keras_inits
+from helpers.families import FAMILIES
 from keras_inits.initializers.base import HostInitializer
 
 OURS = [family for family in FAMILIES if issubclass(family.cls, (HostInitializer, keras_inits.Constant))]

@@ -1,6 +1,6 @@
 """Run in processes of its own: a fit on JAX over several devices, against the loop by hand on one.
 
-Run: python sharded.py data|model <devices> [<process> <port> <file>]
+Run in `tests`: python -m helpers.sharded data|model <devices> [<process> <port> <file>]
 """
 
 import os
@@ -20,9 +20,8 @@ def main():
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
         jax.distributed.initialize(f"localhost:{port}", 2, int(process))
     import keras
-    import models
-    import oracle
 
+    from helpers import models, oracle
     from keras_inits.recording import GradientNormLogger
 
     def build():

@@ -1,6 +1,6 @@
 """Counts what comes of faults: of damaged files, of arguments of any type, of names that something may interpret.
 
-Run: PYTHONPATH=tests/initializers KERAS_BACKEND=torch python tests/faults.py --write docs/explanation/faults-table.md
+Run in `tests`: KERAS_BACKEND=torch python -m helpers.faults --write ../docs/explanation/faults-table.md
 
 Each kind of fault is a function from a number of trials to their outcomes, in `KINDS`: "named", an error or a warning
 that names what is wrong; "same", what it was without the fault; "other", something else was read, drawn or shown;
@@ -19,13 +19,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from anything import OURS, asked, mutated
-from hostile import NAMES, is_plain
 from hypothesis import HealthCheck, Phase, given, settings
 from rich.console import Console
-from traces import assert_equal, full_trace, run_of
 
 import keras_inits
+from helpers.anything import OURS, asked, mutated
+from helpers.hostile import NAMES, is_plain
+from helpers.traces import assert_equal, full_trace, run_of
 from keras_inits._names import no_formula, stand_in
 from keras_inits.comparison import Comparison
 from keras_inits.comparison.report import render_report

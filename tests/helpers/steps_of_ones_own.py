@@ -3,8 +3,9 @@
 import functools
 
 import keras
-import models
 from keras import ops
+
+from helpers import models
 
 
 class Own(keras.Sequential):

@@ -4,7 +4,8 @@ from typing import Any
 
 import keras_hub
 import numpy as np
-from hub_mixed import images
+
+from helpers.hub_mixed import images
 
 hub = keras_hub.models
 SHAPE = {"image_shape": (32, 32, 3)}

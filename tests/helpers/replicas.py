@@ -7,10 +7,9 @@ import sys
 import warnings
 
 import keras
-import models
-import oracle
 import tensorflow as tf
 
+from helpers import models, oracle
 from keras_inits.recording import GradientNormLogger
 
 
