@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from keras_inits._names import shown
 from keras_inits.models.sample import is_dataset
 
 NAMES = ("x", "y", "sample_weight")
@@ -60,14 +61,15 @@ def arguments_of(data: Any) -> tuple[Any, ...]:
     arguments = data if isinstance(data, tuple) else (data,)
     if not 1 <= len(arguments) <= len(NAMES):
         raise ValueError(
-            f"compare() received as data a tuple of {len(arguments)} items. It expects (x, y) or "
-            "(x, y, sample_weight), or a data set. Pass several inputs as a list or a dictionary: ([x1, x2], y)."
+            "Argument `data` must be (x, y), (x, y, sample_weight) or a data set. Received: a tuple of "
+            f"{len(arguments)} items. Pass several inputs as a list or a dictionary: ([x1, x2], y)."
         )
     arguments = tuple(replayable(one) for one in arguments)
     if any(isinstance(leaf, Iterator) for leaf in keras.tree.flatten(arguments)):
         raise TypeError(
-            f"compare() received data={data!r}, which can be read once, and every run reads it. It expects arrays, a "
-            "data set that begins anew, or a generator. Pass arrays, a tf.data.Dataset or a keras.utils.PyDataset."
+            "Argument `data` must be arrays, a data set that begins anew, or a generator, since every run reads it. "
+            f"Received: data={shown(data)}, which can be read once. Pass arrays, a tf.data.Dataset or a "
+            "keras.utils.PyDataset."
         )
     return arguments
 

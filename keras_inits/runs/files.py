@@ -19,7 +19,7 @@ from keras_inits.recording.files import whole
 from keras_inits.runs.name import Name
 from keras_inits.runs.run import FindingText, Run
 
-EXPECTED = "Expected a file as compare() wrote it, with the one beside it."
+EXPECTED = "Expected the two files of a run, as it was written."
 
 
 def write(run: Run, settings: Mapping[str, str], rest: Path) -> None:

@@ -32,7 +32,7 @@ class Store:
             with tempfile.TemporaryFile(dir=directory):
                 pass
         except OSError as error:
-            reason = f"{error.strerror}. compare() expects a directory that can be written. Choose another with output="
+            reason = f"{error.strerror}. Expected a directory that can be written. Choose another with output="
             raise OSError(error.errno, reason, os.fspath(directory)) from error
 
     def find(self, task: Task, key: Key) -> Run | None:

@@ -75,7 +75,7 @@ class Task:
             model = self.build()
             if not isinstance(model, keras.Model) or not model.compiled:
                 raise TypeError(
-                    f"compare() calls build(initializer) for each run. Received from it: {model!r}. Expected a "
+                    f"Each run begins with a new model from `build`. Received from it: {model!r}. Expected a "
                     "compiled keras.Model. Call model.compile(...) in build, and return the model."
                 )
             if not model.built:

@@ -163,5 +163,5 @@ def test_a_run_that_cannot_be_written_is_told_and_written_with_the_next(tmp_path
 
 def test_a_file_in_the_place_of_the_directory(tmp_path):
     (tmp_path / "runs").write_text("")
-    with pytest.raises(FileExistsError, match=r"expects a directory .* Choose another with output=: '.*runs'"):
+    with pytest.raises(FileExistsError, match=r"Expected a directory .* Choose another with output=: '.*runs'"):
         compare(small.build, small.data(), ["he_normal"], epochs=1, output=tmp_path / "runs")
