@@ -6,6 +6,7 @@ import os
 import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["COLUMNS"] = "100"  # tables are as wide as the terminal
 # On JAX most of the time goes into compiling. `.ci/run` has it compiled as in use.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 

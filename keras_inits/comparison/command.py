@@ -19,6 +19,7 @@ from keras_inits.comparison.starts import STARTS
 from keras_inits.comparison.subject import Options, Subject
 from keras_inits.runs.run import Run
 from keras_inits.runs.store import Store
+from keras_inits.text import fitted
 
 PLOT_NAME = "gradient_norms.png"
 REPORT_NAME = "report.html"
@@ -100,7 +101,8 @@ class Command:
         self._print("Writing the report ...")
         about = {**self.subject.about, **({"Note": " ".join(self.notes)} if self.notes else {})}
         comparison = Comparison(tuple(self.runs), self.planned, about, self.repeat, notes=self.notes)
-        self.console.print(build_table(comparison.runs, comparison.learned))
+        table = build_table(comparison.runs, comparison.learned)
+        self.console.print(table, width=fitted(table, self.console.width), crop=False)
         best = () if comparison.best is None else (str(comparison.best),)
         for text in (*comparison.data_findings, *self.notes, *comparison.faults, *best):
             self.console.print(text, markup=False)

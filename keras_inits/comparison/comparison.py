@@ -1,7 +1,6 @@
 """The result: the runs, as a table and as a report."""
 
 import os
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +12,7 @@ from keras_inits.figures.saving import saved
 from keras_inits.notebook import Shown
 from keras_inits.runs.learning import learned
 from keras_inits.runs.run import Run
+from keras_inits.text import wrapped
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped,unused-ignore]
@@ -80,12 +80,12 @@ class Comparison(Shown):
         return f"<Comparison of {len(self.runs)} runs>"
 
     def __str__(self) -> str:
-        """A line for each initializer, as text of at most 100 columns; over several seeds the median and the range."""
+        """A line for each initializer, as wide as the terminal; over several seeds the median and the range."""
         from keras_inits.comparison.table import text_of
 
         told = (*self.data_findings, *(f"Note: {note}" for note in self.notes), *self.faults)
         best = [] if self.best is None else [str(self.best)]
-        texts = [textwrap.fill(one, 100) for one in (*told, *best)]
+        texts = ["\n".join(wrapped(one)) for one in (*told, *best)]
         return "\n\n".join([text_of(self.runs, self.learned), *texts])
 
     def to_dataframe(self) -> "pandas.DataFrame":

@@ -1,6 +1,5 @@
 """The table: a row for each starting point, over its seeds, for the terminal and for the report."""
 
-import io
 import itertools
 from collections import Counter
 from collections.abc import Sequence
@@ -9,17 +8,16 @@ from typing import Any
 
 import numpy as np
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from keras_inits import text
 from keras_inits._names import no_formula, stand_in
 from keras_inits.comparison.number import number, spread
 from keras_inits.runs.learning import AT_CHANCE, DIVERGED, LEARNED, SLOW
 from keras_inits.runs.run import Run
 from keras_inits.states import State
 
-WIDTH = 100
 NAME_WIDTH = 24
 MOST_METRICS = 2
 NORMS = ("first layer, first step", "last layer, first step", "first layer, last step", "last layer, last step")
@@ -131,11 +129,11 @@ def build_table(runs: Sequence[Run], words: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, title=title, caption=note)
     for header in ("start", *shown, *NORMS, "gradients", "learned"):
         name = stand_in(header, NAME_WIDTH)
-        text = name.replace(" ", "\n").replace("_", "_\n").replace("accuracy", "accu-\nracy")
-        left = header in ("start", "gradients", "learned")
-        table.add_column(
-            Text(text), justify="left" if left else "right", no_wrap=header not in ("gradients", "learned")
-        )
+        broken = name.replace(" ", "\n").replace("_", "_\n").replace("accuracy", "accu-\nracy")
+        if header in ("start", "gradients", "learned"):
+            table.add_column(Text(broken), overflow="fold")
+        else:
+            table.add_column(Text(broken), justify="right", no_wrap=True)
     for network, group in itertools.groupby(rows_of(runs, words), key=lambda row: row.network):
         table.add_section()
         if network:
@@ -160,9 +158,7 @@ def text_of(runs: Sequence[Run], words: Sequence[str]) -> str:
     """The table as plain text."""
     if not runs:
         return "Comparison: no run is finished"
-    text = io.StringIO()
-    Console(file=text, width=WIDTH, color_system=None, highlight=False, emoji=False).print(build_table(runs, words))
-    return "\n".join(line.rstrip() for line in text.getvalue().split("\n")).strip("\n")
+    return text.text_of(build_table(runs, words), text.columns())
 
 
 def flat(run: Run, word: str) -> dict[str, Any]:

@@ -1,24 +1,22 @@
 """A diagnosis as text, and as the columns of a table."""
 
-import io
 import math
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from keras_inits import text
 from keras_inits._names import no_formula
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import LayerNumbers, shortened
 from keras_inits.diagnosis.unseen import Unseen
+from keras_inits.text import columns, wrapped
 
 if TYPE_CHECKING:
     from keras_inits.diagnosis.diagnosis import Diagnosis
 
-WIDTH = 100
 MOST_ROWS = 40
 MOST_UNSEEN = 12
 NAME_WIDTH = 22
@@ -32,8 +30,9 @@ LEGEND = (
 
 def text_of(diagnosis: "Diagnosis") -> str:
     """The table, what its columns are, each finding with its remedy, and the layers that were not looked at."""
-    lines = [_table(diagnosis.layers), "", *textwrap.wrap(LEGEND, WIDTH)]
-    lines += textwrap.wrap(f"gradients of: {diagnosis.loss}", WIDTH)
+    width = columns()
+    lines = [text.text_of(_table(diagnosis.layers, width), width), "", *wrapped(LEGEND)]
+    lines += wrapped(f"gradients of: {diagnosis.loss}")
     for finding in diagnosis.findings:
         lines += ["", *_text_of_finding(finding)]
     if not diagnosis.findings:
@@ -43,20 +42,20 @@ def text_of(diagnosis: "Diagnosis") -> str:
     if diagnosis.unseen:
         lines += ["", "not looked at:"]
         for one in diagnosis.unseen[:MOST_UNSEEN]:
-            lines += textwrap.wrap(str(one), WIDTH, initial_indent="  ", subsequent_indent="    ")
+            lines += wrapped(str(one), "  ", "    ")
         more = len(diagnosis.unseen) - MOST_UNSEEN
         lines += [f"  ... {more} more, in diagnosis.unseen"] if more > 0 else []
     return "\n".join(lines)
 
 
 def _text_of_finding(finding: Finding, prefix: str = "") -> list[str]:
-    lines = textwrap.wrap(f"{prefix}{finding.title}: {finding.evidence}", WIDTH, subsequent_indent="  ")
+    lines = wrapped(f"{prefix}{finding.title}: {finding.evidence}", "", "  ")
     remedy = finding.remedy
     if not remedy.code:
-        return lines + textwrap.wrap(remedy.reason, WIDTH, initial_indent="  remedy: ", subsequent_indent="    ")
+        return lines + wrapped(remedy.reason, "  remedy: ", "    ")
     lines.append("  remedy:")
     lines += [f"    {line}" for line in remedy.code.split("\n")]
-    return lines + textwrap.wrap(remedy.why, WIDTH, initial_indent="    # ", subsequent_indent="    # ")
+    return lines + wrapped(remedy.why, "    # ", "    # ")
 
 
 def verdict(findings: Sequence[Finding], unseen: Sequence[Unseen]) -> str:
@@ -90,10 +89,11 @@ def flat(row: LayerNumbers) -> dict[str, Any]:
     return cells
 
 
-def _table(rows: Sequence[LayerNumbers]) -> str:
+def _table(rows: Sequence[LayerNumbers], width: int) -> Table:
+    """The table of the layers; what a wide terminal has to spare goes to their names."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    longest = max((len(row.name) for row in rows), default=0)
-    table.add_column("layer", min_width=min(NAME_WIDTH, longest), max_width=NAME_WIDTH, overflow="fold")
+    longest = NAME_WIDTH + max(width - 100, 0)
+    table.add_column("layer", max_width=longest, overflow="fold")
     for header in ("shape", "activation"):
         table.add_column(header, max_width=10, overflow="fold")
     for header in HEADERS:
@@ -101,20 +101,18 @@ def _table(rows: Sequence[LayerNumbers]) -> str:
     half = MOST_ROWS // 2
     for number, row in enumerate(rows):
         if len(rows) <= MOST_ROWS or number < half or number >= len(rows) - half:
-            table.add_row(*_cells(row))
+            table.add_row(*_cells(row, longest))
         elif number == half:
             table.add_row(f"... {len(rows) - 2 * half} more ...")
-    text = io.StringIO()
-    Console(file=text, width=WIDTH, color_system=None, markup=False, highlight=False, emoji=False).print(table)
-    return "\n".join(line.rstrip() for line in text.getvalue().split("\n")).strip("\n")
+    return table
 
 
-def _cells(row: LayerNumbers) -> list[str]:
+def _cells(row: LayerNumbers, longest: int) -> list[str]:
     kernel = row.kernels[0] if row.kernels else None
     shares = [_percent(share) for share in (row.saturated, row.dead, row.identical)]
     scale = kernel.moments.stddev / kernel.auto if kernel is not None and kernel.auto else None
     stddev, ratio, *norms = map(_short, (row.outputs.stddev, row.ratio, row.gradient, row.output_gradient, scale))
-    name = row.name if row.call == 1 else shortened(row.name, NAME_WIDTH)  # which stands above in full
+    name = row.name if row.call == 1 else shortened(row.name, longest)  # which stands above in full
     return [name, "x".join(map(str, row.shape)), row.activation or "", stddev, ratio, *shares, *norms]
 
 

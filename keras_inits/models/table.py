@@ -1,19 +1,17 @@
 """The table of an initialization: a row for each weight."""
 
-import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from keras_inits.initializers.fans import Fans
 from keras_inits.notebook import Shown
+from keras_inits.text import columns, text_of, wrapped
 
-WIDTH = 100
 PATH_WIDTH = 32
 
 
@@ -102,31 +100,25 @@ class InitializationTable(Shown):
         return f"<InitializationTable of {len(self)} drawn weights>"
 
     def __str__(self) -> str:
-        """The table as text of at most 100 columns."""
-        text = io.StringIO()
-        console = Console(file=text, width=WIDTH, color_system=None, markup=False, highlight=False, emoji=False)
-        console.print(_drawn(self.rows), end="")
+        """The tables as text, as wide as the terminal, and what is said of the start."""
+        width = columns()
         kernels = [row for row in self.rows if row.square_in is not None or row.reason]
-        if kernels:
-            console.print()
-            console.print(_predicted(kernels), end="")
-        console.print()
-        for note in (*self.notes, *self.predictions, *(f"warning: {one}" for one in self.warnings)):
-            console.print(note)
+        tables = [_drawn(self.rows), *([_predicted(kernels)] if kernels else [])]
         by_reason: dict[str, list[str]] = {}
         for one in self.left:
             by_reason.setdefault(one.reason, []).append(one.path)
-        for reason, paths in by_reason.items():
-            console.print(f"left as they were, {reason}: {', '.join(paths)}")
-        lines = "\n".join(line.rstrip() for line in text.getvalue().split("\n")).strip("\n")
-        return re.sub("\n{3,}", "\n\n", lines)
+        told = [*self.notes, *self.predictions, *(f"warning: {one}" for one in self.warnings)]
+        told += [f"left as they were, {reason}: {', '.join(paths)}" for reason, paths in by_reason.items()]
+        texts = [text_of(table, width) for table in tables]
+        return "\n\n".join([*texts, "\n".join(line for one in told for line in wrapped(one))]).rstrip()
 
 
 def _drawn(rows: Sequence[DrawnWeight]) -> Table:
     """The table of drawn weights, with the origins of the laws if some are not from the catalogue."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     told = any(row.origin != "known" for row in rows)
-    for header in ("weight", "shape", "fans"):
+    table.add_column("weight", overflow="fold")
+    for header in ("shape", "fans"):
         table.add_column(header, no_wrap=True)
     table.add_column("law", max_width=30)
     if told:
@@ -144,7 +136,7 @@ def _drawn(rows: Sequence[DrawnWeight]) -> Table:
 def _predicted(rows: Sequence[DrawnWeight]) -> Table:
     """The table of predictions for the kernels, with reasons, if there are any."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("predicted: mean squares", no_wrap=True)
+    table.add_column("predicted: mean squares", overflow="fold")
     for header in ("gain", "in", "out", "gradient"):
         table.add_column(header, justify="right", no_wrap=True)
     if any(row.reason for row in rows):

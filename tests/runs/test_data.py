@@ -125,9 +125,7 @@ def test_another_generator_is_another_run(tmp_path):
 
 def test_more_than_three_parts_are_refused():
     x, y = numbers()
-    with pytest.raises(
-        ValueError, match=r"a tuple of 4 items. Pass several inputs as a list"
-    ):
+    with pytest.raises(ValueError, match=r"a tuple of 4 items. Pass several inputs as a list"):
         compare(one_unit, (x, y, y, y), HE)
 
 

@@ -1,0 +1,54 @@
+"""Tables as text, as wide as the terminal: names are broken before a number is cut."""
+
+import io
+import shutil
+import textwrap
+
+from rich.console import Console
+from rich.table import Table
+
+UNLIMITED = 10_000
+NARROWEST, READABLE, WIDEST = 80, 100, 200
+ELLIPSIS = "…"
+"""The mark of rich where a cell is cut."""
+
+
+def wrapped(text: str, first: str = "", rest: str = "") -> list[str]:
+    """The lines of a sentence: of at most 100 columns, which can be read, and of the terminal's."""
+    return textwrap.wrap(text, min(columns(), READABLE), initial_indent=first, subsequent_indent=rest)
+
+
+def columns() -> int:
+    """The width of the terminal, from 80 to 200 columns; 100 where there is none."""
+    return min(max(shutil.get_terminal_size((READABLE, 24)).columns, NARROWEST), WIDEST)
+
+
+def fitted(table: Table, width: int) -> int:
+    """The smallest width, from `width` up, at which no cell of the table is cut."""
+    whole = _rendered(table, UNLIMITED).count(ELLIPSIS)  # that names have in them
+    while _rendered(table, width).count(ELLIPSIS) > whole:
+        width += 1
+    return width
+
+
+def text_of(table: Table, width: int) -> str:
+    """The table without colours, in lines that end with their last character.
+
+    Example:
+        >>> table = Table(box=None)
+        >>> table.add_column("layer", overflow="fold")
+        >>> table.add_column("norm", no_wrap=True)
+        >>> table.add_row("a_layer_with_a_long_name", "0.123")
+        >>> print(text_of(table, 20))
+        layer          norm
+        a_layer_with_  0.123
+        a_long_name
+    """
+    lines = _rendered(table, fitted(table, width)).split("\n")
+    return "\n".join(line.rstrip() for line in lines).strip("\n")
+
+
+def _rendered(table: Table, width: int) -> str:
+    text = io.StringIO()
+    Console(file=text, width=width, color_system=None, markup=False, highlight=False, emoji=False).print(table)
+    return text.getvalue()
