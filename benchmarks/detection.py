@@ -11,12 +11,12 @@ share of the others that have it.
 """
 
 import argparse
+import functools
 import gc
 import itertools
 import math
 import os
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 os.environ["KERAS_BACKEND"] = "torch"
@@ -27,6 +27,7 @@ import torch
 from generated import PARTS, Recipe, batch, build, plant, recipes
 from keras import layers
 
+import keras_inits
 from keras_inits import diagnose, thresholds
 from keras_inits.diagnosis.findings import KINDS
 from keras_inits.diagnosis.unit_sums import SEED
@@ -44,6 +45,8 @@ FLAT_OUTSIDE = {  # where the derivative is below a hundredth of its largest, at
     "hard_sigmoid": (-3.0, 3.0),
     "rectified_tanh": (0.0, 2.9932),
 }
+GOOD_STARTS = 8
+"""Of so many the saturated share is measured: the largest of them is within what chance makes of a good start."""
 GRADIENTS = {"vanishing_gradient", "exploding_gradient"}
 JUDGED_ANYWAY = tuple(kind for kind in KINDS if kind not in GRADIENTS)
 
@@ -149,10 +152,8 @@ def ill_units(recipe: Recipe, seen: Layers, gradients: Layers, number: int) -> s
         if thresholds.dead_limit(units) < dead < 1:
             ill.add("dead_units")
         if recipe.activation in FLAT_OUTSIDE:
-            low, high = FLAT_OUTSIDE[recipe.activation]
-            entering = seen.entering[number]
-            normal = NormalDist().cdf(low) + NormalDist().cdf(-high)
-            if ((entering <= low) | (entering >= high)).mean() > thresholds.saturated_limit(normal, units):
+            share = flat_share(recipe, seen, number)
+            if share > thresholds.SATURATED_SHARE and share > saturated_limit(recipe, number):
                 ill.add("saturated")
     # Units with equal weights and an equal gradient are equal after each step of gradient descent.
     shape = (-1, units if hidden else 10)
@@ -162,6 +163,31 @@ def ill_units(recipe: Recipe, seen: Layers, gradients: Layers, number: int) -> s
         if counts[counts > 1].sum() >= thresholds.SYMMETRIC_SHARE * shape[1]:
             ill.add("symmetric_units")
     return ill
+
+
+def flat_share(recipe: Recipe, seen: Layers, number: int) -> float:
+    """The share of a layer's units and examples where its activation is flat."""
+    low, high = FLAT_OUTSIDE[recipe.activation]
+    return float(((seen.entering[number] <= low) | (seen.entering[number] >= high)).mean())
+
+
+def saturated_limit(recipe: Recipe, number: int) -> float:
+    """Half of what good starts leave unsaturated may be saturated besides, and as much as in any of these."""
+    shares = [flat_share(recipe, seen, number) for seen in good_starts(recipe)]
+    mean = sum(shares) / len(shares)
+    return max(mean + thresholds.SATURATED_SHARE * (1 - mean), *shares)
+
+
+@functools.lru_cache(maxsize=1)
+def good_starts(recipe: Recipe) -> list[Layers]:
+    """The values of models of the same architecture, as `initialize` draws them, on the batch at its own scale."""
+    recipe = recipe._replace(inputs=1.0)
+    model = build(recipe, "float32", split=False)
+    found = []
+    for number in range(GOOD_STARTS):
+        keras_inits.initialize(model, seed=recipe.seed + number)
+        found.append(exact(recipe, model)[0])
+    return found
 
 
 def wrongly_fanned(recipe: Recipe, seen: Layers) -> set[str]:

@@ -92,12 +92,12 @@ UNITS_DEVIATIONS = 4.0
 in a good start: in 3e-5 of the layers it does by more, and in 0.3 percent of networks of 100 layers."""
 
 
-FEW_UNITS = 16
-"""Up to how many units the share `DEAD_SHARE` and `UNITS_DEVIATIONS` of its deviations come to all of them."""
+FEW_UNITS = 64
+"""Up to how many units chance is counted exactly: of so few, `UNITS_DEVIATIONS` may come to more than all of them."""
 
 
-DEAD_TAIL = 3e-5
-"""The probability of so many dead units that chance is no explanation, that of `UNITS_DEVIATIONS`."""
+CHANCE_TAIL = 3e-5
+"""The probability of so many dead or saturated units that chance is no explanation, that of `UNITS_DEVIATIONS`."""
 
 
 def dead_limit(units: int, off_by_chance: float = DEAD_SHARE) -> float:
@@ -108,11 +108,7 @@ def dead_limit(units: int, off_by_chance: float = DEAD_SHARE) -> float:
         off_by_chance: The probability that one unit of a good start is off for the whole batch, which few units need to
             be told by.
     """
-    if units > FEW_UNITS:
-        return _chance(DEAD_SHARE, units)
-    tails = itertools.accumulate(_binomial(units, count, off_by_chance) for count in range(units, -1, -1))
-    rare = sum(tail < DEAD_TAIL for tail in tails)  # so many of the largest counts are rarer, all together
-    return max(DEAD_SHARE, (units - rare) / max(1, units))
+    return max(DEAD_SHARE, _chance(off_by_chance if units <= FEW_UNITS else DEAD_SHARE, units))
 
 
 def off_by_chance(alike: float, examples: int) -> float:
@@ -135,18 +131,28 @@ def _binomial(units: int, count: int, share: float) -> float:
     return math.comb(units, count) * share**count * (1 - share) ** (units - count)
 
 
-def saturated_limit(normal: float, units: int) -> float:
+def saturated_limit(normal: float, units: int, alike: float = 1.0, examples: int = 1) -> float:
     """The share of saturated units and examples that a layer of so many units may have.
 
     Args:
         normal: The share for the normal inputs of a good start.
         units: The layer's. Where all examples look alike, they alone are the sample.
+        alike: The mean cosine between two examples' inputs of the activation. For normal numbers it is the correlation,
+            and that of whether they are saturated is no larger.
+        examples: Their number.
     """
-    return max(normal + SATURATED_SHARE * (1 - normal), _chance(normal, units))
+    shared = min(max(alike, 0.0), 1.0)
+    sample = units / (shared + (1 - shared) / max(1, examples))
+    return max(normal + SATURATED_SHARE * (1 - normal), _chance(normal, int(sample)))
 
 
-def _chance(share: float, units: int) -> float:
-    return share + UNITS_DEVIATIONS * math.sqrt(share * (1 - share) / max(1, units))
+def _chance(share: float, count: int) -> float:
+    """The largest share of so many that has a property by chance, if each has it with this probability."""
+    if count > FEW_UNITS:
+        return share + UNITS_DEVIATIONS * math.sqrt(share * (1 - share) / count)
+    tails = itertools.accumulate(_binomial(count, number, share) for number in range(count, -1, -1))
+    rare = sum(tail < CHANCE_TAIL for tail in tails)  # so many of the largest numbers are rarer, all together
+    return (count - rare) / max(1, count)
 
 
 DEAD_ENTRIES = 15

@@ -8,6 +8,7 @@ from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.numbers import LayerNumbers, few_normalised, is_silent
 from keras_inits.diagnosis.remedies import Case, Remedy
 from keras_inits.diagnosis.scales import FADED, begins_with_zeros, underflows
+from keras_inits.diagnosis.units import is_saturated
 
 HINT = (
     "A rounding, a comparison, an argmax, a stop_gradient or a conversion to integers has the derivative zero "
@@ -89,7 +90,7 @@ def _is_explained(case: Case, last: int, end: int) -> bool:
     return (
         any(begins_with_zeros(case, row) or row.outputs.nonfinite or few_normalised(row) for row in behind)
         or any(row.outputs.largest == 0 or row.dead == 1 for row in behind)
-        or any(row.saturated is not None and row.saturated > (row.saturated_limit or 1.0) for row in behind)
+        or any(is_saturated(case, number) for number in range(last, end))
         or any(norm < max(FADED, thresholds.VANISHING_NORM) for norm in heard)
         or underflows(case.rows)
     )

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import math
+import statistics
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from keras_inits.backends.differentiation import Watch
 from keras_inits.diagnosis.counts import bad_examples, examples_with, minus_infinite, nonfinite_count
 from keras_inits.diagnosis.endings import CANCELLED, Endings
 from keras_inits.diagnosis.norms import norm_of
-from keras_inits.diagnosis.numbers import Moments
+from keras_inits.diagnosis.numbers import Moments, mean_cosine
 from keras_inits.diagnosis.reductions import Reduced, across_examples, merged, reduced
 from keras_inits.diagnosis.slopes import slope_of
 from keras_inits.diagnosis.watched import Watched, ending_of, last_function_of
@@ -58,6 +59,7 @@ class Call:
         self.outputs: Reduced | None = None
         self.flat = self.entered = self.minus_infinite = 0
         self._inputs: list[tuple[int, Moments]] = []
+        self._alike: list[float] = []
         self.across: float | None = None
         self.is_last = False
         self.heard = 0
@@ -73,6 +75,11 @@ class Call:
         """The input of the activation; None for a layer without one."""
         return merged(self._inputs) if self._inputs else None
 
+    @property
+    def inputs_alike(self) -> float | None:
+        """The mean cosine between two examples' inputs of an activation that saturates; None if nothing says it."""
+        return statistics.fmean(self._alike) if self._alike else None
+
     def see_inputs(self, tensor: Tensor) -> None:
         """Looks at what goes into the activation."""
         found = reduced(tensor, masks=True)
@@ -80,6 +87,9 @@ class Call:
         self.entered += math.prod(tensor.shape)
         if self.probe.slope is not None:
             self.flat += self.probe.slope.flat(tensor)
+            if self.probe.slope.saturates:
+                alike = mean_cosine(found.moments, across_examples(tensor, found.moments), tensor.shape[0])
+                self._alike += [] if alike is None else [alike]
 
     def see_outputs(self, tensor: Tensor) -> None:
         """Looks at what the layer puts out."""

@@ -4,13 +4,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from keras_inits import thresholds
 from keras_inits._names import stand_in
 from keras_inits.diagnosis.counts import nonfinite_count
 from keras_inits.diagnosis.forward_backward import Gradients, Pass
 from keras_inits.diagnosis.kernels import kernel_numbers
 from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.numbers import LayerNumbers
-from keras_inits.diagnosis.probes import Call, Probe
+from keras_inits.diagnosis.probes import Call
 from keras_inits.diagnosis.unit_sums import equal_share
 from keras_inits.diagnosis.watched import name_of, normalised_over
 from keras_inits.models.graph import Graph
@@ -50,7 +51,7 @@ def _row(call: Call, before: Call | None, graph: Graph, gradients: Gradients, sc
         outputs=outputs,
         ratio=outputs.stddev / earlier if earlier else None,
         saturated=call.flat / call.entered if probe.slope is not None and call.entered else None,
-        saturated_limit=_saturated_limit(probe, units.number, graph),
+        saturated_limit=_saturated_limit(call, units.number, graph),
         dead=units.dead,
         units=units.number,
         identical=max([equal_share(units, alive=True), *(kernel.identical for kernel in kernels)]),
@@ -68,10 +69,14 @@ def _row(call: Call, before: Call | None, graph: Graph, gradients: Gradients, sc
     )
 
 
-def _saturated_limit(probe: Probe, units: int, graph: Graph) -> float | None:
-    if probe.slope is None:
+def _saturated_limit(call: Call, units: int, graph: Graph) -> float | None:
+    """The share that may be saturated; None for an activation that is not flat at both ends."""
+    slope = call.probe.slope
+    if slope is None or not slope.saturates:
         return None
-    return probe.slope.saturated_limit(units, graph.variance_before(probe.watched.layer))
+    good = slope.flat_share(graph.variance_before(call.probe.watched.layer))
+    alike = call.inputs_alike
+    return thresholds.saturated_limit(good, units, 1.0 if alike is None else alike, call.shape[0] if call.shape else 1)
 
 
 def _nonfinite_entries(tensor: Any) -> int:

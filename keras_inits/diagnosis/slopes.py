@@ -34,19 +34,15 @@ class Slope:
         largest = keras.ops.max(derivative[middle - reach : middle + reach])
         self._stretches = _stretches(derivative < thresholds.SATURATED_DERIVATIVE * largest)
 
-    def saturated_limit(self, units: int, variance: float = 1.0) -> float | None:
-        """The share of flat places that so many units may have; None for what is not flat at both ends.
+    @property
+    def saturates(self) -> bool:
+        """Whether it is flat at both ends, as tanh is."""
+        return {-math.inf, math.inf} <= {end for stretch in self._stretches for end in stretch}
 
-        Args:
-            units: Their number.
-            variance: Of the inputs, in a good start. If it is less than 1, 1 is allowed all the same.
-        """
-        ends = {end for stretch in self._stretches for end in stretch}
-        if not {-math.inf, math.inf} <= ends:
-            return None
+    def flat_share(self, variance: float = 1.0) -> float:
+        """The share of flat places for normal inputs of this variance. If it is less than 1, 1 counts all the same."""
         good = NormalDist(0.0, math.sqrt(max(1.0, variance)))
-        share = sum(good.cdf(high) - good.cdf(low) for low, high in self._stretches)
-        return thresholds.saturated_limit(share, units)
+        return sum(good.cdf(high) - good.cdf(low) for low, high in self._stretches)
 
     def flat(self, values: Any) -> int:
         """At how many entries of a tensor the activation is flat; those that are not numbers are left out."""

@@ -40,18 +40,15 @@ def _may_be_zero(case: Case, number: int) -> bool:
 
 def saturated(case: Case) -> Finding | None:
     """Activations that are flat at both ends, at one of these for most units and examples."""
-    found = [
-        number
-        for number, row in enumerate(case.told)
-        if row.saturated_limit is not None and (row.saturated or 0.0) > row.saturated_limit
-    ]
+    found = [number for number, _ in enumerate(case.told) if is_saturated(case, number)]
     if not found:
         return None
-    worst = max((case.rows[number] for number in found), key=lambda row: row.saturated or 0.0)
+    place = max(found, key=lambda number: case.rows[number].saturated or 0.0)
+    worst = case.rows[place]
     assert worst.inputs is not None
     evidence = (
         f"{worst.saturated:.0%} of {worst.name}'s inputs to {worst.activation} lie where its derivative is below "
-        f"{thresholds.SATURATED_DERIVATIVE:.0%} of its largest (at most {worst.saturated_limit:.0%}); their "
+        f"{thresholds.SATURATED_DERIVATIVE:.0%} of its largest (at most {_saturated_limit(case, place):.0%}); their "
         f"standard deviation is {worst.inputs.stddev:.3g}"
     )
     feeding = [row for number in found for row in case.feeding(number)]
@@ -59,6 +56,21 @@ def saturated(case: Case) -> Finding | None:
     if not any(too_large(kernel) for row in feeding for kernel in case.kernels_of(row)) and case.size_of_inputs > LARGE:
         remedy = Remedy(f"divide the inputs by {case.size_of_inputs:.3g}, or add keras.layers.Normalization")
     return Finding("saturated", tuple(case.rows[number].name for number in found), evidence, remedy)
+
+
+def is_saturated(case: Case, number: int) -> bool:
+    """Whether a row's activation is flat at both ends, and at one of these for too many units and examples."""
+    return (case.rows[number].saturated or 0.0) > _saturated_limit(case, number)
+
+
+def _saturated_limit(case: Case, number: int) -> float:
+    """The share that may be saturated: as many as chance explains, or most where exactly nothing comes back through."""
+    row = case.rows[number]
+    if row.saturated_limit is None:
+        return 1.0
+    gradients = [one.gradient for one in case.feeding(number) if one.gradient is not None]
+    is_blocked = row.output_gradient and gradients and not any(gradients)
+    return thresholds.SATURATED_SHARE if is_blocked else row.saturated_limit
 
 
 def dead_units(case: Case) -> Finding | None:

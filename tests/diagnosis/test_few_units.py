@@ -58,6 +58,17 @@ def test_the_probability_is_that_of_simulated_units():
     assert thresholds.off_by_chance(1.0, 100) == pytest.approx(0.5, abs=0.01)
 
 
+@pytest.mark.parametrize("cosine", [0.0, 0.3, 0.7, 1.0])
+def test_units_are_saturated_by_chance_within_the_limit(cosine):
+    """Of 400 layers of 16 hard sigmoids that get normal numbers of the variance 45, as they do in a good start."""
+    random = np.random.default_rng(2)
+    common, own = random.standard_normal((400, 16, 1)), random.standard_normal((400, 16, 64))
+    shares = (abs(np.sqrt(cosine) * common + np.sqrt(1 - cosine) * own) > 3 / 45**0.5).mean((1, 2))
+    limit = thresholds.saturated_limit(shares.mean(), 16, cosine, 64)
+    assert shares.max() <= limit
+    assert cosine > 0.3 or limit < 0.99  # of more alike ones all units may be
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_small_kernels_are_not_drawn_again_for_their_sampling_error(seed):
     model = keras.Sequential([keras.Input((5,)), *[layers.Dense(5, "sigmoid") for _ in range(11)], layers.Dense(1)])

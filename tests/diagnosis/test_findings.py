@@ -176,6 +176,34 @@ def test_what_is_much_larger_than_in_a_good_start_is_called_saturated(activation
     assert "saturated" in [finding.kind for finding in diagnose(model, x)]
 
 
+@pytest.mark.parametrize("depth", [3, 7])
+def test_few_units_that_saturate_are_no_chance(depth):
+    """Inputs of the variance 45 leave 0.65 of hard sigmoids flat in a good start: of 16 units all might be by chance."""
+    for seed in range(3):
+        hidden = [layers.Dense(16, "hard_sigmoid") for _ in range(depth)]
+        model = keras.Sequential([keras.Input((16,)), *hidden, layers.Dense(10)])
+        initialize(model, seed=seed)
+        x = np.random.default_rng(seed).standard_normal((128, 16)).astype("float32")
+        assert diagnose(model, x, check="layers").findings == ()
+        for layer in hidden:
+            layer.kernel.assign(5 * layer.kernel)
+        (finding,) = diagnose(model, x, check="layers").findings
+        assert finding.kind == "saturated"
+
+
+def test_saturation_through_which_nothing_comes_back_is_the_cause():
+    """Though examples are so alike that chance could saturate all units of one layer."""
+    hidden = [layers.Dense(16, "hard_sigmoid") for _ in range(60)]
+    model = keras.Sequential([keras.Input((16,)), *hidden, layers.Dense(10)])
+    initialize(model, seed=0)
+    for layer in hidden[1:]:
+        layer.kernel.assign(8 * layer.kernel)
+    x = np.random.default_rng(0).standard_normal((128, 16)).astype("float32")
+    kinds = [finding.kind for finding in diagnose(model, x, check="layers")]
+    assert "saturated" in kinds
+    assert "no_gradient" not in kinds
+
+
 def test_there_may_be_nothing_to_repair():
     model, x = planted("auto", depth=3)
     before = model.get_weights()
