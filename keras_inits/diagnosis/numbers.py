@@ -101,6 +101,8 @@ class LayerNumbers(NamedTuple):
     """How many outputs are minus infinity, of those that are not finite."""
     across: float | None = None
     """The outputs' deviation across examples, each unit's own, as a root mean square; None for a single example."""
+    scores: bool = False
+    """Whether its outputs only say where attention looks, as those of queries and keys do."""
 
     @property
     def alike(self) -> float | None:

@@ -66,6 +66,7 @@ def _row(call: Call, before: Call | None, graph: Graph, gradients: Gradients, sc
         weights=tuple(weight.path for weight in weights),
         minus_infinite=call.minus_infinite,
         across=call.across,
+        scores=watched.scores,
     )
 
 

@@ -167,8 +167,12 @@ def rescaled(case: Case, off: Callable[[KernelNumbers], bool], reason: str, othe
 
 
 def _signals(case: Case) -> Profile:
-    """The signal of each row that can be judged by it."""
-    return [(number, _signal(row)) for number, row in enumerate(case.told) if _has_signal(case, row)]
+    """The signal of each row that can be judged by it, and that passes through it.
+
+    What attention looks at goes past its scores: all but equal ones are those of a small start, and average its values.
+    """
+    told = [(number, row) for number, row in enumerate(case.told) if not row.scores]
+    return [(number, _signal(row)) for number, row in told if _has_signal(case, row)]
 
 
 def _least_signal(case: Case, share: float) -> float:
@@ -206,11 +210,15 @@ def _signal(row: LayerNumbers) -> float:
 def _gradients(case: Case, small: bool) -> list[tuple[str, Profile]]:
     """The two profiles of norms, of layers with kernels: those that are zero or not finite are other findings.
 
+    Queries and keys are in none. Where attention looks everywhere alike, next to nothing comes back through its scores,
+    and all that passes on the gradient does so past them.
+
     Args:
         case: The case.
         small: Whether the signal vanishes, which makes the gradients of weights small too.
     """
-    rows = list(enumerate(case.rows))[max((n for n, row in enumerate(case.rows) if few_normalised(row)), default=0) :]
+    first = max((number for number, row in enumerate(case.rows) if few_normalised(row)), default=0)
+    rows = [(number, row) for number, row in enumerate(case.rows) if number >= first and not row.scores]
     outputs = [(number, row.output_gradient) for number, row in rows if case.kernels_of(row)]
     # The gradient of a kernel of zeros may be all rounding, as behind batch normalisation.
     moving = [(number, row) for number, row in rows if row.kernels and not begins_with_zeros(case, row)]

@@ -11,6 +11,7 @@ from keras_inits._keras import last_of_graph, own_variables, sublayers
 from keras_inits._names import stand_in, unique
 from keras_inits.layers.activations import ACTIVATIONS
 from keras_inits.layers.kinds import WRAPPERS
+from keras_inits.layers.scores import scoring
 from keras_inits.layers.tree import walk_layers
 from keras_inits.models.weights import Weight
 
@@ -25,6 +26,7 @@ class Watched(NamedTuple):
     layer: Any
     weights: tuple[Weight, ...]
     variables: tuple[tuple[str, Any], ...]  # all of floating-point numbers, with their paths
+    scores: bool  # whether its outputs only say where attention looks
 
 
 def watched_layers(model: Any, weights: list[Weight], whole: Sequence[Any] = ()) -> list[Watched]:
@@ -48,13 +50,14 @@ def watched_layers(model: Any, weights: list[Weight], whole: Sequence[Any] = ())
     variables: dict[int, list[tuple[str, Any]]] = {}
     for layer, path, variable in float_variables(model, weights):
         variables.setdefault(id(owner.get(id(layer), layer)), []).append((path, variable))
+    scores = {id(one) for _, layer in walk_layers(model) for one in scoring(layer)}
     found, names = [], list[str]()
     for path, layer in walk_layers(model):
         own = tuple(weight for weight in weights if owner.get(id(weight.layer), weight.layer) is layer)
         leaf = not isinstance(layer, keras.Model) and len(list(walk_layers(layer))) == 1
         if id(layer) not in owner and (own or leaf or is_whole(layer)) and not isinstance(layer, layers.InputLayer):
             names.append(unique(path, names))
-            found.append(Watched(names[-1], layer, own, tuple(variables.get(id(layer), ()))))
+            found.append(Watched(names[-1], layer, own, tuple(variables.get(id(layer), ())), id(layer) in scores))
     return found
 
 

@@ -12,6 +12,7 @@ builtin  the roles of Keras's weights
 hub    those of KerasHub's, by the names of their classes: KerasHub itself is never imported
 fans   how many inputs feed a unit, and how many units an input feeds
 axes   which axes of outputs and kernels are units
+scores  which layers say where attention looks
 activations  the activation of a layer, and its gain
 """
 
