@@ -9,7 +9,7 @@ PAIRS = (
     *(("query", "key"), ("q", "k")),
 )
 """The attributes of queries and keys, as Keras's and KerasHub's attention layers call them."""
-BESIDE = ("_softmax", "softmax", "_query_dense_layer_norm", "_key_dense_layer_norm")
+BESIDE = ("_softmax", "softmax", "_query_dense_layer_norm", "_key_dense_layer_norm", "_encoding_dense")
 POSITIONS = ("RelativeEmbedding",)
 """Classes of KerasHub whose outputs are made into further queries and keys."""
 

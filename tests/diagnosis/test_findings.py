@@ -9,7 +9,7 @@ from helpers.diseases import DISEASES, batch, deep, planted, with_biases
 from keras import layers
 
 import keras_inits
-from keras_inits import Constant, Normal, diagnose, initialize
+from keras_inits import Constant, Normal, diagnose, initialize, thresholds
 from keras_inits.diagnosis.findings import KINDS
 from keras_inits.initializers.gains import GAINS
 
@@ -202,6 +202,32 @@ def test_saturation_through_which_nothing_comes_back_is_the_cause():
     kinds = [finding.kind for finding in diagnose(model, x, check="layers")]
     assert "saturated" in kinds
     assert "no_gradient" not in kinds
+
+
+def transformer():
+    words = keras.Input((64,), dtype="int32")
+    x = layers.Embedding(50, 64)(words)
+    for _ in range(6):
+        y = layers.LayerNormalization()(x)
+        x = layers.Add()([x, layers.MultiHeadAttention(4, 16)(y, y)])
+        x = layers.Add()([x, layers.Dense(64)(layers.Dense(128, "gelu")(layers.LayerNormalization()(x)))])
+    pooled = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(x))
+    return keras.Model(words, layers.Dense(10)(pooled))
+
+
+def test_gradients_are_not_compared_with_those_of_scores():
+    """Where attention looks everywhere alike, next to nothing comes back to queries and keys; it trains all the same."""
+    model, x = transformer(), np.random.default_rng(0).integers(0, 50, (16, 64))
+    diagnosis = diagnose(model, x)
+    scores = [row for row in diagnosis.layers if row.scores]
+    assert {row.name.rpartition("/")[2] for row in scores} <= {"query", "key", "softmax"} | {
+        f"softmax_{number}" for number in range(1, 6)
+    }
+    assert len([row for row in scores if row.kernels]) == 12
+    embedding = next(row for row in diagnosis.layers if row.kind == "Embedding")
+    queries = [row.output_gradient for row in scores if row.name.endswith("query")]
+    assert embedding.output_gradient > thresholds.EXPLODING_RATIO * min(queries)
+    assert diagnosis.findings == ()
 
 
 def test_there_may_be_nothing_to_repair():
