@@ -226,11 +226,16 @@ def main() -> None:
     parser.add_argument(
         "--each", type=int, default=90, help="models for each injected fault, and four times that healthy"
     )
+    parser.add_argument("--plant", action="append", help="models with this injected fault alone; may be repeated")
     parser.add_argument("--write", type=Path, help="a Markdown file for the table")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     counts = {kind: [0, 0, 0, 0] for kind in KINDS}  # ill, found, well, false alarms
-    made = recipes(arguments.part, arguments.each)
+    made = [
+        recipe
+        for recipe in recipes(arguments.part, arguments.each)
+        if not arguments.plant or recipe.plant in arguments.plant
+    ]
     for recipe in made:
         ill, found = judge(recipe)
         if "nonfinite" in ill:  # what overflowed going forward has no gradients to judge
