@@ -178,7 +178,7 @@ def test_what_is_much_larger_than_in_a_good_start_is_called_saturated(activation
 
 @pytest.mark.parametrize("depth", [3, 7])
 def test_few_units_that_saturate_are_no_chance(depth):
-    """Inputs of the variance 45 leave 0.65 of hard sigmoids flat in a good start: of 16 units all might be by chance."""
+    """Inputs of the variance 45 leave 0.65 of hard sigmoids flat in a good start: by chance all of 16 might be."""
     for seed in range(3):
         hidden = [layers.Dense(16, "hard_sigmoid") for _ in range(depth)]
         model = keras.Sequential([keras.Input((16,)), *hidden, layers.Dense(10)])
@@ -216,7 +216,7 @@ def transformer():
 
 
 def test_gradients_are_not_compared_with_those_of_scores():
-    """Where attention looks everywhere alike, next to nothing comes back to queries and keys; it trains all the same."""
+    """Where attention looks everywhere alike, next to nothing comes back to queries and keys, and it trains."""
     model, x = transformer(), np.random.default_rng(0).integers(0, 50, (16, 64))
     diagnosis = diagnose(model, x)
     scores = [row for row in diagnosis.layers if row.scores]

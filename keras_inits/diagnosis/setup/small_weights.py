@@ -35,11 +35,14 @@ def without_gradients(setup: Setup, grave: Sequence[Finding]) -> tuple[Finding, 
 def moves_all(setup: Setup) -> bool:
     """Whether a step moves each kernel by what is healthy, as Adam does whatever the gradient's size.
 
+    Those of queries and keys aside, to which next to nothing comes back where attention looks everywhere alike.
+
     Of tanh networks that start at 0.01, SGD at 0.2 moves two hidden layers by 0.002 and trains them, and three by
     0.0002 and does not in the same time; Adam moves three by 0.06, and trains them (`examples/depth.py`).
     """
     if setup.step is None:
         return False
-    kernels = [kernel for row in setup.case.rows for kernel in row.kernels if kernel.trainable]
+    rows = [row for row in setup.case.rows if not row.scores]
+    kernels = [kernel for row in rows for kernel in row.kernels if kernel.trainable]
     least = min((setup.step.updates.get(kernel.path, 0.0) for kernel in kernels), default=0.0)
     return least >= thresholds.HEALTHY_UPDATE
