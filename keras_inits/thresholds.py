@@ -92,8 +92,13 @@ UNITS_DEVIATIONS = 4.0
 in a good start: in 3e-5 of the layers it does by more, and in 0.3 percent of networks of 100 layers."""
 
 
-FEW_UNITS = 64
-"""Up to how many units chance is counted exactly: of so few, `UNITS_DEVIATIONS` may come to more than all of them."""
+FEW_UNITS = 16
+"""Up to how many units the share `DEAD_SHARE` and `UNITS_DEVIATIONS` of its deviations come to all of them."""
+
+
+COUNTED_UNITS = 64
+"""Up to how many units chance is counted exactly: of a larger share than a half, `UNITS_DEVIATIONS` come to all of
+more units than `FEW_UNITS`."""
 
 
 CHANCE_TAIL = 3e-5
@@ -148,7 +153,7 @@ def saturated_limit(normal: float, units: int, alike: float = 1.0, examples: int
 
 def _chance(share: float, count: int) -> float:
     """The largest share of so many that has a property by chance, if each has it with this probability."""
-    if count > FEW_UNITS:
+    if count > COUNTED_UNITS:
         return share + UNITS_DEVIATIONS * math.sqrt(share * (1 - share) / count)
     tails = itertools.accumulate(_binomial(count, number, share) for number in range(count, -1, -1))
     rare = sum(tail < CHANCE_TAIL for tail in tails)  # so many of the largest numbers are rarer, all together

@@ -75,3 +75,9 @@ def test_small_kernels_are_not_drawn_again_for_their_sampling_error(seed):
     initialize(model, seed=seed, distribution="untruncated_normal")
     for finding in diagnose(model, x[:, :5], check="layers"):
         assert not finding.remedy.rules, str(finding)
+
+
+def test_how_alike_examples_are_counts_for_few_units_alone():
+    """Behind other layers pairs of examples are not equally alike: more units are judged without it."""
+    assert thresholds.dead_limit(32, 0.01) == thresholds.dead_limit(32)
+    assert thresholds.dead_limit(16, 0.01) < thresholds.dead_limit(16)
