@@ -110,6 +110,11 @@ class AttentionParts(NamedTuple):
     output: Any
 
 
+QUERY_AND_KEY = ("_query_dense", "_key_dense")
+"""The attributes of the layers inside of an attention that make its scores, with `SCORES_SOFTMAX` behind them."""
+SCORES_SOFTMAX = "_softmax"
+
+
 def attention_parts(layer: Any) -> AttentionParts:
     """The layers inside of `MultiHeadAttention`, or of one of its kind."""
     return AttentionParts(layer._query_dense, layer._key_dense, layer._value_dense, layer._output_dense)

@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
+from keras_inits._keras import QUERY_AND_KEY, SCORES_SOFTMAX
+
 PAIRS = (
-    *(("_query_dense", "_key_dense"), ("query_dense", "key_dense"), ("query_proj", "key_proj")),
+    *(QUERY_AND_KEY, ("query_dense", "key_dense"), ("query_proj", "key_proj")),
     *(("query_projector", "key_projector"), ("query_conv2d", "key_conv2d"), ("q_dense", "k_dense")),
     *(("query", "key"), ("q", "k")),
 )
 """The attributes of queries and keys, as Keras's and KerasHub's attention layers call them."""
-BESIDE = ("_softmax", "softmax", "_query_dense_layer_norm", "_key_dense_layer_norm", "_encoding_dense")
+BESIDE = (SCORES_SOFTMAX, "softmax", "_query_dense_layer_norm", "_key_dense_layer_norm", "_encoding_dense")
 POSITIONS = ("RelativeEmbedding",)
 """Classes of KerasHub whose outputs are made into further queries and keys."""
 
