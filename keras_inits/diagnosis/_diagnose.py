@@ -38,8 +38,8 @@ def diagnose(
     model: keras.Model,
     x: Any,
     y: Any = None,
-    loss: Any = None,
     *,
+    loss: Any = None,
     sample_weight: Any = None,
     check: Literal["full", "layers"] = "full",
 ) -> Diagnosis:

@@ -33,7 +33,7 @@ def test_the_numbers_are_those_of_numpy():
     )
     keras_inits.initialize(model, keras_inits.Normal(0.5), seed=1)
     x, y = batch(64, 16), batch(64, 3, seed=1)
-    diagnosis = diagnose(model, x, y, "mse")
+    diagnosis = diagnose(model, x, y, loss="mse")
     a, a_bias, b, b_bias, c, c_bias = (numpy(weight) for weight in model.weights)
     before = [x @ a + a_bias]
     outputs = [np.tanh(before[0])]
@@ -126,7 +126,7 @@ def test_several_inputs_and_outputs():
     model = two_by_two()
     x = {"numbers": batch(32, 16), "words": np.random.default_rng(0).integers(0, 9, (32, 5))}
     y = {"kind": np.arange(32) % 4, "size": batch(32, 1)}
-    diagnosis = diagnose(model, x, y, {"kind": "sparse_categorical_crossentropy", "size": "mse"})
+    diagnosis = diagnose(model, x, y, loss={"kind": "sparse_categorical_crossentropy", "size": "mse"})
     rows = {row.name: row for row in diagnosis.layers}
     assert set(rows) == {"embedding", "lstm", "dense", "merged", "kind", "size"}
     assert all(row.gradient > 0 for row in rows.values() if row.kernels)

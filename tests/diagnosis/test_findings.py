@@ -53,10 +53,10 @@ def test_zeros_in_the_last_layer_alone_do_no_harm():
     model, x = planted("auto", depth=3)
     initialize(model, [("head/kernel", "zeros")])
     y = np.arange(128) % 10
-    assert diagnose(model, x, y, keras.losses.SparseCategoricalCrossentropy(from_logits=True)).findings == ()
+    assert diagnose(model, x, y, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True)).findings == ()
     # Between the hidden layers they do: nothing comes through, and nothing of it changes.
     initialize(model, [("hidden_01/kernel", "zeros"), ("head/kernel", "zeros")])
-    kinds = [finding.kind for finding in diagnose(model, x, y, keras.losses.SparseCategoricalCrossentropy(True))]
+    kinds = [finding.kind for finding in diagnose(model, x, y, loss=keras.losses.SparseCategoricalCrossentropy(True))]
     assert "symmetric_units" in kinds
 
 
@@ -327,7 +327,7 @@ def test_zeros_that_an_activation_of_all_units_makes_are_no_weights_fault():
         stack = [layers.Dense(32, "sparsemax", name=f"sparse_{number}") for number in range(depth)]
         model = keras.Sequential([keras.Input((32,)), *stack, layers.Dense(1, name="head")])
         initialize(model, keras_inits.LecunNormal(), seed=1)
-        found += diagnose(model, inputs, inputs[:, :1], "mse").findings
+        found += diagnose(model, inputs, inputs[:, :1], loss="mse").findings
     assert {finding.kind for finding in found} <= {"dead_layer", "no_gradient"}
     assert any(finding.kind == "dead_layer" for finding in found)
     assert all(finding.remedy.rules == () and "no weight is at fault" in str(finding.remedy) for finding in found)

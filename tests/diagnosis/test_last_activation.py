@@ -22,7 +22,7 @@ def network(units, activation=None):
 
 
 def found(model, y, loss):
-    return [one for one in diagnose(model, x, y, loss) if one.kind in ("last_activation", "targets")]
+    return [one for one in diagnose(model, x, y, loss=loss) if one.kind in ("last_activation", "targets")]
 
 
 def own_loss(y, p):

@@ -40,7 +40,7 @@ LOST = {
 @pytest.mark.thorough
 @pytest.mark.parametrize("operation", LOST)
 def test_an_operation_without_a_derivative_is_placed(operation):
-    (finding,) = diagnose(network(LOST[operation]), x, y, "mse")
+    (finding,) = diagnose(network(LOST[operation]), x, y, loss="mse")
     assert (finding.kind, finding.layers) == ("no_gradient", ("first", "second"))
     assert finding.remedy.rules == ()
     assert "look between second and third" in str(finding.remedy)
@@ -56,7 +56,7 @@ def test_an_operation_without_a_derivative_is_placed(operation):
     ],
 )
 def test_a_loss_without_a_derivative_is_named(loss):
-    cause, finding = diagnose(network(), x, y, loss)
+    cause, finding = diagnose(network(), x, y, loss=loss)
     assert (cause.kind, cause.layers) == ("no_loss_gradient", ("head",))
     assert (finding.kind, finding.layers) == ("no_gradient", ("first", "second", "third", "head"))
     assert "none comes from the loss" in finding.evidence
@@ -67,12 +67,12 @@ def test_a_frozen_trunk_is_none():
     model = network(ops.stop_gradient)
     for name in ("first", "second"):
         model.get_layer(name).trainable = False
-    assert diagnose(model, x, y, "mse").findings == ()
+    assert diagnose(model, x, y, loss="mse").findings == ()
 
 
 @pytest.mark.thorough
 def test_a_gradient_that_passes_straight_through_is_none():
-    assert diagnose(network(lambda h: h + ops.stop_gradient(ops.round(h) - h)), x, y, "mse").findings == ()
+    assert diagnose(network(lambda h: h + ops.stop_gradient(ops.round(h) - h)), x, y, loss="mse").findings == ()
 
 
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1")
@@ -81,7 +81,7 @@ def test_a_gate_of_one_unit_is_found_between_layers_that_learn():
     hidden = layers.Dense(32, "relu", name="hidden")(inputs)
     gate = layers.Dense(1, "softmax", name="gate")(hidden)
     model = keras.Model(inputs, layers.Dense(1, name="head")(layers.Multiply(name="gated")([hidden, gate])))
-    (finding,) = diagnose(model, x, y, "mse")
+    (finding,) = diagnose(model, x, y, loss="mse")
     assert (finding.kind, finding.layers) == ("no_gradient", ("gate",))
     assert "at gate alone: none comes from gated" in finding.evidence
 
@@ -106,7 +106,7 @@ def test_a_closed_branch_is_found_wherever_it_stands_and_the_layer_that_reads_it
     branches = [Branch("closed", False)(inputs), Branch("open", True)(inputs)]
     merged = layers.Add(name="sum")(branches if first else branches[::-1])
     model = keras.Model(inputs, layers.Dense(1, name="head")(merged))
-    (finding,) = diagnose(model, x, y, "mse")
+    (finding,) = diagnose(model, x, y, loss="mse")
     assert finding.kind == "no_gradient"
     assert {name.split("/")[0] for name in finding.layers} == {"closed"}
 
@@ -149,7 +149,7 @@ def adapted(inputs):
 def test_a_branch_that_is_closed_at_the_start_by_design_is_none(block):
     inputs = keras.Input((16,))
     model = keras.Model(inputs, layers.Dense(1)(block(layers.Dense(16, kernel_initializer="orthogonal")(inputs))))
-    assert "no_gradient" not in kinds(diagnose(model, x, y, "mse"))
+    assert "no_gradient" not in kinds(diagnose(model, x, y, loss="mse"))
 
 
 @pytest.mark.thorough

@@ -79,7 +79,7 @@ def test_without_targets_nested_outputs_are_projected():
 )
 def test_what_does_not_suit_is_named(make, y, loss, said):
     with pytest.raises(ValueError, match=said) as caught:
-        diagnose(make(), x, y, loss)
+        diagnose(make(), x, y, loss=loss)
     assert "no part of keras_inits" not in str(caught.value)
 
 
@@ -94,7 +94,7 @@ def test_a_failure_of_the_matching_is_called_ours(monkeypatch):
 
 @pytest.mark.parametrize("loss", [["mse", None], {"a": "mse"}])
 def test_of_an_output_without_a_loss_that_is_the_reason(loss):
-    diagnosis = diagnose(two(), x, {"a": x[:, :3]}, loss)
+    diagnosis = diagnose(two(), x, {"a": x[:, :3]}, loss=loss)
     assert diagnosis.findings == ()
     assert [one.name for one in diagnosis.unseen] == ["before_b", "b"]
     assert all("no loss reads the output 'b'" in one.reason for one in diagnosis.unseen)
@@ -104,7 +104,7 @@ def test_a_lost_gradient_is_found_beside_an_output_without_a_loss():
     inputs = keras.Input((16,))
     closed = layers.Dense(8, name="closed")(inputs)
     outputs = [layers.Dense(3, name="a")(ops.round(closed)), layers.Dense(1, name="b")(inputs)]
-    (finding,) = diagnose(keras.Model(inputs, outputs), x, x[:, :3], ["mse", None])
+    (finding,) = diagnose(keras.Model(inputs, outputs), x, x[:, :3], loss=["mse", None])
     assert (finding.kind, finding.layers) == ("no_gradient", ("closed",))
 
 
@@ -128,7 +128,7 @@ def test_of_a_layer_that_nothing_reads_that_is_the_reason():
 
 
 def test_a_loss_that_is_no_number_is_one_finding():
-    (finding,) = diagnose(two(), x, [x[:, :3], x[:, :1]], lambda y, p: ops.log(ops.mean(y) * 0 - 1))
+    (finding,) = diagnose(two(), x, [x[:, :3], x[:, :1]], loss=lambda y, p: ops.log(ops.mean(y) * 0 - 1))
     assert finding.kind == "nonfinite"
 
 
@@ -141,10 +141,10 @@ def test_a_loss_that_is_no_number_is_one_finding():
 def test_labels_that_are_no_classes_are_named(loss, shift, said):
     model = keras.Sequential([keras.Input((16,)), layers.Dense(3, "softmax")])
     labels = np.arange(32) % 3
-    assert diagnose(model, x, labels, loss).layers[0].gradient
+    assert diagnose(model, x, labels, loss=loss).layers[0].gradient
     with pytest.raises(ValueError, match=rf"{said}.*for 3 classes\. Expected labels from 0 to 2"):
-        diagnose(model, x, labels + shift, loss, check="layers")
-    (finding,) = [one for one in diagnose(model, x, labels + shift, loss) if one.kind == "targets"]
+        diagnose(model, x, labels + shift, loss=loss, check="layers")
+    (finding,) = [one for one in diagnose(model, x, labels + shift, loss=loss) if one.kind == "targets"]
     assert f"the labels of 'output' go from {shift} to {shift + 2}" in finding.evidence
     assert finding.remedy.code == ("y = y - (-1)" if shift == -1 else "")
 
@@ -152,7 +152,7 @@ def test_labels_that_are_no_classes_are_named(loss, shift, said):
 def test_a_label_that_the_loss_ignores_is_none_of_these():
     model = keras.Sequential([keras.Input((16,)), layers.Dense(3)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
-    assert diagnose(model, x, np.arange(32) % 4 - 1, loss).layers[0].gradient
+    assert diagnose(model, x, np.arange(32) % 4 - 1, loss=loss).layers[0].gradient
 
 
 ENDS = {
@@ -172,7 +172,7 @@ def test_a_sigmoid_that_the_loss_undoes_makes_no_gradient_large(loss, end):
     model = keras.Sequential([keras.Input((16,)), layers.Dense(64, "relu"), head, *ENDS[end]()])
     initialize(model, seed=1)
     y = np.random.default_rng(1).integers(0, 2, (32, 1)).astype("float32")
-    diagnosis = diagnose(model, x * 2.5, y, loss)
+    diagnosis = diagnose(model, x * 2.5, y, loss=loss)
     row = next(row for row in diagnosis.layers if row.name == "head")
     outputs = ops.convert_to_numpy(model(x * 2.5))
     assert row.output_gradient == pytest.approx(np.linalg.norm((outputs - y) / 32), rel=1e-3)
@@ -193,7 +193,7 @@ def test_a_sigmoid_within_time_distributed_counts_as_one_alone(wrapped):
     initialize(model, seed=1)
     steps = np.random.default_rng(0).standard_normal((32, 4, 16)).astype("float32")
     y = np.random.default_rng(1).integers(0, 2, (32, 4, 1)).astype("float32")
-    row = diagnose(model, steps, y, "binary_crossentropy").layers[-1]
+    row = diagnose(model, steps, y, loss="binary_crossentropy").layers[-1]
     outputs = ops.convert_to_numpy(model(steps))
     logits = np.log(outputs / (1 - outputs))
     assert (row.name, row.activation) == ("head", "sigmoid")
@@ -207,7 +207,7 @@ def test_a_softmax_within_time_distributed_counts_as_one_alone():
     model = keras.Sequential([keras.Input((4, 16)), layers.Dense(16, "relu"), head])
     steps = np.random.default_rng(0).standard_normal((32, 4, 16)).astype("float32")
     y = np.eye(5, dtype="float32")[np.random.default_rng(1).integers(0, 5, (32, 4))]
-    row = diagnose(model, steps, y, "categorical_crossentropy").layers[-1]
+    row = diagnose(model, steps, y, loss="categorical_crossentropy").layers[-1]
     outputs = ops.convert_to_numpy(model(steps))
     assert row.output_gradient == pytest.approx(np.linalg.norm((outputs - y) / 128), rel=1e-3)
 
@@ -221,7 +221,7 @@ def test_a_sigmoid_in_low_precision_whose_outputs_are_cast_counts_as_one_alone(c
     model = keras.Model(inputs, ops.cast(hidden, "float32") if cast is None else cast(hidden))
     initialize(model, seed=1)
     y = np.random.default_rng(1).integers(0, 2, (32, 1)).astype("float32")
-    diagnosis = diagnose(model, x * 2.5, y, "binary_crossentropy")
+    diagnosis = diagnose(model, x * 2.5, y, loss="binary_crossentropy")
     row = next(row for row in diagnosis.layers if row.name == "head")
     outputs = ops.convert_to_numpy(model(x * 2.5))
     assert row.output_gradient == pytest.approx(np.linalg.norm((outputs - y) / 32), rel=0.02)
@@ -231,7 +231,7 @@ def test_a_sigmoid_inside_of_the_model_keeps_the_gradient_of_its_outputs():
     model = keras.Sequential(
         [keras.Input((16,)), layers.Dense(8, "sigmoid", name="inner"), layers.Dense(1, name="head")]
     )
-    diagnosis = diagnose(model, x, x[:, :1], "mse")
+    diagnosis = diagnose(model, x, x[:, :1], loss="mse")
     errors = 2 * (ops.convert_to_numpy(model(x)) - x[:, :1]) / 32
     expected = np.linalg.norm(errors @ ops.convert_to_numpy(model.layers[1].kernel).T)
     assert diagnosis.layers[0].output_gradient == pytest.approx(expected, rel=1e-4)

@@ -230,7 +230,7 @@ def network(seed=1):
 def test_values_that_are_not_finite_in_the_data_are_called_the_datas(where):
     model, inputs, targets = network(), x.copy(), np.zeros((64, 1), "float32")
     {"inputs": inputs, "targets": targets}[where][3, 0] = np.nan
-    diagnosis = diagnose(model, inputs, targets, "mse")
+    diagnosis = diagnose(model, inputs, targets, loss="mse")
     (finding,) = diagnosis.findings
     assert (finding.kind, finding.layers, finding.remedy.rules) == ("nonfinite", (), ())
     assert f"1 values of the {where} are infinite or not a number, in example 3" in finding.evidence
@@ -321,7 +321,7 @@ def test_an_infinite_derivative_is_traced_on_the_way_back():
     model = keras.Model([one, two], distance([base(one), base(two)]))
     other = x[::-1].copy()
     other[0] = x[0]
-    finding = diagnose(model, [x, other], np.ones((64, 1), "float32"), "mse").findings[0]
+    finding = diagnose(model, [x, other], np.ones((64, 1), "float32"), loss="mse").findings[0]
     assert finding.kind == "nonfinite"
     assert "going back" in finding.evidence
     assert finding.evidence.endswith("in example 0")
@@ -392,7 +392,7 @@ def test_whole_numbers_and_truth_values_are_taken_as_the_model_takes_them(make):
     model, given, entering = make()
     keras_inits.initialize(model, seed=1)
     entering, targets = np.asarray(entering, "float64"), random.standard_normal((64, 4)).astype("float32")
-    diagnosis = diagnose(model, given, targets, "mse")
+    diagnosis = diagnose(model, given, targets, loss="mse")
     assert (diagnosis.findings, diagnosis.unseen) == ((), ())
     row = {one.name: one for one in diagnosis.layers}["dense"]
     kernel = ops.convert_to_numpy(model.get_layer("dense").kernel)

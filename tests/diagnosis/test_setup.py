@@ -43,12 +43,12 @@ INPUTS = {
 @pytest.mark.parametrize("name", INPUTS)
 def test_inputs_that_are_not_scaled_are_found(name):
     model = network()
-    diagnosis = diagnose(model, INPUTS[name], classes, LOGITS)
+    diagnosis = diagnose(model, INPUTS[name], classes, loss=LOGITS)
     (finding,) = [one for one in diagnosis if one.kind == "unscaled_inputs"]
     assert finding.layers == ("hidden",)
     program = {"x": INPUTS[name].astype("float32"), "keras": keras}
     exec(finding.remedy.code, program)
-    assert diagnose(model, program["x"], classes, LOGITS).findings == ()
+    assert diagnose(model, program["x"], classes, loss=LOGITS).findings == ()
 
 
 @pytest.mark.parametrize("scale", [0.01, 0.3, 1, 3, 8])
@@ -59,7 +59,7 @@ def test_inputs_of_other_sizes_are_none(scale):
 def test_columns_that_hardly_change_are_none_where_all_are_small():
     """As in flat images of 0 to 1, whose borders are constant, or nearly so."""
     flat = np.abs(np.clip(x / 3, -1, 1)) * np.array([0, 0.0001, 0.01, 1, 1, 1, 1, 1])
-    assert diagnose(network(), flat, classes, LOGITS).findings == ()
+    assert diagnose(network(), flat, classes, loss=LOGITS).findings == ()
 
 
 @pytest.mark.parametrize("how", ["rescaling", "normalization", "batch norm", "operation", "behind the kernel"])
@@ -77,7 +77,7 @@ def test_a_model_that_scales_its_inputs_is_measured_behind_that(how):
     }[how]()
     model = keras.Model(inputs, layers.Dense(3)(layers.Dense(16, "relu")(scaled)))
     initialize(model, seed=1)
-    assert "unscaled_inputs" not in causes(diagnose(model, data, classes, LOGITS))
+    assert "unscaled_inputs" not in causes(diagnose(model, data, classes, loss=LOGITS))
 
 
 def test_pixels_are_told_as_such():
@@ -85,7 +85,7 @@ def test_pixels_are_told_as_such():
     model = keras.Sequential(
         [keras.Input((8, 8, 3)), layers.Conv2D(4, 3, name="conv"), layers.Flatten(), layers.Dense(3)]
     )
-    finding = diagnose(model, images, classes[:32], LOGITS).findings[0]
+    finding = diagnose(model, images, classes[:32], loss=LOGITS).findings[0]
     assert (finding.kind, finding.remedy.code) == ("unscaled_inputs", "x = x / 255")
 
 
@@ -94,7 +94,7 @@ def test_words_are_names_and_no_numbers():
         [keras.Input((8,), dtype="int32"), layers.Embedding(500, 8), layers.Flatten(), layers.Dense(3)]
     )
     initialize(model, seed=1)
-    assert diagnose(model, random.integers(0, 500, (64, 8)), classes, LOGITS).findings == ()
+    assert diagnose(model, random.integers(0, 500, (64, 8)), classes, loss=LOGITS).findings == ()
 
 
 TARGETS = {
@@ -166,7 +166,7 @@ def test_a_rare_class_is_no_finding(rare):
 def test_a_first_loss_far_above_the_best_constant_is_found():
     model = network(3)
     model.layers[-1].kernel.assign(300 * model.layers[-1].kernel)
-    (finding,) = [one for one in diagnose(model, x, classes, LOGITS) if one.kind == "first_loss"]
+    (finding,) = [one for one in diagnose(model, x, classes, loss=LOGITS) if one.kind == "first_loss"]
     assert finding.remedy.code == "keras_inits.initialize(model, data=(x, y))"
     model.compile("sgd", LOGITS)
     exec(finding.remedy.code, {"model": model, "x": x, "y": classes, "keras_inits": keras_inits})
@@ -177,7 +177,7 @@ def test_a_first_loss_that_training_makes_up_for_is_a_note():
     """As of pixels from 0 to 16, on which networks train."""
     model = network(3)
     model.layers[-1].kernel.assign(16 * model.layers[-1].kernel)
-    diagnosis = diagnose(model, x, classes, LOGITS)
+    diagnosis = diagnose(model, x, classes, loss=LOGITS)
     assert diagnosis.findings == ()
     (note,) = [one for one in diagnosis.notes if one.kind == "far_outputs"]
     model.compile("sgd", LOGITS)
@@ -194,7 +194,7 @@ def sigmoids(depth=5):
 def test_examples_that_cannot_be_told_apart_are_found():
     """The deviation over all entries is 0.5 and more, and all of it is that between units."""
     model = sigmoids()
-    (finding,) = diagnose(model, x, classes, LOGITS)
+    (finding,) = diagnose(model, x, classes, loss=LOGITS)
     assert (finding.kind, finding.layers[-1]) == ("examples_alike", "head")
     assert finding.start in ("hidden_3", "hidden_4", "hidden_2")
     row = diagnose(model, x).layers[-1]
@@ -205,8 +205,8 @@ def test_examples_that_cannot_be_told_apart_are_found():
     mean = (unit @ unit.T)[~np.eye(64, dtype=bool)].mean()
     assert row.alike == pytest.approx(mean, abs=1e-5)
     assert finding.remedy.tried is True
-    diagnose(model, x, classes, LOGITS).repair(model, seed=3)
-    assert diagnose(model, x, classes, LOGITS).findings == ()
+    diagnose(model, x, classes, loss=LOGITS).repair(model, seed=3)
+    assert diagnose(model, x, classes, loss=LOGITS).findings == ()
 
 
 def test_examples_whose_difference_is_hidden_are_found_where_the_optimizer_does_not_find_it():
@@ -224,7 +224,7 @@ def test_examples_whose_difference_is_hidden_are_found_where_the_optimizer_does_
     model.compile(keras.optimizers.SGD(0.01), LOGITS)
     diagnosis.repair(model, seed=3)
     assert diagnose(model, x, classes).findings == ()
-    assert diagnose(sigmoids(2), x, classes, LOGITS).findings == ()
+    assert diagnose(sigmoids(2), x, classes, loss=LOGITS).findings == ()
 
 
 def test_a_small_last_layer_that_training_enlarges_is_none():
@@ -238,7 +238,7 @@ def test_a_small_last_layer_that_training_enlarges_is_none():
 
 
 def test_layers_are_all_that_is_looked_at_if_so_asked():
-    assert diagnose(sigmoids(), x, classes, LOGITS, check="layers").findings == ()
+    assert diagnose(sigmoids(), x, classes, loss=LOGITS, check="layers").findings == ()
     with pytest.raises(ValueError, match=r"check.*'all'.*'full'"):
         diagnose(sigmoids(), x, check="all")
 
@@ -246,7 +246,7 @@ def test_layers_are_all_that_is_looked_at_if_so_asked():
 def test_weights_that_training_makes_up_for_are_a_note():
     model = network(3)
     initialize(model, Normal(0.005), seed=0)
-    assert causes(diagnose(model, x, classes, LOGITS)) == ["vanishing_signal"]
+    assert causes(diagnose(model, x, classes, loss=LOGITS)) == ["vanishing_signal"]
     model.compile("adam", LOGITS)
     diagnosis = diagnose(model, x, classes)
     assert diagnosis.findings == ()

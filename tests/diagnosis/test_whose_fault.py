@@ -45,7 +45,7 @@ def test_a_failure_of_ours_is_called_ours(step, monkeypatch):
     before = model.get_weights()
     monkeypatch.setattr(f"keras_inits.diagnosis.{step}", broken)
     with pytest.raises(InternalError) as caught:
-        diagnose(model, x, y, "mse")
+        diagnose(model, x, y, loss="mse")
     message = str(caught.value)
     assert STEPS[step] in message
     assert "broken on purpose" in message
@@ -68,7 +68,7 @@ def test_a_loss_that_fails_is_called_the_losses():
         raise OSError("no such loss")
 
     with pytest.raises(ValueError, match=r"diagnose computes the loss.*OSError.*targets and a loss that suit"):
-        diagnose(network(), x, y, broken)
+        diagnose(network(), x, y, loss=broken)
 
 
 def test_a_batch_of_nothing_is_refused():

@@ -59,7 +59,7 @@ def test_they_are_those_of_a_plain_call_and_a_plain_step(name):
     model = hub_models.build(name)
     x, y = hub_models.batch(name, model, SIZE)
     keras.utils.set_random_seed(SEED)  # of torch, whose dropouts have no states of their own
-    diagnosis = diagnose(model, x, y, "mse")
+    diagnosis = diagnose(model, x, y, loss="mse")
     with noted_calls() as notes:
         model(x, training=True)  # from the random states that diagnose left as they were
     calls = [(layer, given, outputs) for layer, given, _, outputs in notes if is_row(layer, outputs)]
