@@ -1,47 +1,40 @@
 """The report: one HTML page that needs nothing beside it."""
 
-import platform
+import json
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from importlib import metadata
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jinja2
-import keras
 import numpy as np
-from markupsafe import Markup, escape
 
-from keras_inits._names import printable
-from keras_inits._version import __version__
-from keras_inits.comparison.number import number, spread
-from keras_inits.comparison.panels import Picture, picture, pictures_of
-from keras_inits.comparison.plot import draw_histories, draw_plot
-from keras_inits.comparison.table import NORMS, Row, metrics_of, rows_of
+from keras_inits.comparison.best import ranked_by
+from keras_inits.comparison.charts import MOMENTS, charts_of, kinds_of, metric_chart, profile_chart, spark
+from keras_inits.comparison.number import number, spread, value
+from keras_inits.comparison.table import GOOD, NORMS, STYLES, Row, metrics_of, rows_of
+from keras_inits.page.charts import COLOURS, DASHES
+from keras_inits.page.glossary import GLOSSARY
+from keras_inits.page.page import Drawn, Page
+from keras_inits.runs import learning
 from keras_inits.runs.run import Run
 from keras_inits.states import State
 
 if TYPE_CHECKING:
     from keras_inits.comparison.comparison import Comparison
 
-LONGEST_TEXT = 20_000
-"""Characters of one text: a finding about many layers has a tenth of them."""
-MOST_BYTES = 2_400_000
-"""Largest size of the parts about single runs: with the rest the page stays below 3 MB."""
+MOST_BYTES = 1_900_000
+"""Largest size of the parts about single runs: with Vega and the rest the page stays below 3 MB."""
+CLASSES = {"green": "good", "yellow": "weak", "red": "bad", "": ""}
 
 
 class Part(NamedTuple):
     """The part of the page about one run."""
 
     run: Run
-    pictures: list[Picture]
-
-    @property
-    def size(self) -> int:
-        """How many bytes of the page that takes, about."""
-        texts = [str(text) for part in (*self.run.findings, *self.run.unseen) for text in part]
-        return sum(map(len, texts)) + sum(len(one.address) for one in self.pictures)
+    learned: str
+    metric: str
+    spark: str
+    drawn: list[Drawn]
 
 
 def render_report(comparison: "Comparison") -> str:
@@ -59,46 +52,73 @@ def render_report(comparison: "Comparison") -> str:
             "A report received a comparison without a finished run. It expects at least one. Call compare() again with "
             "the same output: it goes on where it was interrupted."
         )
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("keras_inits.comparison", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_plain,
-    )
-    environment.filters["breakable"] = _breakable
-    metrics = metrics_of(runs)
-    return environment.get_template("report.html.jinja").render(
+    page = Page(kinds_of(runs))
+    metrics, ranked = metrics_of(runs), ranked_by(runs)
+    metrics.sort(key=lambda name: (name != ranked, not name.startswith("val_")))
+    rows = rows_of(runs, comparison.learned)
+    networks = list(dict.fromkeys(run.name.network for run in runs))
+    first = [_with_choices(page, runs, network, metrics) for network in networks] if metrics else []
+    profiles = [
+        page.add(profile_chart(runs, network, moment))
+        for network in networks
+        for moment in range(len(MOMENTS))
+        if any(len(run.trace) for run in runs if run.name.network == network)
+    ]
+    parts = _parts(page, comparison, ranked)
+    return page.render(
+        "comparison/report.html.jinja",
         comparison=comparison,
+        best=comparison.best,
+        best_row=_row_of(rows, comparison.best),
         laws=dict.fromkeys((run.name.initializer, run.law) for run in runs),
         groups={
-            network: [(row, _cells(row, metrics)) for row in rows]
-            for network, rows in groupby(rows_of(runs, comparison.learned), key=lambda row: row.network)
+            network: [(row, _cells(row, metrics)) for row in of} for network, of in groupby(rows, lambda row: row.network)
         },
         metrics=metrics,
         norms=list(NORMS),
         seeds=len({run.name.seed for run in runs}),
-        counts=Counter(run.gradients for run in runs),
-        meanings={state.value: state.meaning for state in State},
-        profiles=picture(draw_plot(runs)),
-        histories=picture(draw_histories(runs)) if metrics else None,
-        parts=_parts(runs),
-        versions=_versions(),
-        date=datetime.now(UTC).strftime("%d %B %Y"),
+        looks=_looks(runs),
+        first=first,
+        profiles=profiles,
+        parts=parts,
+        ids=_ids(parts),
+        states={state.value: state.meaning for state in State},
+        learning=learning.MEANINGS,
+        glossary=GLOSSARY,
+        style_of=_style_of,
     )
 
 
-def _plain(value: Any) -> Any:
-    """Text as the page shows it: printable, in its lines, and no longer than the page bears."""
-    if isinstance(value, Markup) or not isinstance(value, str):
-        return value
-    return "\n".join(map(printable, value[:LONGEST_TEXT].split("\n")))
+def _row_of(rows: Sequence[Row], best: Any) -> Row | None:
+    return next((row for row in rows if best and (row.network, row.initializer) == (best.network, best.initializer)), None)
 
 
-def _breakable(text: str) -> Markup:
-    """A name that may be broken behind underscores."""
-    return Markup(escape(_plain(text)).replace("_", "_\u200b"))
+def _ids(parts: Sequence[Part]) -> dict[tuple[str, str], int]:
+    """The place of the first run of each start."""
+    ids: dict[tuple[str, str], int] = {}
+    for index, part in enumerate(parts):
+        ids.setdefault((part.run.name.network, part.run.name.initializer), index)
+    return ids
+
+
+def _style_of(word: str, is_good: bool) -> str:
+    """The class of a word: one that is good by itself is shown as such only where the other answer is good too."""
+    return ("good" if is_good else "") if word in GOOD else CLASSES[STYLES.get(word, "")]
+
+
+def _with_choices(page: Page, runs: Sequence[Run], network: str, metrics: Sequence[str]) -> tuple[Drawn, str]:
+    """The chart of the first metric, and by the names of all the charts that can stand in its place."""
+    drawn = [page.add(metric_chart(runs, network, name), with_still=name == metrics[0]) for name in metrics]
+    return drawn[0], json.dumps({name: one.id for name, one in zip(metrics, drawn, strict=True)})
+
+
+def _looks(runs: Sequence[Run]) -> list[tuple[str, str, str]]:
+    """Each start with the colour and the dashes of its lines."""
+    names = dict.fromkeys(run.name.initializer for run in runs)
+    return [
+        (name, COLOURS[index % len(COLOURS)], " ".join(map(str, DASHES[index // len(COLOURS) % len(DASHES)])))
+        for index, name in enumerate(names)
+    ]
 
 
 def _cells(row: Row, metrics: Sequence[str]) -> list[tuple[str, str]]:
@@ -108,29 +128,28 @@ def _cells(row: Row, metrics: Sequence[str]) -> list[tuple[str, str]]:
     return cells + [(number(norm), _key(norm)) for norm in row.norms()]
 
 
-def _key(value: Any) -> str:
+def _key(of: Any) -> str:
     """A number as JavaScript reads it; what is none is empty, and stands last."""
-    if value is np.ma.masked or np.isnan(value):
+    if of is np.ma.masked or np.isnan(of):
         return ""
-    return str(float(value)).replace("inf", "Infinity")
+    return str(float(of)).replace("inf", "Infinity")
 
 
-def _parts(runs: Sequence[Run]) -> list[Part]:
+def _parts(page: Page, comparison: "Comparison", ranked: str | None) -> list[Part]:
     """The runs that the page has room for, the first seed of each start before the others."""
+    runs = comparison.runs
     seeds = list(dict.fromkeys(run.name.seed for run in runs))
+    words = {id(run): word for run, word in zip(runs, comparison.learned, strict=True)}
     parts: dict[int, Part] = {}
-    room = MOST_BYTES
+    room, before = MOST_BYTES, page.size
     for run in sorted(runs, key=lambda run: seeds.index(run.name.seed)):
-        part = Part(run, list(pictures_of(run)))
-        room -= part.size
+        drawn = [page.add(chart) for chart in charts_of(run)]
+        texts = sum(len(str(text)) for part in (*run.findings, *run.unseen) for text in part)
+        after = page.size
+        room -= after - before + texts + sum(len(one.still) for one in drawn)
+        before = after
         if room < 0:
             break
-        parts[id(run)] = part
+        metric = value(ranked, run.last[ranked]) if ranked in run.last else ""
+        parts[id(run)] = Part(run, words[id(run)], metric, spark(run), drawn)
     return [parts[id(run)] for run in runs if id(run) in parts]
-
-
-def _versions() -> str:
-    """The versions that the numbers depend on, the backend's among them."""
-    packages = ("keras", keras.backend.backend(), "numpy")
-    texts = [f"keras_inits {__version__}", *(f"{name} {metadata.version(name)}" for name in packages)]
-    return ", ".join([f"Python {platform.python_version()}", *texts])

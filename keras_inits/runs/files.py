@@ -16,6 +16,7 @@ from keras_inits.diagnosis.numbers import LayerNumbers, Moments
 from keras_inits.diagnosis.unseen import Unseen
 from keras_inits.recording import GradientTrace
 from keras_inits.recording.files import whole
+from keras_inits.runs.histograms import Histogram
 from keras_inits.runs.name import Name
 from keras_inits.runs.run import FindingText, Run
 
@@ -47,6 +48,7 @@ def write(run: Run, settings: Mapping[str, str], rest: Path) -> None:
             "unseen": run.unseen,
             "first_loss": run.first_loss,
             "guess": run.guess,
+            "histograms": run.histograms,
         }
         file = rest
         whole.replace(rest, _sealed(json.dumps(values).encode()))
@@ -115,8 +117,11 @@ def _run(values: Any) -> Callable[[GradientTrace], Run]:
     layers = tuple(_layer(row) for row in values["layers"])
     findings = tuple(FindingText(*texts) for texts in values["findings"])
     unseen = tuple(Unseen(*texts) for texts in values["unseen"])
-    losses = {name: values[name] for name in ("first_loss", "guess")}
-    return functools.partial(Run, Name(*values["name"]), values["law"], history, layers, findings, unseen, **losses)
+    more = {name: values[name] for name in ("first_loss", "guess")}
+    histograms = tuple(Histogram(*one[:5], tuple(one[5])) for one in values["histograms"])
+    return functools.partial(
+        Run, Name(*values["name"]), values["law"], history, layers, findings, unseen, histograms=histograms, **more
+    )
 
 
 def _named(row: LayerNumbers) -> dict[str, object]:

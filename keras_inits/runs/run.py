@@ -9,6 +9,7 @@ from keras_inits._names import stand_in
 from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.unseen import Unseen
 from keras_inits.recording import GradientTrace
+from keras_inits.runs.histograms import Histogram
 from keras_inits.runs.name import Name
 from keras_inits.runs.verdict import verdict
 
@@ -50,6 +51,8 @@ class Run:
     """The loss before training, of the batch that was diagnosed; None where it is not known."""
     guess: float | None = None
     """The loss of the best outputs that are the same for all examples; None where it is not known."""
+    histograms: tuple[Histogram, ...] = ()
+    """Of the weights and the outputs of each layer, before training and after."""
 
     @cached_property
     def last(self) -> dict[str, float]:

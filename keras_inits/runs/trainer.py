@@ -15,6 +15,7 @@ from keras_inits.faults import InternalError
 from keras_inits.models.calls import has_call
 from keras_inits.recording import GradientNormLogger
 from keras_inits.runs.guess import loss_of_guessing, penalty
+from keras_inits.runs.histograms import Histogram, histograms_of
 from keras_inits.runs.key import Key, key_of
 from keras_inits.runs.run import FindingText, Run
 from keras_inits.runs.store import Store
@@ -76,6 +77,7 @@ def train(model: keras.Model, task: Task, on_epoch_end: Callable[[], None] = lam
         on_epoch_end: Called after each epoch.
     """
     looked = looked_at(model, task)
+    histograms = _counted(model, task, "before")
     optimizer = model.optimizer
     if optimizer is not None and not optimizer.built:
         optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
@@ -105,7 +107,15 @@ def train(model: keras.Model, task: Task, on_epoch_end: Callable[[], None] = lam
         task.code,
         looked.first_loss,
         looked.guess,
+        histograms + _counted(model, task, "after"),
     )
+
+
+def _counted(model: keras.Model, task: Task, when: str) -> tuple[Histogram, ...]:
+    """The histograms of a model that can be called."""
+    if not has_call(model):
+        return ()
+    return histograms_of(model, task.training.batch.x, when)
 
 
 def looked_at(model: keras.Model, task: Task) -> Looked:
