@@ -1,6 +1,5 @@
 """The charts of a comparison: of all runs, and of one."""
 
-import itertools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 
 from keras_inits.comparison.number import number, value
 from keras_inits.comparison.table import metrics_of
-from keras_inits.page.charts import SIZE, Chart, cells, lines
+from keras_inits.page.charts import Chart, heatmap, histograms, lines
 from keras_inits.page.page import Kind
 from keras_inits.runs.run import Run
 
@@ -19,7 +18,8 @@ MOST_LAYERS = 48
 """Layers of one chart; of more, evenly spaced ones."""
 MOMENTS = (("first step", 0), ("last step", -1))
 COLUMNS = ("x", "y", "edge", "series", "run", "part", "shown", "place")
-CELL_COLUMNS = ("low", "high", "layer", "level", "odd", "shown", "place")
+NORM_COLUMNS = ("layer", "low", "high", "norms", "firsts", "lasts")
+SHARE_COLUMNS = ("layer", "when", "low", "width", "shares", "peak")
 STEPS, WEIGHTS, OUTPUTS = "gradients of layers", "weights", "outputs"
 
 Row = tuple[Any, ...]
@@ -34,8 +34,8 @@ def kinds_of(runs: Sequence[Run]) -> dict[str, Kind]:
     names = metrics_of(runs)
     kinds["losses"] = _kind("epoch", "loss", [name for name in names if name.endswith("loss")] or ["loss"], True)
     kinds["signals"] = _kind("layer, from the input", "deviation", ["outputs"], True)
-    kinds[STEPS] = Kind("linear", {"linear": cells("step", "gradient norm")})
-    kinds["values"] = Kind("linear", {"linear": _before_and_after(cells("value", "share"))})
+    kinds[STEPS] = Kind("linear", {"linear": heatmap("step", "gradient norm")})
+    kinds["values"] = Kind("linear", {"linear": histograms("value", "share")})
     return kinds
 
 
@@ -70,7 +70,7 @@ def charts_of(run: Run) -> list[Chart]:
     charts = []
     if run.trace.norms.size:
         rows = _steps(run)
-        charts.append(Chart(STEPS, "Gradient norms, layers x steps", "Heatmap", _columns(CELL_COLUMNS, rows)))
+        charts.append(Chart(STEPS, "Gradient norms, layers x steps", "Heatmap", _columns(NORM_COLUMNS, rows)))
     losses = [name for name in run.history if name.endswith("loss")]
     if losses:
         rows = [row for name in losses for row in _line(range(1, 10**9), run.history[name], name, 0, name)]
@@ -82,7 +82,7 @@ def charts_of(run: Run) -> list[Chart]:
     for what in (WEIGHTS, OUTPUTS):
         if found := [one for one in run.histograms if one.what == what]:
             title = f"Histograms of {what}: before training above, after it below"
-            charts.append(Chart("values", title, title, _columns((*CELL_COLUMNS, "when"), _values(found))))
+            charts.append(Chart("values", title, title, _columns(SHARE_COLUMNS, _values(found))))
     return charts
 
 
@@ -109,13 +109,6 @@ def _kind(x: str, y: str, series: Sequence[str], log: bool, percent: bool = Fals
         {"log": lines(x, y, series, True)} if not percent else {}
     )
     return Kind("log" if log and not percent else "linear", specs)
-
-
-def _before_and_after(spec: dict[str, Any]) -> dict[str, Any]:
-    """Each layer's row in two halves."""
-    spec["layer"][0]["encoding"]["yOffset"] = {"field": "when", "type": "nominal", "sort": None}
-    spec["height"] = SIZE[1] + 120
-    return spec
 
 
 def _columns(names: Sequence[str], rows: Iterable[Row]) -> dict[str, list[Any]]:
@@ -172,49 +165,32 @@ def _steps(run: Run) -> list[Row]:
     known = np.ma.compressed(norms).astype("float64")
     known = np.log10(known[np.isfinite(known) & (known > 0)])
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
-    rows = []
-    for layer, group in itertools.product(layers, groups):
-        norm, odd = _middle(norms[group, layer])
-        level = (math.log10(norm) - low) / ((high - low) or 1.0) if odd is None else 0.0
-        first, last = int(steps[group[0]]), int(steps[group[-1]])
-        place = str(first) if first == last else f"{first} to {last}"
-        shown = number(norm) if odd is None else odd
-        rows.append((first, last + 1, run.trace.layers[layer], round(level, 3), odd, shown, place))
-    return rows
+    firsts, lasts = ([int(steps[group[end]]) for group in groups] for end in (0, -1))
+    cut = (round(low, 3), round(high, 3))
+    return [
+        (run.trace.layers[layer], *cut, [_middle(norms[group, layer]) for group in groups], firsts, lasts)
+        for layer in layers
+    ]
 
 
-def _middle(norms: Any) -> tuple[float, str | None]:
-    """The median of some norms, or what is odd about one of them."""
+def _middle(norms: Any) -> float | str:
+    """The median of some norms, or in words what is odd about one of them."""
     known = np.ma.compressed(norms).astype("float64")
     if not known.size:
-        return 0.0, "no gradient"
-    if np.isnan(known).any():
-        return 0.0, "not a number"
-    if np.isinf(known).any():
-        return 0.0, "infinite"
-    middle = float(np.median(known))
-    return middle, "zero" if middle == 0 else None
+        return "no gradient"
+    if not np.isfinite(known).all():
+        return "not a number" if np.isnan(known).any() else "infinite"
+    return float(f"{np.median(known):.3g}")
 
 
 def _values(found: Sequence[Any]) -> list[Row]:
-    """The cells of histograms: the level is the share of a bin beside the largest of its layer."""
+    """The rows of histograms: a layer before, and after."""
     names = list(dict.fromkeys(one.layer for one in found))
     names = names[:: -(-len(names) // MOST_LAYERS)]
     rows = []
     for one in found:
-        if one.layer not in names:
-            continue
-        width = (one.high - one.low) / len(one.shares) or max(abs(one.low) * 0.02, 1e-30)
-        for index, share in enumerate(one.shares):
-            low = one.low + index * width
-            if share:
-                shown = f"{share:.1%}, {one.when}"
-                cell = (
-                    float(f"{low:.5g}"),
-                    float(f"{low + width:.5g}"),
-                    one.layer,
-                    round(share / max(one.shares), 3),
-                    None,
-                )
-                rows.append((*cell, shown, f"{low:.3g} to {low + width:.3g}", one.when))
+        if one.layer in names:
+            width = (one.high - one.low) / len(one.shares) or max(abs(one.low) * 0.02, 1e-30)
+            shares = [round(1000 * share) for share in one.shares]
+            rows.append((one.layer, one.when, float(f"{one.low:.5g}"), float(f"{width:.5g}"), shares, max(shares)))
     return rows

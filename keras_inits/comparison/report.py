@@ -1,7 +1,6 @@
 """The report: one HTML page that needs nothing beside it."""
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -72,7 +71,8 @@ def render_report(comparison: "Comparison") -> str:
         best_row=_row_of(rows, comparison.best),
         laws=dict.fromkeys((run.name.initializer, run.law) for run in runs),
         groups={
-            network: [(row, _cells(row, metrics)) for row in of} for network, of in groupby(rows, lambda row: row.network)
+            network: [(row, _cells(row, metrics)) for row in of]
+            for network, of in groupby(rows, lambda row: row.network)
         },
         metrics=metrics,
         norms=list(NORMS),
@@ -90,7 +90,9 @@ def render_report(comparison: "Comparison") -> str:
 
 
 def _row_of(rows: Sequence[Row], best: Any) -> Row | None:
-    return next((row for row in rows if best and (row.network, row.initializer) == (best.network, best.initializer)), None)
+    return next(
+        (row for row in rows if best and (row.network, row.initializer) == (best.network, best.initializer)), None
+    )
 
 
 def _ids(parts: Sequence[Part]) -> dict[tuple[str, str], int]:

@@ -66,9 +66,7 @@ def lines(x: str, y: str, series: Sequence[str], log: bool, percent: bool = Fals
     }
     tooltip = [{"field": "series", "title": "run"}, {"field": "place", "title": x}, {"field": "shown", "title": y}]
     place = {"x": horizontal, "y": {"field": "y", "type": "quantitative", "axis": axis, "scale": scale}}
-    known, edge = [{"filter": "isValid(datum.y)"}], [{"filter": "isValid(datum.edge)"}]
-    if log:
-        known = [{"filter": "isValid(datum.y) && datum.y > 0"}]
+    known = [{"filter": "isValid(datum.y) && datum.y > 0" if log else "isValid(datum.y)"}]
     zoom = {"type": "interval", "zoom": "wheel![event.ctrlKey || event.metaKey]"}
     return _plot(
         [
@@ -85,36 +83,80 @@ def lines(x: str, y: str, series: Sequence[str], log: bool, percent: bool = Fals
                 "encoding": {**place, "tooltip": tooltip},
                 "params": [{"name": "zoom", "select": zoom, "bind": "scales"}],
             },
-            {
-                "mark": {"type": "point", "size": 40, "filled": True, "aria": False},
-                "transform": edge,
-                "encoding": {
-                    "x": horizontal,
-                    "y": {"condition": {"test": "datum.edge === 'zero'", "value": {"expr": "height"}}, "value": 0},
-                    "shape": {
-                        "field": "edge",
-                        "type": "nominal",
-                        "legend": None,
-                        "scale": {"domain": ["zero", "nonfinite"], "range": ["triangle-down", "cross"]},
-                    },
-                    "color": colour,
-                    "opacity": opacity,
-                    "tooltip": tooltip,
-                },
-            },
+            *(_at_edge(edge, shape, {"x": horizontal, "color": colour, "opacity": opacity, "tooltip": tooltip})
+              for edge, shape in (("zero", "triangle-down"), ("nonfinite", "cross"))),
         ]
     )  # fmt: skip
 
 
-def cells(x: str, value: str) -> Spec:
-    """Cells of layers beside a number: `low` to `high` across, `layer` down, `level` from 0 to 1 as colour, or `odd`.
+def _at_edge(edge: str, shape: str, encoding: Spec) -> Spec:
+    """Marks at the lower edge for zeros, at the upper one for what is not finite."""
+    return {
+        "mark": {"type": "point", "shape": shape, "size": 40, "filled": True, "aria": False},
+        "transform": [{"filter": f"datum.edge === '{edge}'"}],
+        "encoding": {**encoding, "y": {"value": "height" if edge == "zero" else 0}},
+    }
+
+
+def heatmap(x: str, value: str) -> Spec:
+    """Layers down, steps across: `norms` from `firsts` to `lasts`, of a `layer` a row; colours from `low` to `high`.
+
+    A norm is a number, or in words why it is none.
 
     Args:
         x: The title of the horizontal axis.
-        value: That of what `shown` holds.
+        value: That of the norms.
     """
+    return _cells(
+        x,
+        value,
+        [
+            {"flatten": ["norms", "firsts", "lasts"]},
+            {"calculate": "datum.firsts", "as": "left"},
+            {"calculate": "datum.lasts + 1", "as": "right"},
+            {"calculate": "isNumber(datum.norms) ? (datum.norms == 0 ? 'zero' : null) : datum.norms", "as": "odd"},
+            {
+                "calculate": "datum.odd ? 0 : (log(datum.norms) / LN10 - datum.low) / max(datum.high - datum.low, 1e-9)",
+                "as": "level",
+            },
+            {"calculate": "datum.odd ? datum.odd : format(datum.norms, '.2~e')", "as": "shown"},
+            {
+                "calculate": "datum.firsts == datum.lasts ? '' + datum.firsts : datum.firsts + ' to ' + datum.lasts",
+                "as": "place",
+            },
+        ],
+    )
+
+
+def histograms(x: str, value: str) -> Spec:
+    """Layers down, values across: `shares` of bins, in thousandths, from `low` on by `width`, of a `layer` and `when`.
+
+    Args:
+        x: The title of the horizontal axis.
+        value: That of the shares.
+    """
+    spec = _cells(
+        x,
+        value,
+        [
+            {"flatten": ["shares"]},
+            {"window": [{"op": "row_number", "as": "bin"}], "groupby": ["layer", "when"]},
+            {"filter": "datum.shares > 0"},
+            {"calculate": "datum.low + (datum.bin - 1) * datum.width", "as": "left"},
+            {"calculate": "datum.left + datum.width", "as": "right"},
+            {"calculate": "datum.shares / datum.peak", "as": "level"},
+            {"calculate": "null", "as": "odd"},
+            {"calculate": "format(datum.shares / 1000, '.1%') + ', ' + datum.when", "as": "shown"},
+            {"calculate": "format(datum.left, '.3~g') + ' to ' + format(datum.right, '.3~g')", "as": "place"},
+        ],
+    )
+    spec["layer"][0]["encoding"]["yOffset"] = {"field": "when", "type": "nominal", "sort": ["before", "after"]}
+    return spec
+
+
+def _cells(x: str, value: str, transform: list[Spec]) -> Spec:
     across: Spec = {
-        "field": "low",
+        "field": "left",
         "type": "quantitative",
         "axis": {"title": x, "grid": False, "format": "~g", "tickCount": 5},
         "scale": {"zero": False, "nice": False},
@@ -140,9 +182,10 @@ def cells(x: str, value: str) -> Spec:
         [
             {
                 "mark": {"type": "rect", "aria": False, "strokeWidth": 0},
+                "transform": transform,
                 "encoding": {
                     "x": across,
-                    "x2": {"field": "high"},
+                    "x2": {"field": "right"},
                     "y": {
                         "field": "layer",
                         "type": "nominal",

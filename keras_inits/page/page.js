@@ -6,9 +6,9 @@
   let lit = null;
 
   const rows = (columns) => {
-    const names = Object.keys(columns), found = [];
-    for (let row = 0; row < columns[names[0]].length; row += 1)
-      found.push(Object.fromEntries(names.map((name) => [name, columns[name][row]])));
+    const { every = {}, ...own } = columns, names = Object.keys(own), found = [];
+    for (let row = 0; row < own[names[0]].length; row += 1)
+      found.push({ ...every, ...Object.fromEntries(names.map((name) => [name, own[name][row]])) });
     return found;
   };
 
@@ -25,17 +25,19 @@
     tip.style.top = `${event.clientY + height + 20 > innerHeight ? event.clientY - height - 12 : event.clientY + 16}px`;
   };
 
-  const draw = (figure) => {
+  const draw = async (figure) => {
     const chart = data.charts[figure.dataset.chart], kind = data.kinds[chart.kind];
     const scale = figure.dataset.scale || kind.scale, box = figure.querySelector(".live");
     const spec = structuredClone(kind[scale]);
     spec.data.find((one) => one.name === "table").values = rows(chart.columns);
     views.get(figure)?.finalize();
     figure.classList.remove("has-live");
-    const view = new vega.View(vega.parse(spec), { renderer: "svg", container: box, hover: true });
-    view.tooltip(show).width(Math.max(240, figure.clientWidth)).signal("lit", lit);
-    if (figure.dataset.height) view.height(Number(figure.dataset.height));
-    view.run();
+    spec.width = Math.max(240, figure.clientWidth);
+    if (figure.dataset.height) spec.height = Number(figure.dataset.height);
+    const lighting = spec.signals.find((one) => one.name === "lit");
+    if (lighting) lighting.value = lit;
+    const options = { mode: "vega", renderer: "svg", actions: false, defaultStyle: false, tooltip: show, logLevel: 1 };
+    const { view } = await vegaEmbed(box, spec, options);
     const svg = box.querySelector("svg");
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", chart.told);
@@ -45,7 +47,7 @@
 
   const zoom = (figure, factor) => {
     const view = views.get(figure), name = "signals" in view.getState() && view.getState().signals;
-    const signal = ["zoom_x", "zoom_low"].find((one) => one in name);
+    const signal = ["zoom_x", "zoom_left"].find((one) => one in name);
     const [low, high] = view.scale("x").domain();
     const middle = (low + high) / 2, half = (high - low) / 2 * factor;
     view.signal(signal, [middle - half, middle + half]).run();

@@ -12,16 +12,17 @@ import vl_convert
 from keras_inits.page.charts import LINE, QUIET, TEXT, Spec
 
 NAMES = {TEXT: "var(--text)", QUIET: "var(--quiet)", LINE: "var(--line)"}
-_CELL = re.compile(r'<path (?:[a-z-]+="[^"]*" )*?(?:transform="translate\((-?[\d.]+),(-?[\d.]+)\)" )?[^>]*?/>')
 _ARIA = re.compile(r' (?:role|aria-[a-z]+|class|pointer-events|stroke-miterlimit)="[^"]*"')
-_RECT = re.compile(r'<path d="(M[^"]*)" fill="([^"]*)"(?: [^>]*)?/>')
+_RECT = re.compile(r'<path d="M(-?[\d.]+),(-?[\d.]+)h([\d.]+)v([\d.]+)h-[\d.]+Z" fill="([^"]*)"(?: [^>]*)?/>')
+TOUCHING = 0.3
+"""Pixels by which a cell may begin beside the end of the one before."""
 _LONG = re.compile(r"(\d+\.\d)\d+")
 
 
 @functools.cache
 def library() -> str:
-    """Vega, as one script that puts `vega` into the window."""
-    return vl_convert.javascript_bundle("window.vega = vega;")
+    """Vega, as one script that puts `vegaEmbed` into the window."""
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
 def compiled(spec: Spec) -> Spec:
@@ -52,14 +53,22 @@ def still(vega: Spec, columns: Mapping[str, Sequence[Any]], told: str) -> str:
 
 def _merged(svg: str) -> str:
     """Cells of one colour that follow one another as one path of all of them."""
-    found: dict[str, list[str]] = {}
-    for path, fill in _RECT.findall(svg):
-        found.setdefault(fill, []).append(path)
-    if sum(map(len, found.values())) < 50:
-        return svg
     first = _RECT.search(svg)
-    assert first is not None
-    joined = "".join(f'<path d="{"".join(paths)}" fill="{fill}"/>' for fill, paths in found.items())
+    if first is None:
+        return svg
+    found: dict[str, list[list[float]]] = {}
+    for *numbers, fill in _RECT.findall(svg):
+        left, top, width, height = map(float, numbers)
+        boxes = found.setdefault(fill, [])
+        if boxes and boxes[-1][1] == top and abs(boxes[-1][0] + boxes[-1][2] - left) < TOUCHING:
+            boxes[-1][2] = left + width - boxes[-1][0]
+        else:
+            boxes.append([left, top, width, height])
+    paths = {
+        fill: "".join(f"M{x:.4g},{y:.4g}h{w:.3g}v{h:.3g}h-{w:.3g}Z" for x, y, w, h in boxes)
+        for fill, boxes in found.items()
+    }
+    joined = "".join(f'<path d="{path}" fill="{fill}"/>' for fill, path in paths.items())
     return svg[: first.start()] + joined + _RECT.sub("", svg[first.start() :])
 
 
