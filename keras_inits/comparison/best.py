@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from keras_inits.comparison.number import spread
+from keras_inits.number import spread
 from keras_inits.runs.run import Run
 
 HIGHER = re.compile(r"acc|auc|precision|recall|f1|fbeta|f_beta|iou|r2|cosine_similarity")

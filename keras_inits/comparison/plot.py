@@ -1,4 +1,4 @@
-"""The pictures of all runs: gradient norms over depth, one line for each run; the loss and metrics over epochs."""
+"""The picture of all runs: gradient norms over depth, one line for each run."""
 
 import io
 import itertools
@@ -12,7 +12,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from keras_inits._names import stand_in
-from keras_inits.comparison.table import metrics_of
 from keras_inits.figures.palette import BLACK, BLUE, GREEN, OLIVE, ORANGE, PURPLE, SKY_BLUE, VERMILION
 from keras_inits.runs.run import Run
 
@@ -52,7 +51,7 @@ def draw_plot(runs: Sequence[Run]) -> Figure:
         for axes, (moment, step) in zip(row, MOMENTS, strict=True):
             for run in shown:
                 _draw_profile(axes, run.trace.norms[step], styles[run.name.initializer], low, high)
-            plain_title(axes, network, moment)
+            _plain_title(axes, network, moment)
             _finish(axes, low, high)
         row[0].set_ylabel("gradient norm of the layer")
     for axes in panels[-1]:
@@ -60,32 +59,6 @@ def draw_plot(runs: Sequence[Run]) -> Figure:
     return figure
 
 
-def draw_histories(runs: Sequence[Run]) -> Figure:
-    """Draws a row of panels per network, one for the loss and for each metric: the median of the seeds over epochs.
-
-    What was measured once is left out, if there is anything else.
-
-    Args:
-        runs: At least one.
-    """
-    names = [name for name in metrics_of(runs) if any(_is_curve(run, name) for run in runs)] or metrics_of(runs)
-    figure, panels, networks = _panels(runs, len(names), height=2.6)
-    styles = styles_of(runs)
-    for row, network in zip(panels, networks, strict=True):
-        for axes, name in zip(row, names, strict=True):
-            for start, style in styles.items():
-                cells = [run for run in runs if (run.name.network, run.name.initializer) == (network, start)]
-                _draw_seeds(axes, [run.history[name] for run in cells if name in run.history], style)
-            plain_title(axes, network, name)
-            if name.endswith("loss"):
-                _log_if_positive(axes, runs, name)
-            finish_epochs(axes)
-    return figure
-
-
-def _is_curve(run: Run, name: str) -> bool:
-    """Whether there is more than one value, as there is not of what is validated once."""
-    return sum(value is not None for value in run.history.get(name, ())) > 1
 
 
 def plot_bytes(runs: Sequence[Run]) -> bytes:
@@ -99,35 +72,29 @@ def plot_bytes(runs: Sequence[Run]) -> bytes:
     return buffer.getvalue()
 
 
-def plain_legend(owner: Any, handles: Sequence[Any], names: Sequence[str], **options: Any) -> None:
+def _plain_legend(owner: Any, handles: Sequence[Any], names: Sequence[str], **options: Any) -> None:
     """A legend of a figure or of axes, whose names are no mathematics, and may begin with an underscore."""
     legend = owner.legend(handles, ["name"] * len(handles), **options)
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set(text=stand_in(name, NAME_LENGTH), parse_math=False)
 
 
-def plain_title(axes: Axes, *names: str) -> None:
+def _plain_title(axes: Axes, *names: str) -> None:
     """A title of the names that are not empty."""
     text = ", ".join(stand_in(name, NAME_LENGTH) for name in names if name)
     axes.set_title(text, parse_math=False)
 
 
-def finish_epochs(axes: Axes) -> None:
-    """Makes the horizontal axis one of epochs."""
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set_xlabel("epoch")
-    _lighten(axes)
 
-
-def _panels(runs: Sequence[Run], columns: int, height: float = 4.1, **options: Any) -> tuple[Figure, Any, list[str]]:
+def _panels(runs: Sequence[Run], columns: int, **options: Any) -> tuple[Figure, Any, list[str]]:
     """A row for each network, and a legend of all initializers above."""
     networks = list(dict.fromkeys(run.name.network for run in runs))
-    figure = Figure(figsize=(max(11.0, 3.0 * columns), 0.9 + height * len(networks)), layout="constrained", dpi=DPI)
+    figure = Figure(figsize=(max(11.0, 3.0 * columns), 0.9 + 4.1 * len(networks)), layout="constrained", dpi=DPI)
     panels = figure.subplots(len(networks), columns, squeeze=False, sharex=True, **options)
     styles = styles_of(runs)
     handles = [Line2D([], [], markersize=6, **style) for style in styles.values()]
     place: Style = {"loc": "outside upper center", "ncols": min(len(handles), 8)}
-    plain_legend(figure, handles, list(styles), frameon=False, **place)
+    _plain_legend(figure, handles, list(styles), frameon=False, **place)
     return figure, panels, networks
 
 
@@ -154,26 +121,6 @@ def _draw_profile(axes: Axes, norms: np.ma.MaskedArray, style: Style, low: float
         axes.plot(np.arange(1, values.size + 1), line, markersize=4.5, linewidth=1.4, **style)
 
 
-def _draw_seeds(axes: Axes, histories: Sequence[Sequence[float | None]], style: Style) -> None:
-    """Draws the median over seeds, and the range about it; runs that were stopped early count as long as they went."""
-    if not histories:
-        return
-    longest = max(map(len, histories))
-    table = np.full((len(histories), longest), np.nan)
-    for row, history in zip(table, histories, strict=True):
-        row[: len(history)] = history
-    shown, epochs = np.ma.masked_invalid(table), np.arange(1, longest + 1)
-    median = np.ma.median(shown, axis=0)  # type: ignore[no-untyped-call]
-    axes.plot(epochs, median, markersize=4, linewidth=1.4, **style)
-    if len(table) > 1:
-        axes.fill_between(epochs, shown.min(axis=0), shown.max(axis=0), color=style["color"], alpha=0.15, linewidth=0)
-
-
-def _log_if_positive(axes: Axes, runs: Sequence[Run], name: str) -> None:
-    values = np.array([value for run in runs for value in run.history.get(name, ())], np.float64)
-    values = values[np.isfinite(values)]
-    if values.size and values.min() > 0:
-        axes.set_yscale("log")
 
 
 def _finish(axes: Axes, low: float, high: float) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_inits.comparison.best import ranked_by
 from keras_inits.comparison.charts import MOMENTS, charts_of, kinds_of, metric_chart, profile_chart, spark
-from keras_inits.comparison.number import number, spread, value
+from keras_inits.number import number, spread, value
 from keras_inits.comparison.table import GOOD, NORMS, STYLES, Row, metrics_of, rows_of
 from keras_inits.page.charts import COLOURS, DASHES
 from keras_inits.page.glossary import GLOSSARY

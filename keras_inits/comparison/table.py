@@ -13,7 +13,7 @@ from rich.text import Text
 
 from keras_inits import text
 from keras_inits._names import no_formula, stand_in
-from keras_inits.comparison.number import number, spread
+from keras_inits.number import number, spread
 from keras_inits.runs.learning import AT_CHANCE, DIVERGED, LEARNED, SLOW
 from keras_inits.runs.run import Run
 from keras_inits.states import State

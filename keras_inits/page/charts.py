@@ -1,18 +1,24 @@
 """Charts as Vega-Lite: lines over a number, and cells of layers beside a number. Names are data in them, never code."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from keras_inits.figures.palette import BLUE, GREEN, OLIVE, ORANGE, PURPLE, SKY_BLUE, VERMILION
 
 Spec = dict[str, Any]
 
 TEXT, QUIET, LINE = "#010203", "#040506", "#070809"
 """Stand-ins, which the page's style replaces by its colours, light or dark."""
-# Okabe and Ito's colours, told apart with every kind of colour blindness, the black one by the page's text.
-COLOURS = (TEXT, "#d55e00", "#cc79a7", "#e69f00", "#56b4e9", "#0072b2", "#009e73", "#a39800")
+COLOURS = (TEXT, VERMILION, PURPLE, ORANGE, SKY_BLUE, BLUE, GREEN, OLIVE)
 DASHES = ([1, 0], [6, 3], [2, 2])  # the next eight have the same colours
 CELLS = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#d8e219", "#fde725")
 SIZE = (560, 250)
+PLAIN = (
+    "datum.value == 0 || abs(datum.value) >= 0.001 && abs(datum.value) < 10000 ? format(datum.value, '.4~r')"
+    " : replace(format(datum.value, '.2~e'), 'e+', 'e')"
+)
+"""Numbers on an axis, with a power of ten where they are far from 1."""
 LIT = "lit === null || lit === datum.series"
 
 
@@ -27,9 +33,19 @@ class Chart:
     """What it shows, for those who do not see it."""
     columns: Mapping[str, Sequence[Any]]
     """Its data."""
+    every: Mapping[str, Any] = field(default_factory=dict)
+    """The data that all rows have in common."""
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Its data, row by row."""
+        cells = zip(*self.columns.values(), strict=True)
+        return [{**self.every, **dict(zip(self.columns, row, strict=True))} for row in cells]
 
 
-def lines(x: str, y: str, series: Sequence[str], log: bool, percent: bool = False) -> Spec:
+def lines(
+    x: str, y: str, series: Sequence[str], log: bool, *, percent: bool = False, legend: bool = False
+) -> Spec:
     """Lines of several series: `x`, `y` (null where there is no such number), `edge`, `shown` and `place` by `series`.
 
     What has no place on the scale stands at an edge: zero of a logarithm below, what is not finite above.
@@ -40,28 +56,31 @@ def lines(x: str, y: str, series: Sequence[str], log: bool, percent: bool = Fals
         series: The names, in the order of their looks.
         log: Whether the vertical scale is logarithmic.
         percent: Whether values are shares.
+        legend: Whether the names stand above; a page has one legend for all charts of its starts.
     """
-    axis: Spec = {"title": y, "grid": True, "format": ".0%" if percent else "~g"}
+    axis: Spec = {"title": y, "grid": True, **({"format": ".0%"} if percent else {"labelExpr": PLAIN})}
+    scale: Spec = {"type": "linear", "zero": False, "nice": True}
     if log:
-        axis |= {"format": ".0e", "tickCount": 6, "labelOverlap": True}
-    scale: Spec = {"type": "log" if log else "linear", "zero": False, "nice": not log}
+        axis |= {"tickCount": 6, "labelOverlap": True}
+        scale = {"type": "log", "nice": False, "padding": 6}
+    names = {"orient": "top", "title": None, "symbolType": "stroke"} if legend else None
     colour = {
         "field": "series",
         "type": "nominal",
-        "legend": None,
+        "legend": names,
         "scale": {"domain": list(series), "range": [COLOURS[i % len(COLOURS)] for i in range(len(series))]},
     }
     dash = {
         "field": "series",
         "type": "nominal",
-        "legend": None,
+        "legend": names,
         "scale": {"domain": list(series), "range": [DASHES[i // 8 % 3] for i in range(len(series))]},
     }
     opacity = {"condition": {"test": LIT, "value": 1}, "value": 0.12}
     horizontal = {
         "field": "x",
         "type": "quantitative",
-        "axis": {"title": x, "tickMinStep": 1, "grid": False, "format": "~g"},
+        "axis": {"title": x, "tickMinStep": 1, "grid": False, "labelExpr": PLAIN},
         "scale": {"zero": False, "nice": False, "padding": 8},
     }
     tooltip = [{"field": "series", "title": "run"}, {"field": "place", "title": x}, {"field": "shown", "title": y}]
@@ -71,7 +90,7 @@ def lines(x: str, y: str, series: Sequence[str], log: bool, percent: bool = Fals
     return _plot(
         [
             {
-                "mark": {"type": "line", "strokeWidth": 1.8, "invalid": None, "aria": False},
+                "mark": {"type": "line", "strokeWidth": 1.8, "point": {"size": 10}, "invalid": None, "aria": False},
                 "transform": known,
                 "encoding": {**place, "color": colour, "strokeDash": dash, "opacity": opacity, "detail": [
                     {"field": "run"}, {"field": "part"}
@@ -158,7 +177,7 @@ def _cells(x: str, value: str, transform: list[Spec]) -> Spec:
     across: Spec = {
         "field": "left",
         "type": "quantitative",
-        "axis": {"title": x, "grid": False, "format": "~g", "tickCount": 5},
+        "axis": {"title": x, "grid": False, "labelExpr": PLAIN, "tickCount": 5},
         "scale": {"zero": False, "nice": False},
     }
     colour = {
@@ -225,6 +244,11 @@ def _plot(layer: list[Spec]) -> Spec:
         "background": None,
         "padding": 4,
         "params": [{"name": "lit", "value": None}],
-        "config": {"axis": axis, "view": {"stroke": None}, "font": "system-ui, sans-serif"},
+        "config": {
+            "axis": axis,
+            "legend": {"labelColor": QUIET, "labelFontSize": 12, "offset": 4},
+            "view": {"stroke": None},
+            "font": "system-ui, sans-serif",
+        },
         "layer": layer,
     }

@@ -5,11 +5,10 @@
   const views = new Map();
   let lit = null;
 
-  const rows = (columns) => {
-    const { every = {}, ...own } = columns, names = Object.keys(own), found = [];
-    for (let row = 0; row < own[names[0]].length; row += 1)
-      found.push({ ...every, ...Object.fromEntries(names.map((name) => [name, own[name][row]])) });
-    return found;
+  const rows = ({ columns, every }) => {
+    const names = Object.keys(columns);
+    return columns[names[0]].map((_, row) =>
+      ({ ...every, ...Object.fromEntries(names.map((name) => [name, columns[name][row]])) }));
   };
 
   const show = (handler, event, item, value) => {
@@ -29,7 +28,7 @@
     const chart = data.charts[figure.dataset.chart], kind = data.kinds[chart.kind];
     const scale = figure.dataset.scale || kind.scale, box = figure.querySelector(".live");
     const spec = structuredClone(kind[scale]);
-    spec.data.find((one) => one.name === "table").values = rows(chart.columns);
+    spec.data.find((one) => one.name === "table").values = rows(chart);
     views.get(figure)?.finalize();
     figure.classList.remove("has-live");
     spec.width = Math.max(240, figure.clientWidth);
@@ -101,12 +100,15 @@
     });
   });
 
-  const seen = new IntersectionObserver((entries) => entries.forEach((entry) => {
-    if (!entry.isIntersecting) return;
-    seen.unobserve(entry.target);
-    equip(entry.target);
-    draw(entry.target);
-  }), { rootMargin: "200px" });
+  const page = document.documentElement;
+  const seen = new IntersectionObserver(async (entries) => {
+    await Promise.all(entries.filter((entry) => entry.isIntersecting).map((entry) => {
+      seen.unobserve(entry.target);
+      equip(entry.target);
+      return draw(entry.target);
+    }));
+    page.dataset.ready ??= String(Math.round(performance.now()));
+  }, { rootMargin: "200px" });
   document.querySelectorAll("figure[data-chart]").forEach((figure) => seen.observe(figure));
   let waiting = 0;
   addEventListener("resize", () => {
@@ -178,5 +180,4 @@
         body.append(...[...body.rows].filter((row) => row.cells.length > 1).sort(compare));
     }));
   });
-  document.documentElement.dataset.ready = String(Math.round(performance.now()));
 })();

@@ -5,6 +5,7 @@ import json
 import platform
 import re
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import metadata, resources
 from typing import Any, NamedTuple
@@ -59,20 +60,17 @@ class Page:
             with_still: Whether there is a picture of it; one that stands in for another has none.
         """
         name = f"c{len(self._charts)}"
-        self._charts[name] = {
-            "kind": chart.kind,
-            "title": _plain(chart.title),
-            "told": _plain(chart.told),
-            "columns": {key: [_plain(value) for value in values] for key, values in chart.columns.items()},
-        }
+        columns = {key: [_plain(value) for value in values] for key, values in chart.columns.items()}
+        chart = replace(chart, title=_plain(chart.title), told=_plain(chart.told), columns=columns)
+        self._charts[name] = asdict(chart)
         kind = self._kinds[chart.kind]
-        picture = still(kind.specs[kind.scale], self._charts[name]["columns"], _plain(chart.told)) if with_still else ""
+        picture = still(kind.specs[kind.scale], chart.rows, chart.told) if with_still else ""
         return Drawn(name, chart.title, Markup(picture))
 
     @property
     def size(self) -> int:
         """Bytes of the charts' data, about."""
-        return len(json.dumps(self._charts))
+        return len(json.dumps(self._charts, separators=(",", ":")))
 
     def render(self, template: str, **values: Any) -> str:
         """Returns the page as HTML.

@@ -2,7 +2,6 @@
 
 import copy
 import functools
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +11,12 @@ import vl_convert
 from keras_inits.page.charts import LINE, QUIET, TEXT, Spec
 
 NAMES = {TEXT: "var(--text)", QUIET: "var(--quiet)", LINE: "var(--line)"}
-_ARIA = re.compile(r' (?:role|aria-[a-z]+|class|pointer-events|stroke-miterlimit)="[^"]*"')
+_NEEDLESS = re.compile(
+    r' (?:role|aria-[a-z]+|class|pointer-events|stroke-miterlimit|font-family)="[^"]*"| font-size="12px"'
+    r'| (?:stroke-width|opacity)="1"| font-weight="normal"|(?<=line) transform="translate\(0,0\)"'
+)
+"""Attributes that are defaults, or that stand once at the root."""
+_UNSEEN = re.compile(r'<path [^>]* opacity="0"[^>]*/>|<path d="" display="none"/>')
 _RECT = re.compile(r'<path d="M(-?[\d.]+),(-?[\d.]+)h([\d.]+)v([\d.]+)h-[\d.]+Z" fill="([^"]*)"(?: [^>]*)?/>')
 TOUCHING = 0.3
 """Pixels by which a cell may begin beside the end of the one before."""
@@ -31,23 +35,23 @@ def compiled(spec: Spec) -> Spec:
     return vega
 
 
-def still(vega: Spec, columns: Mapping[str, Sequence[Any]], told: str) -> str:
+def still(vega: Spec, rows: Sequence[Mapping[str, Any]], told: str) -> str:
     """Draws a chart as SVG, whose colours are the page's own.
 
     Args:
         vega: Its kind.
-        columns: Its data.
+        rows: Its data.
         told: What it shows, for those who do not see it.
     """
     filled = copy.deepcopy(vega)
     table = next(one for one in filled["data"] if one["name"] == "table")
-    table["values"] = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    svg = vl_convert.vega_to_svg(json.loads(json.dumps(filled)))
-    svg = _merged(_LONG.sub(r"\1", _ARIA.sub("", svg)))
+    table["values"] = list(rows)
+    svg = vl_convert.vega_to_svg(filled)
+    svg = _merged(_LONG.sub(r"\1", _NEEDLESS.sub("", _UNSEEN.sub("", svg))))
     for stand_in, name in NAMES.items():
         svg = svg.replace(f'"{stand_in}"', f'"{name}"')
     width, height = re.search(r'width="(\d+)" height="(\d+)"', svg).groups()  # type: ignore[union-attr]
-    head = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{_attribute(told)}"'
+    head = f'<svg viewBox="0 0 {width} {height}" font-size="12" role="img" aria-label="{_attribute(told)}"'
     return head + svg[svg.index(">") :]
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from rich.console import Console
 
 from keras_inits.comparison import STARTS, Comparison, Run, report
-from keras_inits.comparison.number import number, spread
+from keras_inits.number import number, spread
 from keras_inits.comparison.panels import Picture, picture, pictures_of
 from keras_inits.comparison.plot import draw_histories, plot_bytes
 from keras_inits.comparison.report import render_report
