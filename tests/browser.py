@@ -165,7 +165,7 @@ class Browser:
         if method == "Runtime.consoleAPICalled":
             self.console.append(" ".join(str(one.get("value", one.get("description"))) for one in values["args"]))
         elif method == "Runtime.exceptionThrown":
-            self.console.append(json.dumps(values["exceptionDetails"])[:500])
+            self.console.append(json.dumps(values["exceptionDetails"].get("exception", {}).get("description", values)))
         elif method == "Log.entryAdded":
             self.console.append(values["entry"]["text"])
         elif method == "Network.requestWillBeSent":

@@ -4,7 +4,7 @@
                  ├─> stills   SVG, in the page's own colours, for print and where there is no JavaScript
                  └─> page     template, style, script and Vega itself, in one text
 
-Vega draws them, by `vl-convert`. Of the libraries that can be embedded whole its bundle is the smallest (0.58 MB; Bokeh
+Vega draws them, by `vl-convert`. Of the libraries that can be embedded whole its bundle is the smallest (0.90 MB; Bokeh
 3.9 has 1.27 MB, and plotly's wheel only its whole bundle); it draws SVG, sharp on any screen, which takes the page's
 colours in the light and in the dark and is read out by a screen reader; and it alone draws the same pictures without a
 browser. Its licence is BSD's. A comparison and a diagnosis, and whatever comes later, hand over their own template.

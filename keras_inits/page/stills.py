@@ -20,6 +20,7 @@ _UNSEEN = re.compile(r'<path [^>]* opacity="0"[^>]*/>|<path d="" display="none"/
 _RECT = re.compile(r'<path d="M(-?[\d.]+),(-?[\d.]+)h([\d.]+)v([\d.]+)h-[\d.]+Z" fill="([^"]*)"(?: [^>]*)?/>')
 TOUCHING = 0.3
 """Pixels by which a cell may begin beside the end of the one before."""
+_TAG = re.compile("<[^>]*>")
 _LONG = re.compile(r"(\d+\.\d)\d+")
 
 
@@ -47,7 +48,8 @@ def still(vega: Spec, rows: Sequence[Mapping[str, Any]], told: str) -> str:
     table = next(one for one in filled["data"] if one["name"] == "table")
     table["values"] = list(rows)
     svg = vl_convert.vega_to_svg(filled)
-    svg = _merged(_LONG.sub(r"\1", _NEEDLESS.sub("", _UNSEEN.sub("", svg))))
+    svg = _TAG.sub(lambda tag: _LONG.sub(r"\1", _NEEDLESS.sub("", tag[0])), _UNSEEN.sub("", svg))
+    svg = _merged(svg)
     for stand_in, name in NAMES.items():
         svg = svg.replace(f'"{stand_in}"', f'"{name}"')
     width, height = re.search(r'width="(\d+)" height="(\d+)"', svg).groups()  # type: ignore[union-attr]
@@ -56,24 +58,27 @@ def still(vega: Spec, rows: Sequence[Mapping[str, Any]], told: str) -> str:
 
 
 def _merged(svg: str) -> str:
-    """Cells of one colour that follow one another as one path of all of them."""
+    """Cells as lines as wide as a cell is high: those of one colour are one path, and neighbours in it one line."""
     first = _RECT.search(svg)
     if first is None:
         return svg
-    found: dict[str, list[list[float]]] = {}
+    found: dict[tuple[str, float], list[list[float]]] = {}
     for *numbers, fill in _RECT.findall(svg):
         left, top, width, height = map(float, numbers)
-        boxes = found.setdefault(fill, [])
-        if boxes and boxes[-1][1] == top and abs(boxes[-1][0] + boxes[-1][2] - left) < TOUCHING:
-            boxes[-1][2] = left + width - boxes[-1][0]
+        lines = found.setdefault((fill, round(height, 1)), [])
+        if lines and lines[-1][1] == top and abs(lines[-1][0] + lines[-1][2] - left) < TOUCHING:
+            lines[-1][2] = left + width - lines[-1][0]
         else:
-            boxes.append([left, top, width, height])
-    paths = {
-        fill: "".join(f"M{x:.4g},{y:.4g}h{w:.3g}v{h:.3g}h-{w:.3g}Z" for x, y, w, h in boxes)
-        for fill, boxes in found.items()
-    }
-    joined = "".join(f'<path d="{path}" fill="{fill}"/>' for fill, path in paths.items())
-    return svg[: first.start()] + joined + _RECT.sub("", svg[first.start() :])
+            lines.append([left, top, width])
+    paths = (
+        f'<path stroke="{fill}" stroke-width="{height:g}" d="{_path(lines, height)}"/>'
+        for (fill, height), lines in found.items()
+    )
+    return svg[: first.start()] + "".join(paths) + _RECT.sub("", svg[first.start() :])
+
+
+def _path(lines: Sequence[Sequence[float]], height: float) -> str:
+    return "".join(f"M{left:.4g},{top + height / 2:.4g}h{width:.3g}" for left, top, width in lines)
 
 
 def _attribute(text: str) -> str:
