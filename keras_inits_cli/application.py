@@ -192,5 +192,6 @@ def _repeated(context: typer.Context) -> str:
     for one in context.command.params:
         value = values.get(str(one.name))
         if one.name not in ("config", "debug", "output") and value is not None:
-            words += [word for part in (value if isinstance(value, list) else [value]) for word in (one.opts[0], part)]
+            parts = value if isinstance(value, list | tuple) else [value]
+            words += [word for part in parts for word in (one.opts[0], part)]
     return shlex.join(map(str, words))

@@ -103,7 +103,7 @@ def lines(
                 "params": [{"name": "zoom", "select": zoom, "bind": "scales"}],
             },
             *(_at_edge(edge, shape, {"x": horizontal, "color": colour, "opacity": opacity, "tooltip": tooltip})
-              for edge, shape in (("zero", "triangle-down"), ("nonfinite", "cross"))),
+              for edge, shape in (("zero", "triangle-down"), ("nonfinite", "cross")) if log or edge == "nonfinite"),
         ]
     )  # fmt: skip
 

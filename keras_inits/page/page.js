@@ -108,7 +108,7 @@
       return draw(entry.target);
     }));
     page.dataset.ready ??= String(Math.round(performance.now()));
-  }, { rootMargin: "200px" });
+  });
   document.querySelectorAll("figure[data-chart]").forEach((figure) => seen.observe(figure));
   let waiting = 0;
   addEventListener("resize", () => {
