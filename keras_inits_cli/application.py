@@ -158,6 +158,7 @@ def diagnose(
     imports: Annotated[
         list[str] | None, typer.Option("--import", metavar="MODULE", help="A module with custom objects; repeatable.")
     ] = None,
+    report: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the page: .html.")] = None,
     json: Annotated[Path | None, typer.Option(dir_okay=False, help="Write findings and numbers as JSON.")] = None,
     plot: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the picture: .png, .svg, .pdf.")] = None,
     repair: Annotated[
@@ -177,7 +178,7 @@ def diagnose(
         with without_log_lines():
             from keras_inits.diagnosis.command import Outputs, run
         with without_log_lines():
-            diagnosis = run(model, data, shape, imports or (), Outputs(json, plot, repair))
+            diagnosis = run(model, data, shape, imports or (), Outputs(report, json, plot, repair))
         return FOUND if diagnosis.findings else NOT_ALL_SEEN if diagnosis.unseen else 0
 
     raise typer.Exit(status_of(work, debug))

@@ -17,6 +17,7 @@ ROOMS = (
     "recording",
     "layers",
     "initializers",
+    "page",
     "figures",
     "backends",
 )

@@ -132,7 +132,7 @@ class Comparison(Shown):
             path: Where to.
 
         Raises:
-            ImportError: If jinja2 or matplotlib is not installed.
+            ImportError: If jinja2, matplotlib or vl-convert-python is not installed.
         """
         try:
             from keras_inits.comparison.report import render_report

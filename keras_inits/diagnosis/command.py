@@ -22,6 +22,7 @@ EXAMPLES = 128  # of a random batch
 class Outputs(NamedTuple):
     """The files that are written beside the text; None for those that are not."""
 
+    report: Path | None = None
     json: Path | None = None
     plot: Path | None = None
     repair: Path | None = None
@@ -56,6 +57,8 @@ def run(
         x, y = np.random.default_rng(0).standard_normal((EXAMPLES, *(shape or ()))).astype("float32"), None
     diagnosis = diagnose(model, x, y)
     print(diagnosis)
+    if outputs.report is not None:
+        diagnosis.report(outputs.report)
     if outputs.json is not None:
         whole.replace(outputs.json, json.dumps(as_json(diagnosis), indent=2, allow_nan=False).encode())
     if outputs.plot is not None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
@@ -11,7 +12,7 @@ from keras_inits.diagnosis import table
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import LayerNumbers, Moments
 from keras_inits.diagnosis.unseen import Unseen
-from keras_inits.extras import pandas_for
+from keras_inits.extras import REPORT, missing, pandas_for
 from keras_inits.figures.saving import saved
 from keras_inits.initializers.seeds import Seed
 from keras_inits.models._initialize import initialize
@@ -100,3 +101,18 @@ class Diagnosis(Shown):
         from keras_inits.diagnosis.plot import draw
 
         return saved(draw(self.layers, table.headline(self.layers, self.findings, self.unseen)), path)
+
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Writes a page of HTML, smaller than 3 MB, that needs no other file and no network.
+
+        Args:
+            path: Where to.
+
+        Raises:
+            ImportError: If jinja2 or vl-convert-python is not installed.
+        """
+        try:
+            from keras_inits.diagnosis.report import render_report
+        except ImportError as error:
+            raise missing("Diagnosis.report()", error.name, REPORT) from error
+        Path(path).write_text(render_report(self), encoding="utf-8")

@@ -1,0 +1,62 @@
+"""A diagnosis as a page: what was found with the code that repairs it, the numbers of each layer, and their plots."""
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from keras_inits.diagnosis.charts import charts_of, kinds
+from keras_inits.diagnosis.numbers import LayerNumbers
+from keras_inits.diagnosis.table import HEADERS, LEGEND, verdict
+from keras_inits.number import number
+from keras_inits.page.glossary import GLOSSARY
+from keras_inits.page.page import Page
+
+if TYPE_CHECKING:
+    from keras_inits.diagnosis.diagnosis import Diagnosis
+
+TERMS = ("finding", "gradient norm", "deviation")
+MOST_ROWS = 2_000
+"""Rows of the table: more would make the page larger than 3 MB."""
+
+
+class Row(NamedTuple):
+    """A row of the table."""
+
+    name: str
+    shape: str
+    activation: str
+    cells: list[tuple[str, str]]
+    """The numbers as text, and as what they are sorted by."""
+    kinds: str
+    """Of the findings that name the layer."""
+
+
+def render_report(diagnosis: "Diagnosis") -> str:
+    """Returns the page as HTML."""
+    page = Page(kinds())
+    drawn = [page.add(chart) for chart in charts_of(diagnosis.layers)]
+    return page.render(
+        "diagnosis/report.html.jinja",
+        diagnosis=diagnosis,
+        verdict=verdict(diagnosis.findings, diagnosis.unseen),
+        headers=HEADERS,
+        rows=[_row(diagnosis, row) for row in diagnosis.layers[:MOST_ROWS]],
+        legend=[tuple(part.split(": ", 1)) for part in LEGEND.split("; ")],
+        drawn=drawn,
+        glossary={term: GLOSSARY[term] for term in TERMS},
+    )
+
+
+def _row(diagnosis: "Diagnosis", row: LayerNumbers) -> Row:
+    kernel = row.kernels[0] if row.kernels else None
+    scale = kernel.moments.stddev / kernel.auto if kernel is not None and kernel.auto else None
+    signal, norms = (row.outputs.stddev, row.ratio), (row.gradient, row.output_gradient, scale)
+    shares = (_cell(one, "{:.0%}".format) for one in (row.saturated, row.dead, row.identical))
+    cells = [*map(_cell, signal), *shares, *map(_cell, norms)]
+    found = [finding.kind for finding in diagnosis.findings if row.name in finding.layers]
+    return Row(row.name, " x ".join(map(str, row.shape)), row.activation or "", cells, ", ".join(found))
+
+
+def _cell(one: float | None, text: Any = number) -> tuple[str, str]:
+    if one is None:
+        return "", ""
+    return text(one), "" if math.isnan(one) else str(float(one)).replace("inf", "Infinity")
