@@ -14,7 +14,7 @@ environment variable KERAS_BACKEND, once; and `--backend` must set that before.
 import importlib.util
 import sys
 
-MODULES = ("PIL", "jinja2", "matplotlib", "pandas", "rich", "sklearn", "threadpoolctl", "typer")
+MODULES = ("jinja2", "matplotlib", "pandas", "rich", "sklearn", "threadpoolctl", "typer", "vl_convert")
 FAILED = 3
 """The exit status of a command that failed."""
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from keras_inits.backends import swapped
+from keras_inits.backends import differentiation, swapped
 from keras_inits.diagnosis.probes import is_float
 from keras_inits.diagnosis.watched import Watched, watched_layers
 from keras_inits.models.weights import weights_of
@@ -54,8 +54,9 @@ def histograms_of(model: Any, x: Any, when: str) -> tuple[Histogram, ...]:
         parts = [_sampled(keras.ops.convert_to_numpy(kernel)) for kernel in kernels]
         found.append(_counted(one.name, "weights", when, np.concatenate(parts) if parts else np.empty(0)))
     some = keras.tree.map_structure(lambda leaf: leaf if leaf is None else leaf[:EXAMPLES], x)
-    with _captured(watched) as outputs, contextlib.suppress(Exception):  # of the model, which takes the batch or not
-        model(some, training=False)
+    with differentiation.current().preserved(model), keras.StatelessScope(), _captured(watched) as outputs:
+        with contextlib.suppress(Exception):  # of the model, which takes the batch or not
+            model(some, training=False)
     found += [_counted(name, "outputs", when, _sampled(values)) for name, values in outputs.items()]
     return tuple(one for one in found if one is not None)
 
