@@ -82,7 +82,9 @@ class Browser:
 
     def run(self, code: str) -> Any:
         """The value of an expression of JavaScript, awaited if it is a promise."""
-        answer = self._send("Runtime.evaluate", expression=code, returnByValue=True, awaitPromise=True, userGesture=True)
+        answer = self._send(
+            "Runtime.evaluate", expression=code, returnByValue=True, awaitPromise=True, userGesture=True
+        )
         if "exceptionDetails" in answer:
             raise BrowserError(json.dumps(answer["exceptionDetails"])[:2000])
         return answer["result"].get("value")

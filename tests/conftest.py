@@ -31,6 +31,8 @@ def pytest_collection_modifyitems(config, items):
     others += [item for item, names in needs if not all(map(importlib.util.find_spec, names))]
     if shutil.which("chromium") is None:
         others += [item for item in items if item.get_closest_marker("chromium")]
+    if "AXE_CORE" not in os.environ:
+        others += [item for item in items if item.get_closest_marker("axe")]
     if others:
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in others]

@@ -59,8 +59,6 @@ def draw_plot(runs: Sequence[Run]) -> Figure:
     return figure
 
 
-
-
 def plot_bytes(runs: Sequence[Run]) -> bytes:
     """Returns the plot of the gradient norms as the bytes of a PNG.
 
@@ -83,7 +81,6 @@ def _plain_title(axes: Axes, *names: str) -> None:
     """A title of the names that are not empty."""
     text = ", ".join(stand_in(name, NAME_LENGTH) for name in names if name)
     axes.set_title(text, parse_math=False)
-
 
 
 def _panels(runs: Sequence[Run], columns: int, **options: Any) -> tuple[Figure, Any, list[str]]:
@@ -119,8 +116,6 @@ def _draw_profile(axes: Axes, norms: np.ma.MaskedArray, style: Style, low: float
     edges = np.where(values == 0, low, np.where(np.isfinite(values) | masked, np.nan, high))
     for line in (heights, edges):  # two lines, for no line leads from a norm to 0
         axes.plot(np.arange(1, values.size + 1), line, markersize=4.5, linewidth=1.4, **style)
-
-
 
 
 def _finish(axes: Axes, low: float, high: float) -> None:

@@ -43,9 +43,7 @@ class Chart:
         return [{**self.every, **dict(zip(self.columns, row, strict=True))} for row in cells]
 
 
-def lines(
-    x: str, y: str, series: Sequence[str], log: bool, *, percent: bool = False, legend: bool = False
-) -> Spec:
+def lines(x: str, y: str, series: Sequence[str], log: bool, *, percent: bool = False, legend: bool = False) -> Spec:
     """Lines of several series: `x`, `y` (null where there is no such number), `edge`, `shown` and `place` by `series`.
 
     What has no place on the scale stands at an edge: zero of a logarithm below, what is not finite above.

@@ -10,9 +10,7 @@ from keras_inits.page.page import Kind
 COLUMNS = ("x", "y", "edge", "series", "run", "part", "shown", "place")
 
 
-def kind_of(
-    x: str, y: str, series: Sequence[str], log: bool, *, percent: bool = False, legend: bool = False
-) -> Kind:
+def kind_of(x: str, y: str, series: Sequence[str], log: bool, *, percent: bool = False, legend: bool = False) -> Kind:
     """A kind of chart that has both scales; shares have the linear one alone.
 
     Args:
