@@ -1,14 +1,14 @@
 """The charts of a comparison: of all runs, and of one."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from keras_inits.comparison.table import metrics_of
 from keras_inits.figures.downsample import median
 from keras_inits.number import number, value
-from keras_inits.comparison.table import metrics_of
 from keras_inits.page.charts import Chart, heatmap, histograms
 from keras_inits.page.page import Kind
 from keras_inits.page.series import COLUMNS, columns, kind_of, split
@@ -17,7 +17,9 @@ from keras_inits.runs.run import Run
 MOST_CELLS = 60
 """Columns of a heatmap; more steps are put together, with their median."""
 MOST_LAYERS = 48
-"""Layers of one chart; of more, evenly spaced ones."""
+"""Layers of one heatmap or of histograms; of more, evenly spaced ones."""
+MOST_POINTS = 200
+"""Points of a chart of one run."""
 MOMENTS = (("first step", 0), ("last step", -1))
 NORM_COLUMNS = ("layer", "norms")
 SHARE_COLUMNS = ("layer", "when", "low", "width", "shares", "peak")
@@ -42,27 +44,39 @@ def kinds_of(runs: Sequence[Run]) -> dict[str, Kind]:
     return kinds
 
 
-def metric_chart(runs: Sequence[Run], network: str, name: str) -> Chart:
-    """A metric over epochs, a line for each run of a network."""
-    rows = (
-        row
+def metric_chart(runs: Sequence[Run], network: str, name: str, most: int) -> Chart:
+    """A metric over epochs, a line for each run of a network.
+
+    Args:
+        runs: All runs.
+        network: The name of theirs.
+        name: That of the metric.
+        most: Points; of lines with more, evenly spaced ones.
+    """
+    lines = (
+        _line(run.history.get(name, ()), run.name.initializer, index, name)
         for index, run in enumerate(runs)
         if run.name.network == network
-        for row in _line(range(1, 10**9), run.history.get(name, ()), run.name.initializer, index, name)
     )
+    rows = _thinned(list(lines), most)
     title = f"{name}, {network}" if network else name
     return Chart(f"metric {name}", title, f"{title} over epochs, a line for each run", columns(COLUMNS, rows))
 
 
-def profile_chart(runs: Sequence[Run], network: str, moment: int) -> Chart:
-    """The gradient norm of each layer at a step, a line for each run of a network."""
+def profile_chart(runs: Sequence[Run], network: str, moment: int, most: int) -> Chart:
+    """The gradient norm of each layer at a step, a line for each run of a network.
+
+    Args:
+        runs: All runs.
+        network: The name of theirs.
+        moment: The index of the step in `MOMENTS`.
+        most: Points; of lines with more, evenly spaced ones.
+    """
     name, step = MOMENTS[moment]
-    rows = (
-        row
-        for index, run in enumerate(runs)
-        if run.name.network == network and len(run.trace)
-        for row in _profile(run, index, step)
+    lines = (
+        _profile(run, index, step) for index, run in enumerate(runs) if run.name.network == network and len(run.trace)
     )
+    rows = _thinned(list(lines), most)
     title = ", ".join(part for part in (network, name) if part)
     told = f"Gradient norm of every layer, {title}, a line for each run"
     return Chart("profile", title, told, columns(COLUMNS, rows))
@@ -75,10 +89,10 @@ def charts_of(run: Run) -> list[Chart]:
         charts.append(_heatmap(run))
     losses = [name for name in run.history if name.endswith("loss")]
     if losses:
-        rows = [row for name in losses for row in _line(range(1, 10**9), run.history[name], name, 0, name)]
+        rows = _thinned([_line(run.history[name], name, 0, name) for name in losses], MOST_POINTS)
         charts.append(Chart("losses", "Loss over epochs", "Loss over epochs", columns(COLUMNS, rows)))
     if run.layers:
-        rows = _signals(run)
+        rows = _thinned([_signals(run)], MOST_POINTS)
         title = "Deviation of each layer's outputs, before training"
         charts.append(Chart("signals", title, title, columns(COLUMNS, rows)))
     for what in (WEIGHTS, OUTPUTS):
@@ -111,9 +125,15 @@ def _is_log(runs: Sequence[Run], name: str) -> bool:
     return name.endswith("loss") and bool(values) and min(values) > 0
 
 
-def _line(places: Iterable[int], values: Sequence[float | None], series: str, run: int, name: str) -> list[Row]:
+def _thinned(lines: Sequence[list[Row]], most: int) -> list[Row]:
+    """The points of all lines: evenly spaced ones, the last of each line among them, if there are more than `most`."""
+    each = max(2, most // max(1, len(lines)))
+    return [row for line in lines for row in line[:: -1 - (len(line) - 1) // each][::-1]]
+
+
+def _line(values: Sequence[float | None], series: str, run: int, name: str) -> list[Row]:
     rows, part = list[Row](), 0
-    for place, one in zip(places, values, strict=False):
+    for place, one in enumerate(values, 1):
         if one is None:
             continue
         y, edge = split(float(one))

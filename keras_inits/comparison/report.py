@@ -9,8 +9,8 @@ import numpy as np
 
 from keras_inits.comparison.best import ranked_by
 from keras_inits.comparison.charts import MOMENTS, charts_of, kinds_of, metric_chart, profile_chart, spark
-from keras_inits.number import number, spread, value
 from keras_inits.comparison.table import GOOD, NORMS, STYLES, Row, metrics_of, rows_of
+from keras_inits.number import number, spread, value
 from keras_inits.page.charts import COLOURS, DASHES
 from keras_inits.page.glossary import GLOSSARY
 from keras_inits.page.page import Drawn, Page
@@ -21,8 +21,10 @@ from keras_inits.states import State
 if TYPE_CHECKING:
     from keras_inits.comparison.comparison import Comparison
 
-MOST_BYTES = 1_900_000
-"""Largest size of the parts about single runs: with Vega and the rest the page stays below 3 MB."""
+MOST_BYTES = 2_700_000
+"""Largest size of all but style, texts and the table of the starts: with them the page stays below 3 MB."""
+MOST_POINTS = 6_000
+"""Points of all charts of several runs together."""
 CLASSES = {"green": "good", "yellow": "weak", "red": "bad", "": ""}
 
 
@@ -56,12 +58,11 @@ def render_report(comparison: "Comparison") -> str:
     metrics.sort(key=lambda name: (name != ranked, not name.startswith("val_")))
     rows = rows_of(runs, comparison.learned)
     networks = list(dict.fromkeys(run.name.network for run in runs))
-    first = [_with_choices(page, runs, network, metrics) for network in networks] if metrics else []
+    traced = [name for name in networks if any(len(run.trace) for run in runs if run.name.network == name)]
+    most = MOST_POINTS // (len(metrics) * len(networks) + len(MOMENTS) * len(traced) or 1)
+    first = [_with_choices(page, runs, network, metrics, most) for network in networks] if metrics else []
     profiles = [
-        page.add(profile_chart(runs, network, moment))
-        for network in networks
-        for moment in range(len(MOMENTS))
-        if any(len(run.trace) for run in runs if run.name.network == network)
+        page.add(profile_chart(runs, network, moment, most)) for network in traced for moment in range(len(MOMENTS))
     ]
     parts = _parts(page, comparison, ranked)
     return page.render(
@@ -108,9 +109,11 @@ def _style_of(word: str, is_good: bool) -> str:
     return ("good" if is_good else "") if word in GOOD else CLASSES[STYLES.get(word, "")]
 
 
-def _with_choices(page: Page, runs: Sequence[Run], network: str, metrics: Sequence[str]) -> tuple[Drawn, str]:
+def _with_choices(
+    page: Page, runs: Sequence[Run], network: str, metrics: Sequence[str], most: int
+) -> tuple[Drawn, str]:
     """The chart of the first metric, and by the names of all the charts that can stand in its place."""
-    drawn = [page.add(metric_chart(runs, network, name), with_still=name == metrics[0]) for name in metrics]
+    drawn = [page.add(metric_chart(runs, network, name, most), with_still=name == metrics[0]) for name in metrics]
     return drawn[0], json.dumps({name: one.id for name, one in zip(metrics, drawn, strict=True)})
 
 
@@ -143,15 +146,14 @@ def _parts(page: Page, comparison: "Comparison", ranked: str | None) -> list[Par
     seeds = list(dict.fromkeys(run.name.seed for run in runs))
     words = {id(run): word for run, word in zip(runs, comparison.learned, strict=True)}
     parts: dict[int, Part] = {}
-    room, before = MOST_BYTES, page.size
+    texts = largest = 0
     for run in sorted(runs, key=lambda run: seeds.index(run.name.seed)):
-        drawn = [page.add(chart) for chart in charts_of(run)]
-        texts = sum(len(str(text)) for part in (*run.findings, *run.unseen) for text in part)
-        after = page.size
-        room -= after - before + texts + sum(len(one.still) for one in drawn)
-        before = after
-        if room < 0:
+        before = page.size + texts
+        if before + largest > MOST_BYTES:
             break
+        drawn = [page.add(chart) for chart in charts_of(run)]
+        texts += sum(len(str(text)) for part in (*run.findings, *run.unseen) for text in part)
+        largest = max(largest, page.size + texts - before)
         metric = value(ranked, run.last[ranked]) if ranked in run.last else ""
         parts[id(run)] = Part(run, words[id(run)], metric, spark(run), drawn)
     return [parts[id(run)] for run in runs if id(run) in parts]

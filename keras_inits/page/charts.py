@@ -88,11 +88,20 @@ def lines(x: str, y: str, series: Sequence[str], log: bool, *, percent: bool = F
     return _plot(
         [
             {
-                "mark": {"type": "line", "strokeWidth": 1.8, "point": {"size": 10}, "invalid": None, "aria": False},
+                "mark": {"type": "line", "strokeWidth": 1.8, "invalid": None, "aria": False},
                 "transform": known,
                 "encoding": {**place, "color": colour, "strokeDash": dash, "opacity": opacity, "detail": [
                     {"field": "run"}, {"field": "part"}
                 ]},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 30, "aria": False},
+                "transform": [
+                    *known,
+                    {"joinaggregate": [{"op": "count", "as": "together"}], "groupby": ["run", "part"]},
+                    {"filter": "datum.together == 1"},
+                ],
+                "encoding": {**place, "color": colour, "opacity": opacity},
             },
             {
                 "mark": {"type": "circle", "size": 160, "opacity": 0, "aria": False},

@@ -132,6 +132,7 @@
   const open = () => {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     for (let one = target; one; one = one.parentElement) if (one.matches("details")) one.open = true;
+    if (target?.nextElementSibling?.matches("details")) target.nextElementSibling.open = true;
     if (target) target.scrollIntoView();
   };
   addEventListener("hashchange", open);

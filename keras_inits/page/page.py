@@ -50,7 +50,9 @@ class Page:
             name: Kind(kind.scale, {scale: compiled(spec) for scale, spec in kind.specs.items()})
             for name, kind in kinds.items()
         }
-        self._charts: dict[str, dict[str, Any]] = {}
+        self._charts: dict[str, str] = {}  # as JSON
+        self.size = len(library()) + len(json.dumps(self._kinds))
+        """Characters of the library, and of the charts with their pictures."""
 
     def add(self, chart: Chart, with_still: bool = True) -> Drawn:
         """Takes a chart in, and draws it.
@@ -62,15 +64,11 @@ class Page:
         name = f"c{len(self._charts)}"
         columns = {key: [_plain(value) for value in values] for key, values in chart.columns.items()}
         chart = replace(chart, title=_plain(chart.title), told=_plain(chart.told), columns=columns)
-        self._charts[name] = asdict(chart)
+        self._charts[name] = json.dumps(asdict(chart), separators=(",", ":"))
         kind = self._kinds[chart.kind]
         picture = still(kind.specs[kind.scale], chart.rows, chart.told) if with_still else ""
+        self.size += len(self._charts[name]) + len(picture)
         return Drawn(name, chart.title, Markup(picture))
-
-    @property
-    def size(self) -> int:
-        """Bytes of the charts' data, about."""
-        return len(json.dumps(self._charts, separators=(",", ":")))
 
     def render(self, template: str, **values: Any) -> str:
         """Returns the page as HTML.
@@ -80,7 +78,8 @@ class Page:
             values: That the template shows.
         """
         kinds = {name: {"scale": kind.scale, **kind.specs} for name, kind in self._kinds.items()}
-        data = json.dumps({"kinds": kinds, "charts": self._charts}, separators=(",", ":")).replace("<", "\\u003c")
+        charts = ",".join(f'"{name}":{chart}' for name, chart in self._charts.items())
+        data = f'{{"kinds":{json.dumps(kinds, separators=(",", ":"))},"charts":{{{charts}}}}}'.replace("<", "\\u003c")
         fixed = {
             "style": _file("page.css"),
             "script": _file("page.js"),

@@ -54,9 +54,12 @@ def histograms_of(model: Any, x: Any, when: str) -> tuple[Histogram, ...]:
         parts = [_sampled(keras.ops.convert_to_numpy(kernel)) for kernel in kernels]
         found.append(_counted(one.name, "weights", when, np.concatenate(parts) if parts else np.empty(0)))
     some = keras.tree.map_structure(lambda leaf: leaf if leaf is None else leaf[:EXAMPLES], x)
-    with differentiation.current().preserved(model), keras.StatelessScope(), _captured(watched) as outputs:
-        with contextlib.suppress(Exception):  # of the model, which takes the batch or not
-            model(some, training=False)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(differentiation.current().preserved(model))
+        stack.enter_context(keras.StatelessScope())
+        outputs = stack.enter_context(_captured(watched))
+        stack.enter_context(contextlib.suppress(Exception))  # of the model, which takes the batch or not
+        model(some, training=False)
     found += [_counted(name, "outputs", when, _sampled(values)) for name, values in outputs.items()]
     return tuple(one for one in found if one is not None)
 

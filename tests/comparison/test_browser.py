@@ -135,7 +135,7 @@ def test_the_heatmap_tells_layer_step_and_value(browser, pages):
     assert [line.split(":")[0] for line in lines] == ["layer", "step", "gradient norm"]
 
 
-DOMAIN = "[...document.querySelectorAll('#first figure .role-axis-label text')].map(one => one.textContent).join(' ')"
+DOMAIN = "[...document.querySelectorAll('#first figure .mark-line path')].map(one => one.getAttribute('d')).join(' ')"
 
 
 def test_wheel_drag_and_buttons_zoom(browser, pages):
@@ -213,7 +213,7 @@ def test_a_click_on_a_start_opens_its_run(browser, pages):
     assert browser.run("document.querySelector('#run-0').open")
     assert 0 < browser.run("document.querySelector('#run-0').getBoundingClientRect().top") < DESKTOP[1] / 2
     assert browser.run("document.querySelectorAll('#run-0 figure.has-live').length") >= 3
-    browser.run("document.querySelector('#run-0 a.word').click()")  # a word of the glossary
+    browser.run("document.querySelector('#table a.word').click()")  # a word of the glossary
     assert browser.run("document.querySelector('#glossary + details').open")
 
 

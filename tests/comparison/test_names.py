@@ -7,19 +7,18 @@ import re
 
 import keras
 import pytest
-from helpers import small
-from helpers.hostile import NAMES, is_plain
-from helpers.traces import layers_of, run_of
+import small
+from hostile import NAMES, is_plain
 from rich.console import Console
-from test_report import Elements, page
+from test_report import Elements, page, without_scripts
+from traces import layers_of, run_of
 
 import keras_inits
 from keras_inits import compare
 from keras_inits._names import LONGEST, stand_in
 from keras_inits.comparison import Comparison, command
-from keras_inits.comparison.panels import pictures_of
 from keras_inits.comparison.plan import Plan
-from keras_inits.comparison.plot import draw_histories, draw_plot, plot_bytes
+from keras_inits.comparison.plot import draw_plot, plot_bytes
 from keras_inits.comparison.session import TITLE_WIDTH, Session
 from keras_inits.comparison.table import NAME_WIDTH, build_table, flat
 from keras_inits.runs.name import Name
@@ -53,13 +52,13 @@ def test_the_terminal_shows_it_as_it_is(name):
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_the_page_shows_it_as_it_is(name):
     text = page([named(name)])
-    assert is_plain(text.replace("\u200b", ""))
+    assert is_plain(without_scripts(text).replace("\u200b", ""))  # Vega's is not, and our data are ASCII
     assert len(text.encode()) < 3_000_000
     elements = Elements(text)
     assert elements.open == []
-    assert elements.tags.count("script") == 1
+    assert elements.tags.count("script") == 4
     assert "onmouseover" not in text or "&#34; onmouseover" in text
-    assert "49" not in re.sub(r"data:[^\"]*|#[0-9a-f]{6}", "", text.split("<h2>Result</h2>")[1].split("</table>")[0])
+    assert "49" not in text.split('id="table"')[1].split("</table>")[0]  # what 7 * 7 would be
 
 
 @pytest.mark.thorough
@@ -68,12 +67,11 @@ def test_the_page_shows_it_as_it_is(name):
 def test_pictures_show_it_as_it_is(name):
     runs = [named(name)]
     assert plot_bytes(runs)
-    for figure in (draw_plot(runs), draw_histories(runs)):
-        figure.canvas.draw()
-        texts = figure.legends[0].get_texts()
-        assert [text.get_text() for text in texts] == [stand_in(name, 40)]
-        assert not any(text.get_parse_math() for text in texts)
-    assert len(list(pictures_of(runs[0]))) == 4
+    figure = draw_plot(runs)
+    figure.canvas.draw()
+    texts = figure.legends[0].get_texts()
+    assert [text.get_text() for text in texts] == [stand_in(name, 40)]
+    assert not any(text.get_parse_math() for text in texts)
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
