@@ -1,4 +1,4 @@
-"""Chromium without a window, driven by its DevTools protocol over two pipes: no package beside the browser is needed."""
+"""Chromium without a window, driven by its DevTools protocol over two pipes: that needs no package."""
 
 import base64
 import json
@@ -11,6 +11,19 @@ OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm
 OFFLINE = ("--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND")
 PIPES = 'exec 3<&{} 4>&{}; exec chromium --remote-debugging-pipe "$@"'
 DESKTOP, PHONE = (1400, 900), (390, 844)
+
+SETTLED = """new Promise(done => {
+  const isWaiting = (one) => {
+    const box = one.getBoundingClientRect();
+    return box.height && box.top < innerHeight && box.bottom > 0 && !one.classList.contains("has-live");
+  };
+  const wait = (left) => {
+    if (left && [...document.querySelectorAll("figure[data-chart]")].some(isWaiting))
+      setTimeout(() => wait(left - 1), 50);
+    else requestAnimationFrame(() => requestAnimationFrame(done));
+  };
+  setTimeout(() => wait(200), 100);
+})"""
 
 
 class BrowserError(Exception):
@@ -72,13 +85,7 @@ class Browser:
 
     def settle(self) -> None:
         """Waits until all plots in sight are drawn."""
-        self.run(
-            "new Promise(done => { const wait = (left) => { const open = [...document.querySelectorAll('figure[data-chart]')]"
-            ".filter(one => { const box = one.getBoundingClientRect(); return box.height && box.top < innerHeight && "
-            "box.bottom > 0 && !one.classList.contains('has-live'); }); if (!open.length || !left) "
-            "requestAnimationFrame(() => requestAnimationFrame(done)); else setTimeout(() => wait(left - 1), 50); }; "
-            "setTimeout(() => wait(200), 100); })"
-        )
+        self.run(SETTLED)
 
     def run(self, code: str) -> Any:
         """The value of an expression of JavaScript, awaited if it is a promise."""

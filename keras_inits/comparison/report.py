@@ -83,8 +83,8 @@ def render_report(comparison: "Comparison") -> str:
         profiles=profiles,
         parts=parts,
         ids=_ids(parts),
-        states={state.value: state.meaning for state in State},
-        learning=learning.MEANINGS,
+        states={**{state.value: state.meaning for state in State}, "not recorded": "No step was recorded."},
+        learning={**learning.MEANINGS, learning.UNKNOWN: "No loss is known, or none of guessing."},
         glossary=GLOSSARY,
         style_of=_style_of,
     )

@@ -142,7 +142,7 @@ def heatmap(x: str, value: str) -> Spec:
             {"calculate": "datum.lasts + 1", "as": "right"},
             {"calculate": "isNumber(datum.norms) ? (datum.norms == 0 ? 'zero' : null) : datum.norms", "as": "odd"},
             {
-                "calculate": "datum.odd ? 0 : (log(datum.norms) / LN10 - datum.low) / max(datum.high - datum.low, 1e-9)",
+                "calculate": "datum.odd ? 0 : (log(datum.norms)/LN10 - datum.low) / max(datum.high - datum.low, 1e-9)",
                 "as": "level",
             },
             {"calculate": "datum.odd ? datum.odd : format(datum.norms, '.2~e')", "as": "shown"},

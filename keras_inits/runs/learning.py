@@ -17,7 +17,6 @@ MEANINGS = {
     "say nothing of the inputs.",
     DIVERGED: f"The loss is infinite or not a number, or ended at more than {thresholds.DIVERGED_LOSS:g} times that of "
     "guessing.",
-    UNKNOWN: "No loss was seen, neither before the training nor behind it.",
 }
 """Each word with its meaning; the derivations are in `keras_inits.thresholds`."""
 
