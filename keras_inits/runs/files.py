@@ -118,9 +118,8 @@ def _run(values: Any) -> Callable[[GradientTrace], Run]:
     findings = tuple(FindingText(*texts) for texts in values["findings"])
     unseen = tuple(Unseen(*texts) for texts in values["unseen"])
     more = {name: values[name] for name in ("first_loss", "guess")}
-    histograms = tuple(
-        Histogram(*one[:5], tuple(one[5])) for one in values.get("histograms", ())
-    )  # an older file has none
+    kept = values.get("histograms", ())  # an older file has none
+    histograms = tuple(Histogram(*texts, tuple(shares)) for *texts, shares in kept)
     return functools.partial(
         Run, Name(*values["name"]), values["law"], history, layers, findings, unseen, histograms=histograms, **more
     )

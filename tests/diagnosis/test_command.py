@@ -134,19 +134,21 @@ def test_log_lines_are_shown_where_an_import_fails(capfd):
 
 def test_findings_picture_and_repaired_model_in_files(files, monkeypatch):
     monkeypatch.chdir(files)
-    outputs = ["--json", "out.json", "--plot", "out.png", "--repair", "out.keras"]
+    outputs = ["--report", "out.html", "--json", "out.json", "--plot", "out.png", "--repair", "out.keras"]
     result = invoke("bad.keras", "--data", "batch.npz", *outputs)
     assert result.exit_code == 1, result.output
     found = json.loads((files / "out.json").read_text())
     assert found["findings"][0]["kind"] == "vanishing_signal"
     assert "keras_inits.initialize(" in found["findings"][0]["remedy"]["code"]
     assert [row["name"] for row in found["layers"]] == [*(f"hidden_{number}" for number in range(4)), "head"]
+    page = (files / "out.html").read_text(encoding="utf-8")
+    assert found["findings"][0]["remedy"]["code"].splitlines()[0] in page.replace("&#39;", "'")
     assert (files / "out.png").read_bytes().startswith(b"\x89PNG")
     repaired = invoke("out.keras", "--data", "batch.npz")
     assert "vanishing_signal" not in repaired.output
 
 
-@pytest.mark.parametrize("option", ["--json", "--plot", "--repair"])
+@pytest.mark.parametrize("option", ["--report", "--json", "--plot", "--repair"])
 def test_a_folder_that_is_not_there_is_told_before_the_model_is_read(files, option, monkeypatch):
     monkeypatch.chdir(files)
     result = invoke("text.keras", "--shape", "16", option, "nowhere/out.keras")
