@@ -119,7 +119,9 @@ def _run(values: Any) -> Callable[[GradientTrace], Run]:
     unseen = tuple(Unseen(*texts) for texts in values["unseen"])
     more = {name: values[name] for name in ("first_loss", "guess")}
     kept = values.get("histograms", ())  # an older file has none
-    histograms = tuple(Histogram(*texts, tuple(shares)) for *texts, shares in kept)
+    histograms = tuple(
+        Histogram(layer, what, when, low, high, tuple(shares)) for layer, what, when, low, high, shares in kept
+    )
     return functools.partial(
         Run, Name(*values["name"]), values["law"], history, layers, findings, unseen, histograms=histograms, **more
     )
