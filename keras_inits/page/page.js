@@ -45,11 +45,12 @@
   };
 
   const zoom = (figure, factor) => {
-    const view = views.get(figure), name = "signals" in view.getState() && view.getState().signals;
-    const signal = ["zoom_x", "zoom_left"].find((one) => one in name);
+    const view = views.get(figure), { signals } = view.getState();
     const [low, high] = view.scale("x").domain();
     const middle = (low + high) / 2, half = (high - low) / 2 * factor;
-    view.signal(signal, [middle - half, middle + half]).run();
+    view.signal("zoom_x" in signals ? "zoom_x" : "zoom_left", [middle - half, middle + half]);
+    if ("zoom_y" in signals) view.signal("zoom_y", view.scale("y").domain());  // both, or there is no selection
+    view.run();
   };
 
   const button = (text, label, act) => {
