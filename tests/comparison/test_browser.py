@@ -19,6 +19,8 @@ from keras_inits.runs.histograms import Histogram
 pytestmark = [pytest.mark.any_backend, pytest.mark.chromium, pytest.mark.thorough]
 
 SHARES = (0.1, 0.4, 0.4, 0.1)
+PAPER = (703, 1000)
+"""A4 without its margins."""
 SCREENS = 4
 """At most so many of 1400 x 900 pixels for 16 runs, with all of them folded."""
 
@@ -255,8 +257,9 @@ def test_without_a_script_table_and_pictures_remain(browser, pages, name):
 
 
 def test_it_prints_still_pictures(browser, pages):
-    opened(browser, pages / "comparison.html")
+    opened(browser, pages / "comparison.html", size=PAPER)
     browser.media("print")
+    assert browser.run("document.querySelector('#table table').getBoundingClientRect().width") <= PAPER[0]
     shown = "[...document.querySelectorAll('{}')].filter(one => one.getBoundingClientRect().height > 50).length"
     assert browser.run(shown.format(".live svg")) == 0
     assert browser.run(shown.format(".still svg")) >= 6
