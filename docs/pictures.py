@@ -11,7 +11,7 @@ from PIL import Image
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
-from browser import DESKTOP, PHONE, Browser  # noqa: E402
+from helpers.browser import DESKTOP, PHONE, Browser  # noqa: E402
 
 PICTURES = {"report": (DESKTOP, False), "report-dark": (DESKTOP, True), "report-phone": (PHONE, False)}
 COLOURS = 128

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from browser import DESKTOP, PHONE, Browser
-from traces import PROFILES, layers_of, run_of
+from helpers.browser import DESKTOP, PHONE, Browser
+from helpers.traces import PROFILES, layers_of, run_of
 
 from keras_inits.comparison import STARTS, Comparison
 from keras_inits.comparison.report import render_report

@@ -7,11 +7,11 @@ import re
 
 import keras
 import pytest
-import small
-from hostile import NAMES, is_plain
+from helpers import small
+from helpers.hostile import NAMES, is_plain
+from helpers.traces import layers_of, run_of
 from rich.console import Console
 from test_report import Elements, page, without_scripts
-from traces import layers_of, run_of
 
 import keras_inits
 from keras_inits import compare

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from helpers.traces import PROFILES, layers_of, run_of, trace_of
 from rich.console import Console
-from traces import PROFILES, layers_of, run_of, trace_of
 
 from keras_inits.comparison import STARTS, Comparison, Run
 from keras_inits.comparison.charts import MOST_CELLS, MOST_LAYERS, STEPS, charts_of

@@ -13,7 +13,7 @@ failing       a layer whose call fails
 families      every initializer, with its law           layer_spread the mean square that layers make
 quantile_table    the twin of the shipped table
 anything, hostile what somebody may hand over as an argument, or as a name
-faults        counts what comes of these
+faults        counts what comes of these           browser      Chromium, driven by its protocol
 
 hub_models    KerasHub's models; of text, images and both: hub_text, hub_images, hub_mixed
 """

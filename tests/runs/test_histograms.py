@@ -4,7 +4,7 @@ import json
 
 import keras
 import numpy as np
-import small
+from helpers import small
 
 from keras_inits import compare
 from keras_inits.runs import files, trainer
