@@ -55,7 +55,7 @@ def test_the_result_is_a_table(tmp_path):
     assert max(map(len, lines)) <= 100
     assert any(line.split()[0] == "he" and line.count("±") == 2 for line in lines if line.strip())
     comparison.report(tmp_path / "report.html")
-    assert "medians over 2 seeds" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Medians over 2 seeds" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert repr(comparison) == "<Comparison of 4 runs>"
 
 
