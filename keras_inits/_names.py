@@ -12,7 +12,7 @@ some_of     a long list in a message     -> its first entries
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-MOST_SHOWN = 400
+MAX_SHOWN = 400
 LONGEST = 200
 NAMELESS = "(no name)"
 _STYLE = re.compile(r"\x1b\[[\d;]*m")
@@ -37,7 +37,7 @@ def shown(value: object) -> str:
         if isinstance(value, int):
             return f"<an int of {int(value).bit_length()} bits>"
         return f"<a {type(value).__name__}, whose repr fails with {type(error).__name__}>"
-    return printable(_cut(text, MOST_SHOWN))
+    return printable(_cut(text, MAX_SHOWN))
 
 
 def printable(text: str) -> str:

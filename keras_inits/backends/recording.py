@@ -181,13 +181,13 @@ class HandedOver(NamedTuple):
     keywords: dict[str, Any]
 
 
-MOST_STATE = 4
+MAX_STATE = 4
 """Number of weights with an entry in a row's state."""
 
 
 def some_entries(values: Sequence[Any]) -> list[Any]:
     """One entry each of a few weights, spread over the model: all change as it trains, and tell its states apart."""
-    count = min(MOST_STATE, len(values))
+    count = min(MAX_STATE, len(values))
     chosen = [values[(len(values) - 1) * number // max(count - 1, 1)] for number in range(count)]
     return [one[tuple(size // 2 for size in one.shape)] for one in chosen if 0 not in tuple(one.shape)]
 

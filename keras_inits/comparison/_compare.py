@@ -21,7 +21,7 @@ from keras_inits.runs.data import Replayed, arguments_of, replayable
 from keras_inits.runs.store import Store
 from keras_inits.runs.task import Training
 
-MOST_NUMBERS = 8
+MAX_NUMBERS = 8
 
 
 def compare(
@@ -157,7 +157,7 @@ def _about(plan: Plan) -> dict[str, str]:
     (x, y, _), given = plan.training.batch, plan.training.data[0]
     kind = "generator" if isinstance(given, Replayed) else type(given).__name__ if is_dataset(given) else "arrays"
     more = {name: value for name, value in plan.training.fit.items() if isinstance(value, str | int | float)}
-    seeds = ", ".join(map(str, plan.seeds[:MOST_NUMBERS])) + (", …" if len(plan.seeds) > MOST_NUMBERS else "")
+    seeds = ", ".join(map(str, plan.seeds[:MAX_NUMBERS])) + (", …" if len(plan.seeds) > MAX_NUMBERS else "")
     return {
         "Data": f"{kind}; a batch of inputs {_shapes(x)}, targets {_shapes(y)}",
         "Training": ", ".join([f"{plan.training.epochs} epochs", *(f"{name}={value}" for name, value in more.items())]),

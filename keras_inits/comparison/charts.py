@@ -14,11 +14,11 @@ from keras_inits.page.page import Kind
 from keras_inits.page.series import COLUMNS, columns, kind_of, split
 from keras_inits.runs.run import Run
 
-MOST_CELLS = 60
+MAX_CELLS = 60
 """Columns of a heatmap; more steps are put together, with their median."""
-MOST_LAYERS = 48
+MAX_LAYERS = 48
 """Layers of one heatmap or of histograms; of more, evenly spaced ones."""
-MOST_POINTS = 200
+MAX_POINTS = 200
 """Points of a chart of one run."""
 MOMENTS = (("first step", 0), ("last step", -1))
 NORM_COLUMNS = ("layer", "norms")
@@ -89,10 +89,10 @@ def charts_of(run: Run) -> list[Chart]:
         charts.append(_heatmap(run))
     losses = [name for name in run.history if name.endswith("loss")]
     if losses:
-        rows = _thinned([_line(run.history[name], name, 0, name) for name in losses], MOST_POINTS)
+        rows = _thinned([_line(run.history[name], name, 0, name) for name in losses], MAX_POINTS)
         charts.append(Chart("losses", "Loss over epochs", "Loss over epochs", columns(COLUMNS, rows)))
     if run.layers:
-        rows = _thinned([_signals(run)], MOST_POINTS)
+        rows = _thinned([_signals(run)], MAX_POINTS)
         title = "Deviation of each layer's outputs, before training"
         charts.append(Chart("signals", title, title, columns(COLUMNS, rows)))
     for what in (WEIGHTS, OUTPUTS):
@@ -163,8 +163,8 @@ def _signals(run: Run) -> list[Row]:
 def _heatmap(run: Run) -> Chart:
     """The norms of layers x steps; steps put together have their median, and what is odd in one is odd in all."""
     norms, steps = run.trace.norms, np.asarray(run.trace.steps)
-    layers = range(0, len(run.trace.layers), -(-len(run.trace.layers) // MOST_LAYERS))
-    groups = np.array_split(np.arange(len(steps)), min(MOST_CELLS, len(steps)))
+    layers = range(0, len(run.trace.layers), -(-len(run.trace.layers) // MAX_LAYERS))
+    groups = np.array_split(np.arange(len(steps)), min(MAX_CELLS, len(steps)))
     pooled = [median(norms[group]) for group in groups]
     rows = [(run.trace.layers[layer], [_cell(norms[layer]) for norms in pooled]) for layer in layers]
     cells = [cell for _, row in rows for cell in row]
@@ -193,7 +193,7 @@ def _cell(norm: Any) -> float | str:
 def _values(found: Sequence[Any]) -> list[Row]:
     """The rows of histograms: a layer before, and after."""
     names = list(dict.fromkeys(one.layer for one in found))
-    names = names[:: -(-len(names) // MOST_LAYERS)]
+    names = names[:: -(-len(names) // MAX_LAYERS)]
     rows = []
     for one in found:
         if one.layer in names:

@@ -21,9 +21,9 @@ from keras_inits.states import State
 if TYPE_CHECKING:
     from keras_inits.comparison.comparison import Comparison
 
-MOST_BYTES = 2_700_000
+MAX_BYTES = 2_700_000
 """Largest size of all but style, texts and the table of the starts: with them the page stays below 3 MB."""
-MOST_POINTS = 6_000
+MAX_POINTS = 6_000
 """Points of all charts of several runs together."""
 CLASSES = {"green": "good", "yellow": "weak", "red": "bad", "": ""}
 
@@ -59,7 +59,7 @@ def render_report(comparison: "Comparison") -> str:
     rows = rows_of(runs, comparison.learned)
     networks = list(dict.fromkeys(run.name.network for run in runs))
     traced = [name for name in networks if any(len(run.trace) for run in runs if run.name.network == name)]
-    most = MOST_POINTS // (len(metrics) * len(networks) + len(MOMENTS) * len(traced) or 1)
+    most = MAX_POINTS // (len(metrics) * len(networks) + len(MOMENTS) * len(traced) or 1)
     first = [_with_choices(page, runs, network, metrics, most) for network in networks] if metrics else []
     profiles = [
         page.add(profile_chart(runs, network, moment, most)) for network in traced for moment in range(len(MOMENTS))
@@ -149,7 +149,7 @@ def _parts(page: Page, comparison: "Comparison", ranked: str | None) -> list[Par
     texts = largest = 0
     for run in sorted(runs, key=lambda run: seeds.index(run.name.seed)):
         before = page.size + texts
-        if before + largest > MOST_BYTES:
+        if before + largest > MAX_BYTES:
             break
         drawn = [page.add(chart) for chart in charts_of(run)]
         texts += sum(len(str(text)) for part in (*run.findings, *run.unseen) for text in part)

@@ -19,7 +19,7 @@ from keras_inits.runs.run import Run
 from keras_inits.states import State
 
 NAME_WIDTH = 24
-MOST_METRICS = 2
+MAX_METRICS = 2
 NORMS = ("first layer, first step", "last layer, first step", "first layer, last step", "last layer, last step")
 GOOD = (State.HEALTHY, LEARNED)
 STYLES: dict[str, str] = {
@@ -122,7 +122,7 @@ def build_table(runs: Sequence[Run], words: Sequence[str]) -> Table:
         words: Whether each of them learned.
     """
     names = metrics_of(runs)
-    shown = ([name for name in names if not name.endswith("loss")] or names)[:MOST_METRICS]
+    shown = ([name for name in names if not name.endswith("loss")] or names)[:MAX_METRICS]
     seeds = len({run.name.seed for run in runs})
     title = "Last metrics, and gradient norm of the first and last layer"
     note = f"median of {seeds} seeds, ± half the range" if seeds > 1 else None

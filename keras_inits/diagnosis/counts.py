@@ -7,7 +7,7 @@ from typing import Any
 from keras import ops
 
 from keras_inits import backends
-from keras_inits.models.examples import MOST
+from keras_inits.models.examples import MAX_EXAMPLES
 
 Tensor = Any
 
@@ -28,7 +28,7 @@ def bad_examples(tensor: Tensor) -> tuple[int, ...]:
         return ()
     bad = ops.any(ops.reshape(~ops.isfinite(tensor), (tensor.shape[0], -1)), axis=1)
     numbers = ops.where(bad, ops.arange(tensor.shape[0]), tensor.shape[0])
-    first = ops.convert_to_numpy(ops.sort(numbers)[: MOST + 1])
+    first = ops.convert_to_numpy(ops.sort(numbers)[: MAX_EXAMPLES + 1])
     return tuple(int(number) for number in first if number < tensor.shape[0])
 
 

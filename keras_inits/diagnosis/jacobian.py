@@ -16,7 +16,7 @@ from keras_inits.faults import ours
 from keras_inits.models.weights import weights_of
 from keras_inits.notebook import Shown
 
-MOST = 64
+MAX_PRODUCTS = 64
 LOST_ROUNDINGS = 4
 """A direction of so many roundings' share of the largest singular value is rounding: the space is exhausted there."""
 LOST_ON_HOST = 1e-14
@@ -53,7 +53,7 @@ class JacobianSpectrum(Shown):
 
 
 @computing("jacobian_spectrum")
-def jacobian_spectrum(model: keras.Model, x: Any, *, products: int = MOST) -> JacobianSpectrum:
+def jacobian_spectrum(model: keras.Model, x: Any, *, products: int = MAX_PRODUCTS) -> JacobianSpectrum:
     r"""Computes the singular values of the Jacobian of a model's output by its input, at each example.
 
     By Golub and Kahan's bidiagonalisation, with every vector orthogonalised against all before: each step takes one

@@ -7,7 +7,7 @@ from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.numbers import LayerNumbers, few_normalised, is_silent
 from keras_inits.diagnosis.remedies import Case, Remedy
-from keras_inits.diagnosis.scales import FADED, begins_with_zeros, underflows
+from keras_inits.diagnosis.scales import FADED_NORM, begins_with_zeros, underflows
 from keras_inits.diagnosis.units import is_saturated
 
 HINT = (
@@ -91,6 +91,6 @@ def _is_explained(case: Case, last: int, end: int) -> bool:
         any(begins_with_zeros(case, row) or row.outputs.nonfinite or few_normalised(row) for row in behind)
         or any(row.outputs.largest == 0 or row.dead == 1 for row in behind)
         or any(is_saturated(case, number) for number in range(last, end))
-        or any(norm < max(FADED, thresholds.VANISHING_NORM) for norm in heard)
+        or any(norm < max(FADED_NORM, thresholds.VANISHING_NORM) for norm in heard)
         or underflows(case.rows)
     )

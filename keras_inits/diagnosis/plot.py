@@ -14,7 +14,7 @@ from keras_inits.figures.palette import BLUE, GREEN, GREY, VERMILION
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_LABELS = 60
+MAX_LABELS = 60
 LONGEST_LABEL = 40
 Series = tuple[Sequence[float | None], str, str]  # values, colour, marker
 
@@ -33,7 +33,7 @@ def draw(rows: Sequence[LayerNumbers], title: str) -> "Figure":
     draw_shares(sizes, places, rows)
     _draw_gradients(gradients, places, rows)
     activations.set_title(title)
-    shown = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_LABELS)).round().astype(int))
+    shown = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MAX_LABELS)).round().astype(int))
     names = [shortened(rows[place].name, LONGEST_LABEL) for place in shown]
     gradients.set_xticks(shown, names, rotation=90, fontsize=8, parse_math=False)
     gradients.set_xlim(-0.6, len(rows) - 0.4)

@@ -14,7 +14,7 @@ from keras_inits.models.weights import Weight
 
 Tensor = Any
 
-MOST_WEIGHTS = 8
+MAX_WEIGHTS = 8
 
 
 def check_model(model: Any, weights: list[Weight]) -> None:
@@ -43,10 +43,10 @@ def check_model(model: Any, weights: list[Weight]) -> None:
         counted = [(layer, path, nonfinite_count(one.value)) for layer, path, one in variables]
     bad = [(path, count, restoring(path, layer, weights)) for layer, path, count in counted if count]
     if bad:
-        listed = ", ".join(f"{count} values of {path}" for path, count, _ in bad[:MOST_WEIGHTS])
-        more = f" and those of {len(bad) - MOST_WEIGHTS} more" if len(bad) > MOST_WEIGHTS else ""
+        listed = ", ".join(f"{count} values of {path}" for path, count, _ in bad[:MAX_WEIGHTS])
+        more = f" and those of {len(bad) - MAX_WEIGHTS} more" if len(bad) > MAX_WEIGHTS else ""
         ways: dict[str, list[str]] = {}
-        for path, _, way in bad[:MOST_WEIGHTS]:
+        for path, _, way in bad[:MAX_WEIGHTS]:
             ways.setdefault(way, []).append(path)
         remedy = " ".join(f"For {', '.join(paths)}: {way}." for way, paths in ways.items())
         raise ModelError(

@@ -14,7 +14,7 @@ from keras_inits.models.graph import Graph
 from keras_inits.models.rules import why_fixed
 from keras_inits.models.weights import Weight
 
-OFF = thresholds.WRONG_FANS_FACTOR**0.5  # in standard deviations, what that is in variances
+OFF_BY = thresholds.WRONG_FANS_FACTOR**0.5  # in standard deviations, what that is in variances
 
 
 class Remedy(NamedTuple):
@@ -107,12 +107,12 @@ class Case(NamedTuple):
 
 def too_small(kernel: KernelNumbers) -> bool:
     """Whether its weights are smaller than `initialize` would have them, by more than chance makes of so few."""
-    return bool(kernel.auto and _size(kernel) < kernel.auto / OFF / (1 + _error(kernel)))
+    return bool(kernel.auto and _size(kernel) < kernel.auto / OFF_BY / (1 + _error(kernel)))
 
 
 def too_large(kernel: KernelNumbers) -> bool:
     """Whether its weights are larger than `initialize` would have them, by more than chance makes of so few."""
-    return bool(kernel.auto and _size(kernel) > kernel.auto * OFF * (1 + _error(kernel)))
+    return bool(kernel.auto and _size(kernel) > kernel.auto * OFF_BY * (1 + _error(kernel)))
 
 
 def _error(kernel: KernelNumbers) -> float:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from keras_inits.diagnosis.diagnosis import Diagnosis
 
 TERMS = ("finding", "gradient norm", "deviation")
-MOST_ROWS = 2_000
+MAX_ROWS = 2_000
 """Rows of the table: more would make the page larger than 3 MB."""
 
 
@@ -39,7 +39,7 @@ def render_report(diagnosis: "Diagnosis") -> str:
         diagnosis=diagnosis,
         verdict=verdict(diagnosis.findings, diagnosis.unseen),
         headers=HEADERS,
-        rows=[_row(diagnosis, row) for row in diagnosis.layers[:MOST_ROWS]],
+        rows=[_row(diagnosis, row) for row in diagnosis.layers[:MAX_ROWS]],
         legend=[tuple(part.split(": ", 1)) for part in LEGEND.split("; ")],
         drawn=drawn,
         glossary={term: GLOSSARY[term] for term in TERMS},

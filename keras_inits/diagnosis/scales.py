@@ -17,7 +17,7 @@ OTHER_LAYERS = Remedy(
 )
 NONE = Remedy("")
 
-FADED = thresholds.FLOAT32_SMALLEST / thresholds.FLOAT32_ROUNDOFF
+FADED_NORM = thresholds.FLOAT32_SMALLEST / thresholds.FLOAT32_ROUNDOFF
 """Inputs of a layer below this, 2e-31, may come out as zero: then the layers before are at fault."""
 
 FADING_RATIO = thresholds.VANISHING_RATIO * thresholds.RATIO_UNCERTAINTY
@@ -234,7 +234,7 @@ def _gradients(case: Case, small: bool) -> list[tuple[str, Profile]]:
 def underflows(rows: Sequence[LayerNumbers]) -> bool:
     """Whether the signal becomes so small that it becomes zero."""
     pairs = itertools.pairwise(rows)
-    return any(0 < before.outputs.largest < FADED and row.outputs.largest == 0 for before, row in pairs)
+    return any(0 < before.outputs.largest < FADED_NORM and row.outputs.largest == 0 for before, row in pairs)
 
 
 def _extremes(profile: Profile) -> tuple[tuple[int, float], tuple[int, float]]:

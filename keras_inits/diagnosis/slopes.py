@@ -13,7 +13,7 @@ from keras_inits import backends, thresholds
 from keras_inits.backends import differentiation
 from keras_inits.initializers.gains import gain
 
-REACH = 32.0
+LARGEST_INPUT = 32.0
 PER_UNIT = 128
 TYPICAL = 3.0  # within which 99.7 percent of inputs of the variance 1 lie: "largest" is meant there, exp has no other
 
@@ -26,8 +26,10 @@ class Slope:
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        count = int(2 * REACH * PER_UNIT)
-        centres = ((np.arange(count) + 0.5) / PER_UNIT - REACH).astype("float32")  # of intervals that end at zero
+        count = int(2 * LARGEST_INPUT * PER_UNIT)
+        centres = ((np.arange(count) + 0.5) / PER_UNIT - LARGEST_INPUT).astype(
+            "float32"
+        )  # of intervals that end at zero
         _, product = differentiation.current().vector_jacobian(function, centres, np.ones_like(centres))
         derivative = keras.ops.abs(product)
         middle, reach = count // 2, int(TYPICAL * PER_UNIT)
@@ -54,8 +56,8 @@ def _stretches(flat: Any) -> list[tuple[float, float]]:
     edge = keras.ops.zeros((1,), "int32")
     padded = keras.ops.concatenate([edge, keras.ops.cast(flat, "int32"), edge])
     changes = np.asarray(keras.ops.convert_to_numpy(keras.ops.nonzero(padded[1:] != padded[:-1])[0]))
-    ends = [(start / PER_UNIT - REACH, end / PER_UNIT - REACH) for start, end in changes.reshape(-1, 2)]
-    beyond = {-REACH: -math.inf, REACH: math.inf}
+    ends = [(start / PER_UNIT - LARGEST_INPUT, end / PER_UNIT - LARGEST_INPUT) for start, end in changes.reshape(-1, 2)]
+    beyond = {-LARGEST_INPUT: -math.inf, LARGEST_INPUT: math.inf}
     return [(beyond.get(low, low), beyond.get(high, high)) for low, high in ends]
 
 

@@ -17,8 +17,8 @@ from keras_inits.text import columns, wrapped
 if TYPE_CHECKING:
     from keras_inits.diagnosis.diagnosis import Diagnosis
 
-MOST_ROWS = 40
-MOST_UNSEEN = 12
+MAX_ROWS = 40
+MAX_UNSEEN = 12
 NAME_WIDTH = 22
 HEADERS = ("std", "ratio", "flat", "dead", "equal", "|dW|", "|da|", "W/auto")
 LEGEND = (
@@ -41,9 +41,9 @@ def text_of(diagnosis: "Diagnosis") -> str:
         lines += ["", *_text_of_finding(note, "note, ")]
     if diagnosis.unseen:
         lines += ["", "not looked at:"]
-        for one in diagnosis.unseen[:MOST_UNSEEN]:
+        for one in diagnosis.unseen[:MAX_UNSEEN]:
             lines += wrapped(str(one), "  ", "    ")
-        more = len(diagnosis.unseen) - MOST_UNSEEN
+        more = len(diagnosis.unseen) - MAX_UNSEEN
         lines += [f"  ... {more} more, in diagnosis.unseen"] if more > 0 else []
     return "\n".join(lines)
 
@@ -98,9 +98,9 @@ def _table(rows: Sequence[LayerNumbers], width: int) -> Table:
         table.add_column(header, max_width=10, overflow="fold")
     for header in HEADERS:
         table.add_column(header, justify="right", no_wrap=True)
-    half = MOST_ROWS // 2
+    half = MAX_ROWS // 2
     for number, row in enumerate(rows):
-        if len(rows) <= MOST_ROWS or number < half or number >= len(rows) - half:
+        if len(rows) <= MAX_ROWS or number < half or number >= len(rows) - half:
             table.add_row(*_cells(row, longest))
         elif number == half:
             table.add_row(f"... {len(rows) - 2 * half} more ...")

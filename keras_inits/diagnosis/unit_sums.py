@@ -15,7 +15,7 @@ ROWS_AT_A_TIME = 1 << 18  # how long the random vectors are
 SEED = 1_947_205_633
 """Seed of random vectors. It is an unusual number: the vectors must not be drawn as the user's batch was."""
 PROJECTIONS = 4
-EQUAL = 1e-5
+EQUAL_TOLERANCE = 1e-5
 """Up to this share of their size the sums of two units may differ and be equal: float32 rounds sums of a million
 products by about as much, and `PROJECTIONS` random sums that follow from different numbers never come so close."""
 
@@ -56,7 +56,7 @@ def equal_share(*several: Units, alive: bool = False) -> float:
     keys = np.random.default_rng(SEED + 1).standard_normal(len(sums)) @ (sums / np.where(largest > 0, largest, 1.0))
     order = np.argsort(keys)  # equal units come to lie beside each other
     sums, sizes = sums[:, order], sizes[:, order]
-    same = (np.abs(np.diff(sums)) <= EQUAL * np.maximum(sizes[:, 1:], sizes[:, :-1])).all(axis=0)
+    same = (np.abs(np.diff(sums)) <= EQUAL_TOLERANCE * np.maximum(sizes[:, 1:], sizes[:, :-1])).all(axis=0)
     has_equal = np.append(same, False) | np.append(False, same)
     return float(np.count_nonzero(has_equal) / count)
 

@@ -5,10 +5,10 @@ from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.numbers import LayerNumbers, mixes
 from keras_inits.diagnosis.remedies import Case, Remedy, too_large
-from keras_inits.diagnosis.scales import FADED, begins_with_zeros
+from keras_inits.diagnosis.scales import FADED_NORM, begins_with_zeros
 from keras_inits.layers.kinds import NOISE
 
-LARGE = 2.0
+LARGE_RMS = 2.0
 """Inputs of this root mean square double what goes into the first activation, whatever the weights: tanh's derivative
 is then below a hundredth of its largest for 13 percent, and not for 0.3."""
 
@@ -53,7 +53,10 @@ def saturated(case: Case) -> Finding | None:
     )
     feeding = [row for number in found for row in case.feeding(number)]
     remedy = case.for_rows(feeding, "inputs for which the activation is not flat")
-    if not any(too_large(kernel) for row in feeding for kernel in case.kernels_of(row)) and case.size_of_inputs > LARGE:
+    if (
+        not any(too_large(kernel) for row in feeding for kernel in case.kernels_of(row))
+        and case.size_of_inputs > LARGE_RMS
+    ):
         remedy = Remedy(f"divide the inputs by {case.size_of_inputs:.3g}, or add keras.layers.Normalization")
     return Finding("saturated", tuple(case.rows[number].name for number in found), evidence, remedy)
 
@@ -85,7 +88,7 @@ def dead_units(case: Case) -> Finding | None:
         and not mixes(row)
         and thresholds.DEAD_SHARE < row.dead < 1
         and _dead_limit(case, number) < row.dead
-        and row.outputs.largest > FADED
+        and row.outputs.largest > FADED_NORM
     ]
     if not found:
         return None
@@ -128,7 +131,7 @@ def dead_layer(case: Case) -> Finding | None:
         still = all(not one.gradient for one in feeding)
         zero = row.outputs.largest == 0 and not row.outputs.nonfinite and row.entries >= thresholds.DEAD_ENTRIES
         entering = case.rows[number - len(feeding)] if number >= len(feeding) else None
-        if entering is not None and entering.outputs.largest < FADED:
+        if entering is not None and entering.outputs.largest < FADED_NORM:
             continue
         if zero and still and kernels and all(kernel.moments.largest > 0 for kernel in kernels):
             source = next(one for one in feeding if one.outputs.largest == 0)

@@ -15,7 +15,7 @@ from keras_inits.layers.scores import scoring
 from keras_inits.layers.tree import walk_layers
 from keras_inits.models.weights import Weight
 
-WHOLE = (layers.RNN, *WRAPPERS)
+WATCHED_WHOLE = (layers.RNN, *WRAPPERS)
 """Layers with a probe around them: JAX compiles their loop as a whole, or runs the inner layer another way."""
 
 
@@ -35,11 +35,11 @@ def watched_layers(model: Any, weights: list[Weight], whole: Sequence[Any] = ())
     Args:
         model: The model.
         weights: All of its weights.
-        whole: Layers to look at from outside, beside those of `WHOLE`.
+        whole: Layers to look at from outside, beside those of `WATCHED_WHOLE`.
     """
 
     def is_whole(layer: Any) -> bool:
-        return isinstance(layer, WHOLE) or any(layer is one for one in whole)
+        return isinstance(layer, WATCHED_WHOLE) or any(layer is one for one in whole)
 
     owner: dict[int, Any] = {}
     for _, layer in walk_layers(model):

@@ -6,10 +6,10 @@ import numpy as np
 
 from keras_inits.figures.scales import LOG, Scale
 
-MOST_COLUMNS = 400
+MAX_COLUMNS = 400
 """Largest number of columns in a picture: on a screen each is still wide enough to be seen alone."""
 
-MOST_MARKS = 400
+MAX_MARKS = 400
 """Largest number of marks of one kind along an axis."""
 
 
@@ -32,7 +32,7 @@ class Columns(NamedTuple):
 
 
 def columns(steps: np.ndarray, values: np.ma.MaskedArray, scale: Scale = LOG) -> Columns:
-    """Pools rows to at most `MOST_COLUMNS` columns; rows of one step, as two optimizers leave them, are in one.
+    """Pools rows to at most `MAX_COLUMNS` columns; rows of one step, as two optimizers leave them, are in one.
 
     Args:
         steps: The rows' steps, rising; at least one.
@@ -40,7 +40,7 @@ def columns(steps: np.ndarray, values: np.ma.MaskedArray, scale: Scale = LOG) ->
         scale: That on which they are drawn.
     """
     different, starts = np.unique(steps, return_index=True)
-    pooled = -(-len(different) // MOST_COLUMNS)
+    pooled = -(-len(different) // MAX_COLUMNS)
     starts = starts[::pooled]
     blocks = [values[start:stop] for start, stop in zip(starts, [*starts[1:], len(steps)], strict=True)]
     least, largest = zip(*(_range(block, scale) for block in blocks), strict=True)
@@ -72,7 +72,7 @@ def marks(steps: np.ndarray, first: int, last: int) -> np.ndarray:
         first: Where the axis begins.
         last: Where it ends.
     """
-    places = np.round((steps - first) * (MOST_MARKS / max(last - first, 1)))
+    places = np.round((steps - first) * (MAX_MARKS / max(last - first, 1)))
     kept = np.unique(places[::-1], return_index=True)[1]
     return np.asarray(len(steps) - 1 - kept)
 

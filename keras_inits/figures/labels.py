@@ -9,7 +9,7 @@ from matplotlib.transforms import ScaledTranslation, Transform
 
 from keras_inits._names import stand_in
 
-MOST_NAMES = 80
+MAX_NAMES = 80
 """How many layers' names a picture has room for; of more layers it has evenly spaced ones."""
 
 NAME_SIZE = 8
@@ -20,7 +20,7 @@ WIDEST_LEGEND = 100
 
 def shown_names(layers: tuple[str, ...]) -> list[int]:
     """The indices of the layers whose names are shown: the first, every n-th after it, and the last."""
-    shown = list(range(0, len(layers), -(-len(layers) // MOST_NAMES) or 1))
+    shown = list(range(0, len(layers), -(-len(layers) // MAX_NAMES) or 1))
     return [*shown[:-1], len(layers) - 1] if shown else []
 
 

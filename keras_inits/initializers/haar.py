@@ -11,8 +11,8 @@ Mezzadri, How to generate random matrices from the classical compact groups (200
 
 import numpy as np
 
-PANEL = 192  # reflections multiplied out at a time
-LEAF = 24  # the panel halved three times: what NumPy inverts
+PANEL_COLUMNS = 192  # reflections multiplied out at a time
+LEAF_COLUMNS = 24  # the panel halved three times: what NumPy inverts
 ROWS = 512  # of the result updated at a time, which is what is held beside it
 
 
@@ -23,12 +23,12 @@ def make_columns_orthonormal(gaussian: np.ndarray) -> None:
         gaussian: Of shape (m, n) with m >= n.
     """
     rows, columns = gaussian.shape
-    memory = np.empty((rows, min(PANEL, columns)), gaussian.dtype)
-    lower = np.tri(min(PANEL, columns), dtype=gaussian.dtype)  # np.tril would make one for each panel
-    for start in reversed(range(0, columns, PANEL)):
+    memory = np.empty((rows, min(PANEL_COLUMNS, columns)), gaussian.dtype)
+    lower = np.tri(min(PANEL_COLUMNS, columns), dtype=gaussian.dtype)  # np.tril would make one for each panel
+    for start in reversed(range(0, columns, PANEL_COLUMNS)):
         # What is to the right of this panel's rows and below belongs to the result already; that beside them is R's.
         tail = gaussian[start:, start:]
-        width = min(PANEL, columns - start)
+        width = min(PANEL_COLUMNS, columns - start)
         vectors = memory[start:, :width]
         signs = _reflection_vectors(tail[:, :width], lower[:width, :width], vectors)
         projected = np.empty((width, columns - start), gaussian.dtype)
@@ -68,14 +68,14 @@ def _triangular_factor(vectors: np.ndarray, lower: np.ndarray) -> np.ndarray:
 
 def _inverse_of_triangular(matrix: np.ndarray) -> np.ndarray:
     """Inverts the blocks on the diagonal, all at once, then twice as large ones out of two each, and so on."""
-    size = LEAF
+    size = LEAF_COLUMNS
     while size < len(matrix):
         size *= 2
     inverse = np.eye(size, dtype=matrix.dtype)  # what is beyond the matrix stays as it is
     inverse[: len(matrix), : len(matrix)] = matrix
-    blocks = _diagonal_blocks(inverse, LEAF)
+    blocks = _diagonal_blocks(inverse, LEAF_COLUMNS)
     blocks[...] = np.linalg.inv(blocks)
-    half = LEAF
+    half = LEAF_COLUMNS
     while half < size:
         blocks = _diagonal_blocks(inverse, 2 * half)
         upper, lower = blocks[:, :half, :half], blocks[:, half:, half:]

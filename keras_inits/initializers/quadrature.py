@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-REACH = 14.0  # a square of what grows like exp(3 |z|) has less than 1e-15 of its mean beyond
+MAX_DEVIATIONS = 14.0  # a square of what grows like exp(3 |z|) has less than 1e-15 of its mean beyond
 DEPTH = 40  # halvings, after which an interval is as narrow as neighbouring numbers are close
-MOST_INTERVALS = 4096  # at a time; a kink or a jump takes one
+MAX_INTERVALS = 4096  # at a time; a kink or a jump takes one
 TOLERANCE = 1e-13  # of the mean, for each interval; or TOLERANCE_ROUNDING, where values are rounded more coarsely
 TOLERANCE_ROUNDING = 4  # times the rounding of the values
 
@@ -36,15 +36,15 @@ GAUSS = np.array([*_GAUSS, 0.417959183673469387755102040816327, *reversed(_GAUSS
 def normal_mean(integrands: Callable[[np.ndarray], np.ndarray], rounding: float = 0.0) -> np.ndarray:
     """Returns the means of several functions of z ~ N(0, 1), to a relative error of 1e-10 or of some `rounding`.
 
-    A mean that is still growing at `REACH` is infinite; where a function is not a number, or another one at each call,
-    its mean is not a number.
+    A mean that is still growing at `MAX_DEVIATIONS` is infinite; where a function is not a number, or another one at
+    each call, its mean is not a number.
 
     Args:
         integrands: From n numbers to an array of shape (functions, n).
         rounding: The relative rounding error of what it returns.
     """
     tolerance = max(TOLERANCE, TOLERANCE_ROUNDING * rounding)
-    edges = np.arange(-REACH, REACH + 0.25, 0.5)
+    edges = np.arange(-MAX_DEVIATIONS, MAX_DEVIATIONS + 0.25, 0.5)
     left, half = edges[:-1], np.full(edges.size - 1, 0.25)
     total, size = 0.0, None
     for _ in range(DEPTH):
@@ -56,7 +56,7 @@ def normal_mean(integrands: Callable[[np.ndarray], np.ndarray], rounding: float 
             size = np.abs(fine).sum(axis=1, keepdims=True)
             if (np.abs(fine[:, [0, -1]]) > 1e-10 * size).any():
                 return np.full(len(fine), np.inf)
-        if not np.isfinite(fine).all() or half.size > MOST_INTERVALS:
+        if not np.isfinite(fine).all() or half.size > MAX_INTERVALS:
             return np.full(len(fine), np.nan)
         settled = (np.abs(fine - values[..., 1::2] @ GAUSS) <= tolerance * size).all(axis=0)
         total = total + fine[:, settled].sum(axis=1)

@@ -18,7 +18,7 @@ from keras_inits.initializers.configs import restored
 
 Seed: TypeAlias = int | keras.random.SeedGenerator | None
 
-MOST_BITS = 14_284
+MAX_BITS = 14_284
 """Largest number of digits of a seed: Python writes integers of up to 4,300, and a longer one could not be saved."""
 
 _generators = threading.Lock()  # a SeedGenerator reads its state and writes the next one in two steps
@@ -46,7 +46,7 @@ def check_seed(seed: Any) -> Seed:
             f"Received: seed={shown(seed)} (of type {type(seed).__name__}). "
             "Pass an integer for the same values at every call, or None for new ones."
         )
-    if int(seed).bit_length() > MOST_BITS:
+    if int(seed).bit_length() > MAX_BITS:
         raise ValueError(
             f"Argument `seed` must be an integer of at most 4,300 digits. Received: seed={shown(seed)}. "
             "Pass a shorter one, such as a hash of it."

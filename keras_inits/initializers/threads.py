@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 VARIABLE = "KERAS_INITS_THREADS"
-MOST = 8
+MAX_THREADS = 8
 """Threads, unless the variable says more: a tenth of a block's time is the interpreter's, which one thread has at a
 time (25 of 220 us measured for a normal block), so that a ninth thread would only wait."""
 
@@ -27,12 +27,14 @@ def thread_count() -> int:
     """
     wanted = os.environ.get(VARIABLE)
     if wanted is None:
-        return min(MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+        return min(
+            MAX_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        )
     if not re.fullmatch("0*[1-9][0-9]{0,5}", wanted):
         raise ValueError(
             f"The environment variable {VARIABLE} says how many threads draw initial values. Received: "
             f"{VARIABLE}={wanted!r}. Expected a whole number of at least 1. Set it to one, or remove it for one thread "
-            f"for each core, up to {MOST}."
+            f"for each core, up to {MAX_THREADS}."
         )
     return int(wanted)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-MOST = 8
+MAX_EXAMPLES = 8
 
 
 def in_examples(examples: Sequence[int]) -> str:
@@ -14,5 +14,5 @@ def in_examples(examples: Sequence[int]) -> str:
     """
     if not len(examples):
         return ""
-    shown = [*map(str, examples[:MOST]), *["..."] * (len(examples) > MOST)]
+    shown = [*map(str, examples[:MAX_EXAMPLES]), *["..."] * (len(examples) > MAX_EXAMPLES)]
     return f", in example{'s' if len(examples) > 1 else ''} {', '.join(shown)}"

@@ -24,7 +24,7 @@ from keras_inits.models.graph import Graph
 MIXING = (*ELEMENTWISE, layers.Dot)
 BASE = 64  # small enough for the digits of all dtypes, bfloat16 too
 DIGITS = 4
-LARGE = 1000.0  # shows what is cut off
+LARGE_INPUT = 1000.0  # shows what is cut off
 OTHER, ZERO = -1, -2
 """In the place of the number of a feature: what is none; zeros, as padding puts there."""
 
@@ -85,7 +85,7 @@ def follow(model: Any, graph: Graph, inputs: Any, features: Sequence[np.ndarray 
 def _spelled(features: np.ndarray) -> np.ndarray:
     """Examples of 0 and of 1, which tell scale and shift; the digits; the first ones negative; and a large one."""
     digits = [features // BASE**place % BASE + 1 for place in range(DIGITS)]
-    rows = [np.zeros_like(features), np.ones_like(features), *digits, -digits[0], np.full_like(features, LARGE)]
+    rows = [np.zeros_like(features), np.ones_like(features), *digits, -digits[0], np.full_like(features, LARGE_INPUT)]
     return np.stack(rows).astype("float32")
 
 
@@ -98,7 +98,7 @@ def _legible(tensor: Any) -> Read:
         offset, scale = values[0], values[1] - values[0]
         spelled = (values[2:] - offset) / scale
         digits = np.rint(spelled[:DIGITS])
-        expected = np.stack([*digits, -digits[0], np.full_like(scale, LARGE)])
+        expected = np.stack([*digits, -digits[0], np.full_like(scale, LARGE_INPUT)])
         legible = np.abs(spelled - expected) <= np.abs(expected) * 2**-7 + 0.05
         legible = legible.all(0) & ((digits >= 1) & (digits <= BASE)).all(0) & (scale != 0)
         number = sum((digits[place] - 1) * BASE**place for place in range(DIGITS))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-MOST = 10_000
+MAX_EXAMPLES = 10_000
 """Examples that means and deviations are taken of: they are right to one percent of a deviation."""
 LEAST = 512
 ENTRIES = 1 << 26
@@ -51,7 +51,7 @@ def sample_of(data: Any) -> Sample:
     parts = tuple(None if part is None else keras.tree.map_structure(_sliceable, part) for part in parts)
     x, y, weight = (*parts, None, None)[:3]
     _check_lengths({"x": x, "y": y, "sample_weight": weight})
-    inputs, targets = _step(x, MOST), 1 if y is None else _step(y, ENTRIES)
+    inputs, targets = _step(x, MAX_EXAMPLES), 1 if y is None else _step(y, ENTRIES)
     sample = Sample(_spaced(x, inputs), _spaced(y, targets), _spaced(weight, targets))
     _check_finite(sample.x)
     return sample
@@ -74,7 +74,7 @@ def _read(dataset: Any) -> tuple[Any, ...]:
         batches.append([keras.tree.map_structure(_array, part) for part in parts])
         count += _lengths(batches[-1][0])[0]
         entries = sum(math.prod(leaf.shape[1:]) for leaf in keras.tree.flatten(batches[-1][0]))
-        if count >= MOST or count * entries >= ENTRIES:
+        if count >= MAX_EXAMPLES or count * entries >= ENTRIES:
             break
     if not batches:
         raise ValueError(

@@ -14,7 +14,7 @@ from keras_inits.recording.steps import Steps, global_norms
 from keras_inits.recording.table import EMPTY, Table, thinned, with_room
 from keras_inits.recording.trace import GradientTrace
 
-MOST_NUMBERS = 2**23
+MAX_NUMBERS = 2**23
 """How many numbers are kept in memory, at 9 bytes each 75 MB; beyond, every second step is let go."""
 
 
@@ -127,7 +127,7 @@ class Book:
             table = with_room(table, rows, block)
         table.put(block, rows)
         rows += len(block)
-        if rows * table.numbers > MOST_NUMBERS:
+        if rows * table.numbers > MAX_NUMBERS:
             table, rows = thinned(table, rows)
         waiting = (*old.waiting, block) if self._keeps_blocks else ()
         return Content(seen, table, rows, old.epoch.plus(block), waiting, old.first_waiting, block.layers)

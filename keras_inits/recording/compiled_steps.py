@@ -10,7 +10,7 @@ from keras_inits.backends.recording import Own, Plan, RecordingStep
 from keras_inits.recording.columns import Columns
 from keras_inits.recording.reading import Treatment, measures_for, treatment_of
 
-MOST_KEPT = 4
+MAX_KEPT = 4
 """How many steps of one training function are kept, for what different subscribers want; the oldest goes first."""
 
 KEPT = "_keras_inits_recording_steps"
@@ -69,7 +69,7 @@ class CompiledSteps:
         if found is None:
             found = _made(model, settings, wanted)
             kept.append(found)
-            del kept[:-MOST_KEPT]
+            del kept[:-MAX_KEPT]
         self._current = weakref.ref(found)
         return found
 

@@ -13,7 +13,7 @@ EXPECTED = (
 )
 
 
-MOST_TOLD = 5
+MAX_TOLD = 5
 """How many layers a warning has the names of."""
 
 
@@ -77,7 +77,7 @@ class Failure:
     def tell_stand_ins(self, names: Sequence[tuple[str, str]]) -> None:
         """Says which layers have other names in tables, files and pictures."""
         if names:
-            told = some_of([f"{shown(name)} {stand_in!r}" for name, stand_in in names], MOST_TOLD)
+            told = some_of([f"{shown(name)} {stand_in!r}" for name, stand_in in names], MAX_TOLD)
             self._tell(
                 "names",
                 f"GradientNormLogger calls the layer {told}. It expects "

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped,unused-ignore]
     from matplotlib.figure import Figure
 
-MOST_LINES = 24
+MAX_LINES = 24
 """How many layers `print(trace)` shows: a terminal's height."""
 
 
@@ -64,8 +64,8 @@ class GradientTrace(Steps, Shown):
         lines.append(f"{'':{width}}  {'first':>9}  {'last':>9}  {'least':>9}  {'largest':>9}")
         lines.append(_line("all layers", np.ma.MaskedArray(self.global_norm), width))
         body = [_line(names[index], self.norms[:, index], width) for index in shown]
-        if len(body) > MOST_LINES:
-            half = MOST_LINES // 2
+        if len(body) > MAX_LINES:
+            half = MAX_LINES // 2
             body[half:-half] = [f"... {len(body) - 2 * half} more layers ..."]
         return "\n".join(lines + body)
 

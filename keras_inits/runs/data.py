@@ -13,7 +13,7 @@ from keras_inits._names import shown
 from keras_inits.models.sample import is_dataset
 
 NAMES = ("x", "y", "sample_weight")
-MOST_EXAMPLES = 256
+MAX_EXAMPLES = 256
 """Largest number of examples in the batch that a start is diagnosed on."""
 
 
@@ -96,7 +96,7 @@ def _examples(leaf: Any) -> Any:
         return None
     if hasattr(leaf, "to_frame"):  # a pandas Series, which is a column
         leaf = leaf.to_frame()
-    leaf = leaf[:MOST_EXAMPLES]
+    leaf = leaf[:MAX_EXAMPLES]
     if keras.ops.is_tensor(leaf):
         return leaf
     return leaf.to_numpy() if hasattr(leaf, "to_numpy") else np.asarray(leaf)  # also a tensor of another backend

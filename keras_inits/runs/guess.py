@@ -8,7 +8,7 @@ import numpy as np
 from keras_inits.diagnosis.compared import of_one_rank
 from keras_inits.models.targets import UnsuitableError, best_outputs
 
-MOST = 10_000
+MAX_EXAMPLES = 10_000
 """Examples that it is taken of, evenly spaced: of so many a squared error is right to 1.4 percent."""
 
 
@@ -45,7 +45,7 @@ def penalty(model: Any) -> float:
 
 def _some(y: Any) -> Any:
     array = y.to_numpy() if hasattr(y, "to_numpy") else y
-    array = array[:: max(1, -(-len(array) // MOST))]
+    array = array[:: max(1, -(-len(array) // MAX_EXAMPLES))]
     return keras.ops.convert_to_numpy(array) if keras.ops.is_tensor(array) else np.asarray(array)
 
 

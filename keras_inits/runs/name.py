@@ -4,7 +4,7 @@ import hashlib
 import re
 from typing import NamedTuple
 
-MOST_BYTES = 200
+MAX_BYTES = 200
 """Largest size of a file's name: systems take 255, and some are needed for its ending, and while it is written."""
 
 
@@ -19,10 +19,10 @@ class Name(NamedTuple):
     def file_name(self) -> str:
         """The name in the names of files: letters, digits and a few signs, and a digest in the place of many."""
         name = re.sub(r"[^\w.+=-]+", "_", "-".join(str(part) for part in self if part != ""))
-        if len(name.encode()) <= MOST_BYTES:
+        if len(name.encode()) <= MAX_BYTES:
             return name
         whole = hashlib.sha256("\0".join(map(str, self)).encode()).hexdigest()
-        return f"{name.encode()[: MOST_BYTES - 17].decode(errors='ignore')}-{whole[:16]}"
+        return f"{name.encode()[: MAX_BYTES - 17].decode(errors='ignore')}-{whole[:16]}"
 
     @property
     def title(self) -> str:

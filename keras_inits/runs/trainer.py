@@ -21,7 +21,7 @@ from keras_inits.runs.run import FindingText, Run
 from keras_inits.runs.store import Store
 from keras_inits.runs.task import Task, Training
 
-LARGE = 1_000_000
+LARGE_MODEL = 1_000_000
 """Parameters of a model that is freed before the next is built; smaller ones wait until Python looks for garbage, which
 takes tenths of a second."""
 
@@ -49,7 +49,7 @@ def finish(task: Task, store: Store | None, on_epoch_end: Callable[[], None] = l
     before = run is not None
     if run is None:
         run = train(model, task, on_epoch_end)
-    if model.count_params() >= LARGE:
+    if model.count_params() >= LARGE_MODEL:
         del model
         gc.collect()  # it refers to itself, and would stay in memory beside the next ones
     return Finished(run, key, before)

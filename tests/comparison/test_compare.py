@@ -105,7 +105,7 @@ def test_layers_have_the_same_names_in_every_run_and_names_go_on_as_before():
 
 @pytest.mark.thorough
 def test_one_large_model_at_a_time_is_in_memory(monkeypatch):
-    monkeypatch.setattr(trainer, "LARGE", 0)
+    monkeypatch.setattr(trainer, "LARGE_MODEL", 0)
     models = []
 
     def build(initializer):

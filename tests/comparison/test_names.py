@@ -9,9 +9,9 @@ import keras
 import pytest
 from helpers import small
 from helpers.hostile import NAMES, is_plain
+from helpers.pages import Elements, page, without_scripts
 from helpers.traces import layers_of, run_of
 from rich.console import Console
-from test_report import Elements, page, without_scripts
 
 import keras_inits
 from keras_inits import compare

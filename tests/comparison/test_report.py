@@ -2,18 +2,16 @@
 
 import dataclasses
 import re
-from collections import Counter
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from helpers.pages import COMMAND, RUNS, Elements, page, without_scripts
 from helpers.traces import PROFILES, layers_of, run_of, trace_of
 from rich.console import Console
 
 from keras_inits.comparison import STARTS, Comparison, Run
-from keras_inits.comparison.charts import MOST_CELLS, MOST_LAYERS, STEPS, charts_of
+from keras_inits.comparison.charts import MAX_CELLS, MAX_LAYERS, STEPS, charts_of
 from keras_inits.comparison.plot import plot_bytes
-from keras_inits.comparison.report import render_report
 from keras_inits.comparison.table import build_table
 from keras_inits.number import number, spread
 from keras_inits.recording import GradientTrace
@@ -21,47 +19,10 @@ from keras_inits.runs.name import Name
 
 pytestmark = pytest.mark.any_backend
 
-RUNS = [run_of(word, start) for word, start in zip(PROFILES, STARTS, strict=False)] + [
-    run_of("healthy", activation="relu")
-]
-COMMAND = "keras-inits compare --seed 0"
-
-
-def page(runs=RUNS, planned=6) -> str:
-    return render_report(Comparison(tuple(runs), planned, {"Data": "1,797 scanned digits"}, COMMAND))
-
 
 @pytest.fixture(scope="module")
 def text():
     return page()
-
-
-class Elements(HTMLParser):
-    """Collects every address that a browser would fetch or follow, what is open, and all ids."""
-
-    EMPTY = ("meta", "link", "img", "br")
-
-    def handle_startendtag(self, tag, attributes):
-        """An element of SVG."""
-        self.tags.append(tag)
-        self.ids.update(value for name, value in attributes if name == "id")
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.addresses: list[str] = []
-        self.tags: list[str] = []
-        self.open: list[str] = []
-        self.ids: Counter[str] = Counter()
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        self.open += [tag] if tag not in self.EMPTY else []
-        self.addresses += [value for name, value in attributes if name in ("src", "href", "srcset", "action", "data")]
-        self.ids.update(value for name, value in attributes if name == "id")
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
 
 
 def test_the_page_needs_nothing_beside_it(text):
@@ -73,10 +34,6 @@ def test_the_page_needs_nothing_beside_it(text):
     assert "@import" not in text
     assert not re.search(r"url\((?!#)", without_scripts(text))
     assert "default-src 'none'" in text
-
-
-def without_scripts(text):
-    return re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
 
 
 def test_the_page_is_well_formed(text):
@@ -124,12 +81,12 @@ def test_charts_of_many_steps_and_layers_are_small():
     run = dataclasses.replace(run_of("healthy"), trace=trace, layers=layers_of(300))
     assert len(page([run]).encode()) - len(page([run_of("healthy")]).encode()) < 400_000
     (heatmap,) = (chart for chart in charts_of(run) if chart.kind == STEPS)
-    assert len(heatmap.rows) <= MOST_LAYERS
-    assert len(heatmap.rows[0]["norms"]) == MOST_CELLS
+    assert len(heatmap.rows) <= MAX_LAYERS
+    assert len(heatmap.rows[0]["norms"]) == MAX_CELLS
 
 
 def test_a_cell_of_several_steps_shows_what_is_odd_in_one():
-    norms = np.ma.ones((2 * MOST_CELLS, 4))
+    norms = np.ma.ones((2 * MAX_CELLS, 4))
     norms[0, 0], norms[1, 1], norms[2:4, 2], norms[4:6, 3] = np.nan, np.inf, np.ma.masked, 0.0
     trace = GradientTrace(range(len(norms)), "abcd", norms)
     heatmap = charts_of(dataclasses.replace(run_of("healthy"), trace=trace))[0]

@@ -8,12 +8,13 @@ gan, steps_of_ones_own    models with a train_step of their own
 sharded, replicas, two_processes    run in processes of their own, over several devices
 trackers      real packages that rows are handed to     pictures     traces to draw
 traces        traces and runs written by hand           small        a model to compare, and its data
-failing       a layer whose call fails
+failing       a layer whose call fails                diseases     networks with a planted disease
 
 families      every initializer, with its law           layer_spread the mean square that layers make
 quantile_table    the twin of the shipped table
 anything, hostile what somebody may hand over as an argument, or as a name
-faults        counts what comes of these           browser      Chromium, driven by its protocol
+faults        counts what comes of these              pages        the page of a comparison
+browser       Chromium, driven by its protocol
 
 hub_models    KerasHub's models; of text, images and both: hub_text, hub_images, hub_mixed
 """

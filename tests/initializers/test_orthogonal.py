@@ -37,7 +37,7 @@ def slow_twin(gaussian):
 def test_the_panels_are_the_reflections_one_by_one(shape, monkeypatch):
     gaussian = np.random.default_rng(1).standard_normal(shape)
     if shape[0] <= 40:
-        monkeypatch.setattr(haar, "PANEL", 3)  # several panels, the last one narrower
+        monkeypatch.setattr(haar, "PANEL_COLUMNS", 3)  # several panels, the last one narrower
         monkeypatch.setattr(haar, "ROWS", 7)
     fast = gaussian.copy()
     haar.make_columns_orthonormal(fast)

@@ -128,7 +128,7 @@ def test_without_the_variable_there_is_one_for_each_core_that_may_be_used(monkey
         assert threads.thread_count() == 1
     finally:
         os.sched_setaffinity(0, before)
-    assert threads.thread_count() == min(threads.MOST, len(before))
+    assert threads.thread_count() == min(threads.MAX_THREADS, len(before))
 
 
 FORKS = """

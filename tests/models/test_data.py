@@ -87,7 +87,7 @@ def test_inputs_alone_leave_the_last_bias():
 
 
 def test_an_endless_data_set_is_read_as_far_as_it_is_needed(monkeypatch):
-    monkeypatch.setattr(sample, "MOST", 40)
+    monkeypatch.setattr(sample, "MAX_EXAMPLES", 40)
     read = []
 
     class Endless:
@@ -101,7 +101,7 @@ def test_an_endless_data_set_is_read_as_far_as_it_is_needed(monkeypatch):
 
 
 def test_of_many_examples_some_are_taken_from_all_over(monkeypatch):
-    monkeypatch.setattr(sample, "MOST", 10)
+    monkeypatch.setattr(sample, "MAX_EXAMPLES", 10)
     x = np.arange(96, dtype="float32")[:, None]
     found = sample.sample_of((x, x[:, 0]))
     assert found.x[:, 0].tolist() == list(range(0, 96, 10))

@@ -82,7 +82,7 @@ def test_columns_are_the_medians_of_their_steps():
     norms[rng.random((2500, 4)) < 0.3] = 0.0
     norms[:200, 3] = np.ma.masked
     columns = downsample.columns(steps, norms)
-    assert len(columns.median) <= downsample.MOST_COLUMNS
+    assert len(columns.median) <= downsample.MAX_COLUMNS
     assert np.all(np.diff(columns.edges) > 0)
     column_of = np.searchsorted(columns.edges, steps) - 1
     assert len(set(column_of)) == len(columns.median)

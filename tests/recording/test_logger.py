@@ -217,7 +217,7 @@ def test_rows_that_waited_when_the_process_was_interrupted_reach_the_file(tmp_pa
 
 
 def test_what_does_not_fit_in_memory_is_thinned_and_lives_in_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("keras_inits.recording.book.MOST_NUMBERS", 3 * 16)
+    monkeypatch.setattr("keras_inits.recording.book.MAX_NUMBERS", 3 * 16)
     path = tmp_path / "norms.csv"
     logger = GradientNormLogger(sinks=path)
     history = fitted(logger, epochs=5).history

@@ -6,15 +6,15 @@ from keras_inits.diagnosis.finding import Finding
 
 GROWN = ("saturated", "dead_layer", "dead_units", "exploding_signal", "exploding_gradient", "nonfinite", "dtype_range")
 SILENT = ("no_gradient", "dead_layer", "vanishing_gradient")
-FADED = ("vanishing_signal", "vanishing_gradient", "examples_alike")
+FADED_KINDS = ("vanishing_signal", "vanishing_gradient", "examples_alike")
 
 CONSEQUENCES: dict[str, tuple[str, ...]] = {
     "last_activation": ("no_loss_gradient", "learning_rate", "first_loss", *SILENT),
     "targets": ("no_loss_gradient", "learning_rate", "first_loss", "exploding_gradient", "nonfinite"),
     "unscaled_inputs": ("learning_rate", "first_loss", "examples_alike", "no_loss_gradient", *GROWN),
     "no_loss_gradient": SILENT,
-    "symmetric_units": FADED,
-    "saturated": FADED,
+    "symmetric_units": FADED_KINDS,
+    "saturated": FADED_KINDS,
     "nonfinite": ("learning_rate", "first_loss", "no_loss_gradient"),
     "exploding_signal": ("learning_rate", "first_loss", "no_loss_gradient"),
     "exploding_gradient": ("learning_rate",),

@@ -16,7 +16,7 @@ from keras_inits.models.targets import keras_loss
 
 Array = Any  # of NumPy
 
-MOST = 1 << 20
+MAX_NUMBERS = 1 << 20
 """Numbers of an output that are copied to the host; of larger ones every so manieth example is."""
 SPARSE = ("sparse_categorical_crossentropy",)
 CATEGORICAL = ("categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence")
@@ -134,7 +134,7 @@ def _seen(output: Output, one: Compared) -> Seen | None:
 def _some(tensor: Any) -> Array:
     """Some examples, evenly spaced, as float64."""
     size = math.prod(tuple(tensor.shape))
-    step = -(-size // MOST)
+    step = -(-size // MAX_NUMBERS)
     part = tensor[::step] if step > 1 and len(tensor.shape) else tensor
     return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(part, "float32")), "float64")
 

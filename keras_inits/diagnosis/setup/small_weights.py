@@ -7,14 +7,14 @@ from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.setup.setup import Setup
 
-FADED = ("vanishing_signal", "vanishing_gradient")
+FADED_KINDS = ("vanishing_signal", "vanishing_gradient")
 
 
 def told_apart(setup: Setup) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """The findings of the layers that stand, and notes in place of those about weights that training makes up for."""
     if not moves_all(setup):
         return tuple(setup.found), ()
-    faded = [finding for finding in setup.found if finding.kind in FADED]
+    faded = [finding for finding in setup.found if finding.kind in FADED_KINDS]
     notes = [
         dataclasses.replace(
             finding,
@@ -24,7 +24,7 @@ def told_apart(setup: Setup) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
         )
         for finding in faded
     ]
-    return tuple(finding for finding in setup.found if finding.kind not in FADED), tuple(notes[:1])
+    return tuple(finding for finding in setup.found if finding.kind not in FADED_KINDS), tuple(notes[:1])
 
 
 def without_gradients(setup: Setup, grave: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -13,7 +13,7 @@ from keras_inits.diagnosis.setup.setup import Setup
 Fault = tuple[str, str, str]
 """The evidence, the line of code, and the reason."""
 
-MOST_CLASSES = 1000
+MAX_CLASSES = 1000
 
 
 def targets(setup: Setup) -> Finding | None:
@@ -40,14 +40,14 @@ def targets(setup: Setup) -> Finding | None:
 def classes_in(y: Array) -> int | None:
     """How many different whole numbers there are; None if some are not whole, or too many are different."""
     values = np.unique(y)
-    return len(values) if len(values) <= MOST_CLASSES and bool((values == np.rint(values)).all()) else None
+    return len(values) if len(values) <= MAX_CLASSES and bool((values == np.rint(values)).all()) else None
 
 
 def are_class_numbers(one: Seen) -> bool:
     """Whether the targets are two whole numbers, or few from 0 on for one unit: others are a regression's."""
     count = classes_in(one.target)
     if count is None or count > 2:
-        few = count is not None and count <= len(one.target) // 2 and one.target.max() <= MOST_CLASSES
+        few = count is not None and count <= len(one.target) // 2 and one.target.max() <= MAX_CLASSES
         return bool(few and one.units == 1 and one.target.min() >= 0)
     return True
 

@@ -17,7 +17,7 @@ from keras_inits.models.statistics import Features, channel_axis_of
 
 Array = Any  # of NumPy
 
-MOST = 1 << 22  # numbers of an input that are looked at
+MAX_NUMBERS = 1 << 22  # numbers of an input that are looked at
 PIXELS = 255
 FEWEST_PIXELS = 64  # of a flat image
 
@@ -53,7 +53,7 @@ def unscaled_inputs(setup: Setup) -> Finding | None:
 def _sample(leaf: Any) -> Array:
     """Some examples, evenly spaced; integers too, which a model casts to floating-point numbers."""
     size = math.prod(tuple(leaf.shape))
-    part = leaf[:: -(-size // MOST)] if size > MOST else leaf
+    part = leaf[:: -(-size // MAX_NUMBERS)] if size > MAX_NUMBERS else leaf
     values = keras.ops.convert_to_numpy(part) if keras.ops.is_tensor(part) else np.asarray(part)
     return values.astype("float32") if str(values.dtype) == "bfloat16" else values
 

@@ -18,7 +18,7 @@ from keras_inits.recording.steps import Steps
 __all__ = ["check_folder", "load", "save", "suffix_of"]
 
 SUFFIXES = (".npz", ".csv")
-MOST_TOLD = 5
+MAX_TOLD = 5
 """How many lines a warning has the numbers of."""
 
 
@@ -68,7 +68,7 @@ def _warn_of(path: str | os.PathLike[str], content: csv.Content) -> None:
     if damaged:
         told = (
             f"GradientTrace.load left out {len(damaged)} lines of {shown(os.fspath(path))} that are cut off or damaged "
-            f"(line {some_of([str(number) for number in damaged], MOST_TOLD)})"
+            f"(line {some_of([str(number) for number in damaged], MAX_TOLD)})"
         )
     else:
         last = "is missing" if content.expected is None else f"says that there are {content.expected}"

@@ -18,10 +18,10 @@ from keras_inits.thresholds import HEALTHY_UPDATE
 if TYPE_CHECKING:
     from keras_inits.recording.trace import GradientTrace
 
-MOST_BANDS = 40
+MAX_BANDS = 40
 """Largest number of layers with bands: those of more layers would cover each other."""
 
-MOST_DOTS = 60
+MAX_DOTS = 60
 """Lines of more points are drawn without dots."""
 
 
@@ -31,12 +31,12 @@ def draw(trace: "GradientTrace", quantity: str = "gradient") -> Figure:
     scale, others = scale_for(quantity, table), [HEALTHY_UPDATE] if quantity == "update" else []
     # The light end of the map is left out: yellow on white cannot be seen.
     colours = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.9, max(len(layers), 1)))
-    if len(np.unique(trace.steps)) <= downsample.MOST_COLUMNS:
+    if len(np.unique(trace.steps)) <= downsample.MAX_COLUMNS:
         figure, axes = canvas.new_figure(trace)
         _draw_layers(axes, trace.steps, table, colours, scale)
     else:
         columns = downsample.columns(trace.steps, table, scale)
-        bands = "; bands: from the least to the largest" if len(layers) <= MOST_BANDS else ""
+        bands = "; bands: from the least to the largest" if len(layers) <= MAX_BANDS else ""
         figure, axes = canvas.new_figure(trace, f"lines: the median of each {columns.pooled:,} steps{bands}")
         _draw_columns(axes, columns, colours, scale)
     axes.set_ylim(scale.limits(table, *others, room=0.08))
@@ -59,20 +59,20 @@ def draw(trace: "GradientTrace", quantity: str = "gradient") -> Figure:
 
 def _draw_columns(axes: Axes, columns: downsample.Columns, colours: np.ndarray, scale: Scale) -> None:
     middles = (columns.edges[1:] + columns.edges[:-1]) / 2
-    if columns.median.shape[1] <= MOST_BANDS:
+    if columns.median.shape[1] <= MAX_BANDS:
         for index, (least, largest) in enumerate(zip(columns.least.T, columns.largest.T, strict=True)):
             axes.fill_between(middles, least, largest, color=colours[index], alpha=0.2, linewidth=0.0)
     _draw_layers(axes, middles, columns.median, colours, scale)
 
 
 def _draw_layers(axes: Axes, steps: np.ndarray, table: np.ma.MaskedArray, colours: np.ndarray, scale: Scale) -> None:
-    width = 1.3 if table.shape[1] <= MOST_BANDS else 0.7
+    width = 1.3 if table.shape[1] <= MAX_BANDS else 0.7
     for index in range(table.shape[1]):
         present = ~np.ma.getmaskarray(table)[:, index]  # rows of another optimizer do not interrupt the line
         values = scale.drawable(table[present, index])
         shown = np.pad(~np.isnan(values), 1)
         alone = shown[1:-1] & ~shown[:-2] & ~shown[2:]  # no line leads to it, so it needs a dot
-        dots = np.flatnonzero(alone | (len(values) <= MOST_DOTS)).tolist()
+        dots = np.flatnonzero(alone | (len(values) <= MAX_DOTS)).tolist()
         style: dict[str, Any] = {"linewidth": width, "marker": ".", "markersize": 5, "markevery": dots}
         axes.plot(steps[present], values, color=colours[index], **style)
 

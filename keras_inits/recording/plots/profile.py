@@ -16,7 +16,7 @@ from keras_inits.recording.quantities import ACCUMULATE, SKIP, UPDATE
 if TYPE_CHECKING:
     from keras_inits.recording.trace import GradientTrace
 
-MOST_STEPS = 5
+MAX_STEPS = 5
 MARKERS = "osDPh"
 NOTES = {SKIP: ", skipped", ACCUMULATE: ", micro-step"}
 
@@ -34,7 +34,7 @@ def paint(axes: Axes, trace: "GradientTrace", quantity: str = "gradient") -> Non
     """Draws on axes that are there, all but the names of the layers and the legend."""
     different, table = np.unique(trace.steps), trace.tables[quantity]
     scale = scale_for(quantity, table)
-    places = np.linspace(0, len(different) - 1, min(len(different), MOST_STEPS))
+    places = np.linspace(0, len(different) - 1, min(len(different), MAX_STEPS))
     chosen = different[places.round().astype(int)]
     profiles = [downsample.median(table[trace.steps == step]) for step in chosen]  # two optimizers leave two rows
     everything = np.ma.MaskedArray(np.ma.vstack([*profiles, np.ma.zeros((0, len(trace.layers)))]))

@@ -12,13 +12,13 @@ from keras_inits.recording.sinks import Start
 from keras_inits.recording.sinks.scalars import scalars_of
 from keras_inits.recording.trace import GradientTrace
 
-MOST_METRICS = 1000
+MAX_METRICS = 1000
 """How many numbers MLflow takes in one batch."""
 
 LONGEST_KEY = 240
 """MLflow takes 250 characters."""
 
-MOST_TOLD = 10
+MAX_TOLD = 10
 """How many names a warning has."""
 
 
@@ -69,9 +69,9 @@ class MLflowSink:
             for name, value in values.items()
         ]
         first = self._sent[1] if self._sent[0] is rows else 0
-        for number in range(first, len(metrics), MOST_METRICS):
-            client.log_batch(self._run_id, metrics=metrics[number : number + MOST_METRICS])
-            self._sent = (rows, number + MOST_METRICS)
+        for number in range(first, len(metrics), MAX_METRICS):
+            client.log_batch(self._run_id, metrics=metrics[number : number + MAX_METRICS])
+            self._sent = (rows, number + MAX_METRICS)
 
     def _name(self, names: Iterable[str]) -> None:
         """Gives each name a key of its own, and tells of those that are not what the name says."""
@@ -86,7 +86,7 @@ class MLflowSink:
                 changed += [] if same and number == 1 else [f"{shown(name)} is called {numbered!r}"]
         if changed:
             warnings.warn(
-                f"MLflowSink received names that MLflow does not take as keys: {some_of(changed, MOST_TOLD)}. "
+                f"MLflowSink received names that MLflow does not take as keys: {some_of(changed, MAX_TOLD)}. "
                 "It expects letters, digits, spaces and any of _./:-. "
                 "The rows are kept under the keys that stand here. Rename the layers to have others.",
                 stacklevel=2,
