@@ -1,7 +1,7 @@
 """Takes the pictures that the docs show: `python docs/pictures.py [REPORT]`.
 
-A page that draws is run, and its pictures are kept. REPORT is the page of the default command, `keras-inits compare`; it is
-photographed in Debian's chromium. All pictures have few colours, to be small.
+A page that draws is run, and its pictures are kept. REPORT is the page of the default command, `keras-inits compare`;
+it is photographed in Debian's chromium. All pictures have few colours, to be small.
 """
 
 import os
@@ -24,13 +24,14 @@ DRAWN = {
 }
 PHOTOGRAPHED = {"report": (DESKTOP, False), "report-dark": (DESKTOP, True), "report-phone": (PHONE, False)}
 COLOURS = 128
+FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def draw(page: str, names: tuple[str, ...]) -> None:
     """Runs the code of a page in an empty folder, and keeps these of its pictures."""
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        code = re.findall(r"^```python\n(.*?)^```$", (HERE / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        code = FENCE.findall((HERE / page).read_text(encoding="utf-8"))
         exec("\n".join(code), {"__name__": "__main__"})
         for name in names:
             keep(Path(f"{name}.png"), name)
