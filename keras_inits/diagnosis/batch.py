@@ -21,7 +21,7 @@ class Nonfinite(NamedTuple):
     """The first examples that have one."""
 
 
-class Batch(NamedTuple):
+class BatchNumbers(NamedTuple):
     """Statistics of a batch."""
 
     inputs: Moments | None
@@ -71,7 +71,7 @@ def batch_of(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     return x, y, sample_weight
 
 
-def batch_numbers(x: Any, y: Any) -> Batch:
+def batch_numbers(x: Any, y: Any) -> BatchNumbers:
     """Looks at the inputs and the targets.
 
     Raises:
@@ -95,7 +95,7 @@ def batch_numbers(x: Any, y: Any) -> Batch:
     pairs = [
         across for tensor, one in zip(tensors, found, strict=True) if (across := across_examples(tensor, one.moments))
     ]
-    return Batch(
+    return BatchNumbers(
         moments, *bad, examples=examples, are_equal=are_equal, are_zero=are_zero, across=max(pairs, default=None)
     )
 

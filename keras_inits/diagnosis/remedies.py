@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from keras_inits import thresholds
-from keras_inits.diagnosis.batch import Batch
+from keras_inits.diagnosis.batch import BatchNumbers
 from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers
 from keras_inits.diagnosis.redrawn import Rule, code_of, rules_of
 from keras_inits.models.auto import auto_law
@@ -46,7 +46,7 @@ class Case(NamedTuple):
     """All that findings are made from."""
 
     rows: Sequence[LayerNumbers]
-    batch: Batch
+    batch: BatchNumbers
     weights: Sequence[Weight]
     graph: Graph
     is_read: Callable[[Any], bool]

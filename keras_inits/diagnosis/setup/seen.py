@@ -11,6 +11,7 @@ from keras import activations, layers
 from keras_inits._keras import is_gone_round
 from keras_inits.diagnosis.compared import Compared, of_one_rank
 from keras_inits.diagnosis.endings import Output
+from keras_inits.models.examples import evenly_spaced
 from keras_inits.models.heads import Call, head_of
 from keras_inits.models.targets import keras_loss
 
@@ -132,11 +133,9 @@ def _seen(output: Output, one: Compared) -> Seen | None:
 
 
 def _some(tensor: Any) -> Array:
-    """Some examples, evenly spaced, as float64."""
-    size = math.prod(tuple(tensor.shape))
-    step = -(-size // MAX_NUMBERS)
-    part = tensor[::step] if step > 1 and len(tensor.shape) else tensor
-    return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(part, "float32")), "float64")
+    """Some examples, as float64."""
+    part = keras.ops.cast(evenly_spaced(tensor, MAX_NUMBERS), "float32")
+    return np.asarray(keras.ops.convert_to_numpy(part), "float64")
 
 
 def _activation(output: Output) -> Any:

@@ -12,6 +12,7 @@ from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.remedies import Remedy
 from keras_inits.diagnosis.setup.setup import Setup
 from keras_inits.layers.kinds import NORMALISATIONS
+from keras_inits.models.examples import evenly_spaced
 from keras_inits.models.readers import Read, follow
 from keras_inits.models.statistics import Features, channel_axis_of
 
@@ -51,9 +52,8 @@ def unscaled_inputs(setup: Setup) -> Finding | None:
 
 
 def _sample(leaf: Any) -> Array:
-    """Some examples, evenly spaced; integers too, which a model casts to floating-point numbers."""
-    size = math.prod(tuple(leaf.shape))
-    part = leaf[:: -(-size // MAX_NUMBERS)] if size > MAX_NUMBERS else leaf
+    """Some examples; integers too, which a model casts to floating-point numbers."""
+    part = evenly_spaced(leaf, MAX_NUMBERS)
     values = keras.ops.convert_to_numpy(part) if keras.ops.is_tensor(part) else np.asarray(part)
     return values.astype("float32") if str(values.dtype) == "bfloat16" else values
 
