@@ -1,4 +1,23 @@
-"""Start every layer right, and see every layer's gradient: initializers and a gradient recorder for Keras 3."""
+"""Start every layer right, and see every layer's gradient: initializers and a gradient recorder for Keras 3.
+
+The rooms, from the top down; a room imports from those below it:
+
+    comparison    builder, data, initializers -> a grid of runs -> table, page
+    runs          a run: built, diagnosed, trained with the recorder on, found again
+    diagnosis     model, one batch -> numbers of each layer -> findings with remedies
+    models        model, rules -> new weights
+    recording     `fit` -> a norm for each layer and step -> trace, sinks, alerts
+    layers        the catalogue of Keras's and KerasHub's layers
+    initializers  config -> initializer -> tensor
+    page          charts, template -> a page of HTML
+    figures       the style of all pictures
+    backends      all that imports TensorFlow, JAX or torch
+
+Small files that rooms share: `thresholds` and `states` (what counts as vanishing, and its words), `arguments` (checks),
+`faults` (errors of our own), `extras` (packages that one method needs), `text`, `number` and `notebook` (how objects
+show themselves), `_names` (how names of others are shown), `_keras` (Keras's private names), `_swaps` (methods that
+stand in for a while), `_version`.
+"""
 
 from keras_inits._version import __version__ as __version__
 from keras_inits.comparison import Comparison, compare

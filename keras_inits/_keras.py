@@ -167,7 +167,7 @@ def optimized(optimizer: Any) -> list[Any]:
 
 
 def accumulators(optimizer: Any, variables: Sequence[Any]) -> list[Any]:
-    """For each variable that in which its gradients accumulate; None before the optimizer is built, as good as zero."""
+    """The accumulator of each variable's gradient; None before the optimizer is built, which counts as zero."""
     inner = innermost(optimizer)
     if not inner.built:
         return [None] * len(variables)

@@ -15,7 +15,7 @@ def check_number(
     name: str, value: Any, lowest: float = -math.inf, above: float = -math.inf, highest: float = math.inf
 ) -> float:
     """Returns `value` as a float, if it is finite, from `lowest` to `highest`, and greater than `above`."""
-    # Of what must be positive Keras's own words, and what they leave out.
+    # An error for a number that must be positive begins with Keras's own words.
     expected = "positive float, finite and greater than 0" if above == 0 else "a finite number"
     if lowest > -math.inf:
         expected += f" of at least {lowest:g}"

@@ -75,8 +75,8 @@ sigmoid beyond 5.99. In `1 / HEALTHY_UPDATE` steps, in which weights with their 
 those of a unit that passes a hundredth of it move by a hundredth."""
 
 SATURATED_SHARE = 0.5
-"""Of those units and examples of a layer that a good start leaves unsaturated, the share that is saturated, from which
-the layer counts as such: a good start would pass back through twice as many.
+"""The saturated share of a layer from which the layer counts as saturated, of the units and examples that a good start
+leaves unsaturated: a good start would pass back through twice as many.
 
 There the input is normal and has the mean 0 and the variance 1, or a larger one at which the activation passes more on.
 Of the variance 1, 0.003 are saturated for tanh, 0.32 for hard_tanh, and 0.5 for relu6, which is off below zero; before
@@ -88,8 +88,8 @@ DEAD_SHARE = 0.5
 weights are symmetric about zero is then off for all of them with probability 1/2: so many are no fault of theirs."""
 
 UNITS_DEVIATIONS = 4.0
-"""By how many standard deviations, sqrt(p (1 - p) / n) for n units, chance may exceed the share p of units that are off
-in a good start: in 3e-5 of the layers it does by more, and in 0.3 percent of networks of 100 layers."""
+"""The number of standard deviations, sqrt(p (1 - p) / n) for n units, by which chance may exceed the share p of units
+off in a good start: in 3e-5 of the layers it does by more, and in 0.3 percent of networks of 100 layers."""
 
 
 FEW_UNITS = 16
@@ -161,11 +161,11 @@ def _chance(share: float, count: int) -> float:
 
 
 DEAD_ENTRIES = 15
-"""Of how many outputs a layer of zeros alone counts as dead. Each is zero with probability 1/2 in a good start, and all
-of so many in 3e-5 of the layers, as often as for `UNITS_DEVIATIONS`."""
+"""The least outputs of which a layer of zeros alone counts as dead. Each is zero with probability 1/2 in a good start,
+and all of so many in 3e-5 of the layers, as often as for `UNITS_DEVIATIONS`."""
 
 SIGNAL_ENTRIES = 3
-"""Of how many outputs a standard deviation says whether there is a signal. One has none, and two normal numbers come
+"""The least outputs whose standard deviation says whether there is a signal. One has none, and two normal numbers come
 closer than `VANISHING_SIGNAL` in 6e-4 of the cases; three in less than 1e-6."""
 
 LEAST_NORMALISED = 16
@@ -207,11 +207,11 @@ FLOAT16_SMALLEST = 2.0**-14
 """The smallest normal float16, 6.1e-5: what is smaller loses digits, and is zero from 6e-8 on."""
 
 FLOAT16_ROOM = 16.0
-"""How far a batch's largest value should stay below `FLOAT16_LARGEST`. In `1 / HEALTHY_UPDATE` steps weights can grow
-by their own size, and what passes through four layers that did so is 16 times as large."""
+"""The distance, as a factor, of a batch's largest value to `FLOAT16_LARGEST`. In `1 / HEALTHY_UPDATE` steps weights can
+grow by their own size, and what passes through four layers that did so is 16 times as large."""
 
 WRONG_FANS_FACTOR = math.sqrt(2)
-"""By how much a layer's variance must be off for its fans to count as wrong. A factor of 2 is known to stop a network
+"""The factor by which a layer's variance is off where its fans count as wrong. A factor of 2 is known to stop a network
 of 30 layers (He et al. 2015, figure 3), 1 is right; this is the middle, on the scale of factors."""
 
 FANS_DEVIATIONS = 4.0
@@ -237,12 +237,13 @@ learn scikit-learn's digits where it is 0.015 (three layers drawn by Glorot's ru
 """
 
 INPUT_OFFSET = 10.0
-"""Of how many of their deviations the mean of the inputs may be. What tells examples apart is then a hundredth of their
+"""The largest mean of the inputs, in their deviations. What tells examples apart is then a hundredth of their
 square, and the least curvature of the loss by the first kernel a hundredth of the largest (LeCun et al. 1998)."""
 
 COLUMN_SPREAD = 100.0
-"""By how much the deviations of columns may differ: gradients by their weights then differ as much, and the curvatures
-by its square, which is more than `1 / HEALTHY_UPDATE`: where one column takes a step, another takes a thousand."""
+"""The largest ratio of the deviations of two columns: gradients by their weights then differ as much, and the
+curvatures by its square, which is more than `1 / HEALTHY_UPDATE`: where one column takes a step, another takes a
+thousand."""
 
 LARGE_COLUMN = 3.0
 """The deviation of the largest column from which its spread counts. Where all are smaller, as in images of 0 to 1 whose
@@ -258,9 +259,9 @@ HEARD_EXAMPLES = 0.1
 start learns of the tenth alone; a margin, or the saturation of float32, is reached by training, not before it."""
 
 LOSS_RISE = 0.2
-"""By how much of itself the loss of a batch may rise at a step on that same batch. A step of the size that lowers it
-most lowers it; at twice that size a square has its old value again, and at 2.1 times it rises by a fifth of what it
-could fall."""
+"""The share of itself by which the loss of a batch may rise at a step on that same batch. A step of the size that
+lowers it most lowers it; at twice that size a square has its old value again, and at 2.1 times it rises by a fifth of
+what it could fall."""
 
 LARGE_UPDATE = 0.3
 """A step's change of a kernel, relative to it, above which the rate is suspect: 300 times `HEALTHY_UPDATE`, and after
@@ -275,21 +276,21 @@ CURED_UPDATE = (SMALL_UPDATE * HEALTHY_UPDATE) ** 0.5
 weights: the middle between too small and healthy, on the scale of factors."""
 
 FIRST_LOSS = 4.0
-"""How many times the loss of equal shares the first loss of a classification may be, or errors of the best constant
-that of numbers, before a note says so. At so many the logits of N classes have a deviation of about three times log N,
+"""The largest first loss of which no note is made: of a classification in losses of equal shares, of a regression in
+errors of the best constant. At so many the logits of N classes have a deviation of about three times log N,
 and the softmax is sure of one class for most examples, whichever it is: a good start has logits of 1 or less, and 1.2
 times that loss. It trains nonetheless, to a loss that is a fifth to a half larger on other data.
 """
 
 FAR_LOSS = 27.0
-"""How many times it may be before it is a finding. A network of three relu layers learns scikit-learn's digits in 300
+"""The largest ratio that is no finding. A network of three relu layers learns scikit-learn's digits in 300
 steps of SGD, of SGD with momentum and of Adam from a first loss of 14 times, whether it is the head, all kernels or the
 inputs that are too large (0.88 to 1.0 of the training examples; three seeds), and with momentum not from one of 54
 times (0.10 to 0.50, but 1.0 where all kernels are). This is the middle, on the scale of factors.
 """
 
 FAR_OUTPUTS = 100.0
-"""How many errors of the best constant the numbers of a regression may be off. The gradient of a squared error is the
+"""The largest error of a regression, in errors of the best constant. The gradient of a squared error is the
 error: a rate that suits the first steps is 100 times too small where the inputs begin to matter, and one that suits
 these is 100 times too large for the first. Of 150 generated healthy programs 12 are off by 4 to 40, and train.
 """
@@ -317,5 +318,5 @@ validation examples; those that learned less take off 0.69 to 0.81, and classify
 """
 
 DIVERGED_LOSS = FIRST_LOSS
-"""How many times the loss of guessing the loss of a training may end at before it has diverged: so many times it may be
+"""The ratio of the last loss to that of guessing above which a training has diverged: so many times it may be
 at the start, and no training is meant to end there."""

@@ -3,6 +3,7 @@
 import ast
 import graphlib
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -57,6 +58,18 @@ def test_the_table_has_all_rooms():
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert folders == set(ROOMS)
     assert "keras_inits.models._initialize" in GRAPH["keras_inits.diagnosis.diagnosis"]
+
+
+@pytest.mark.any_backend
+@pytest.mark.parametrize("init", sorted(PACKAGE.rglob("__init__.py")), ids=name_of)
+def test_a_room_s_docstring_names_each_of_its_files(init):
+    """But for a backend's four modules, which the room of the backends names once."""
+    listed = {*re.findall(r"\w+", ast.get_docstring(ast.parse(init.read_text(encoding="utf-8"))))}
+    if init.parent.parent.name == "backends":
+        listed |= {"differentiation", "measures", "recording", "tensors"}
+    files = [path.stem for path in init.parent.glob("*.py") if path.stem != "__init__"]
+    rooms = [path.parent.name for path in init.parent.glob("*/__init__.py")]
+    assert [name for name in (*files, *rooms) if not {name, name.lstrip("_")} & listed] == []
 
 
 @pytest.mark.any_backend

@@ -20,10 +20,10 @@ Mode = Callable[[], AbstractContextManager[Any]]
 """A block in which a pass is made."""
 
 Watch = Callable[[Tensor, Callable[[Tensor], None], Callable[[Tensor], None]], Tensor]
-"""From a tensor, what looks at it, and what looks at its gradient in the backward pass, to the same tensor.
+"""A function of a tensor, a forward hook and a backward hook: it returns the tensor.
 
-Each look takes place when the value is there, and the pass goes on: nothing is held for it. In code that the backend
-compiles as a whole there are no values, and nothing is looked at.
+The hooks are called with the value and with its gradient as soon as they are there; the pass holds neither for them. In
+code that the backend compiles as a whole there are no values, and no hook is called.
 """
 
 

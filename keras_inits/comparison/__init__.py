@@ -3,12 +3,13 @@
     build ────────┐
     data ─────────┼─> plan ─> session ─> runs ─> comparison: a table, a data frame
     initializers ─┘                                ├─> report   a self-contained HTML page
-                                                   │     plot   all runs: gradient norms over depth, loss
-                                                   │     panels one run: heatmap, profile, activations, loss
+                                                   │     charts its plots: of all runs, and of one
+                                                   ├─> plot     a picture: gradient norms over depth, loss
+                                                   ├─ best      the start with the best metric
                                                    └─ equal     starts that do not differ
 
 The room `runs` makes each run, or finds it again. `compare` is this from Python, `command` for the shell: `starts` and
-`network` on `digits`.
+`network` on `digits`, or a `subject` of the user's own.
 """
 
 from keras_inits.comparison._compare import compare

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from keras_inits.diagnosis.redrawn import expression_of
+from keras_inits.diagnosis.rule_code import expression_of
 from keras_inits.runs.name import Name
 from keras_inits.runs.run import law_of
 from keras_inits.runs.task import Task, Training

@@ -18,20 +18,25 @@ unread            layer -> whether the model's outputs depend on its own
 kernels           weight, its gradient -> its numbers
 numbers           what is measured
 rows              calls -> their numbers
-findings          numbers -> findings: those of nonfinite, same_examples, no_gradient, units, scales, fans
+case              all that findings are made from, and the remedies that draw its weights again
+findings          a case -> findings: those of nonfinite, same_examples, no_gradient, units, depth_sizes, fans
+kernel_sizes      kernel -> whether its weights are too small or too large, by more than chance
 setup             data, targets, losses, optimizer -> findings and notes of the set-up; a room of its own
-tried             findings -> those whose remedies were carried out on a copy (trial) and diagnosed again
+trial             findings -> those whose remedies were carried out and diagnosed again
+restored_variables  the model, as it was before the trial
 restoring         a weight or a statistic that is not finite -> what gives it a finite value again
 cancelled         a gradient that is rounding
 finding           what a finding is
-remedies          what repairs a finding: initializers for weights, a line of code
+remedy            what repairs a finding: initializers for weights, a line of code
+rule_code         initializers for weights -> rules for `initialize`, and their Python
 diagnosis         what comes out
 table             a diagnosis -> text, columns
 plot              a diagnosis -> a picture
+report            a diagnosis -> a page, with charts
 command           what the command `keras-inits diagnose` does
 files             a model or a batch on disk -> in memory, if it is whole
 jacobian          model, examples -> the singular values of its input-output Jacobian
-points            model, examples -> whether they have a Jacobian
+jacobian_inputs   model, examples -> whether they have a Jacobian
 products          model, examples -> products with the Jacobian
 bidiagonal        products with a matrix -> a bidiagonal one with the same singular values
 """
@@ -40,6 +45,6 @@ from keras_inits.diagnosis._diagnose import diagnose
 from keras_inits.diagnosis.diagnosis import Diagnosis
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.jacobian import JacobianSpectrum, jacobian_spectrum
-from keras_inits.diagnosis.remedies import Remedy
+from keras_inits.diagnosis.remedy import Remedy
 
 __all__ = ["Diagnosis", "Finding", "JacobianSpectrum", "Remedy", "diagnose", "jacobian_spectrum"]

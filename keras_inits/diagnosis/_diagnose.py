@@ -11,16 +11,16 @@ import numpy as np
 from keras_inits.arguments import check_choice
 from keras_inits.backends.forks import computing
 from keras_inits.diagnosis.batch import batch_numbers, batch_of
+from keras_inits.diagnosis.case import Case
 from keras_inits.diagnosis.diagnosis import Diagnosis
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.findings import findings_of
 from keras_inits.diagnosis.forward_backward import Pass, passed
 from keras_inits.diagnosis.losses import Target, target_of
 from keras_inits.diagnosis.numbers import LayerNumbers, is_silent
-from keras_inits.diagnosis.remedies import Case
 from keras_inits.diagnosis.rows import finite_rows, rows_of
 from keras_inits.diagnosis.setup import OF_THE_LOSS, checked, set_up
-from keras_inits.diagnosis.tried import tried
+from keras_inits.diagnosis.trial import tried
 from keras_inits.diagnosis.unread import is_read
 from keras_inits.diagnosis.unseen import too_few, without_loss
 from keras_inits.faults import ours

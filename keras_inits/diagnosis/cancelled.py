@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import LayerNumbers
-from keras_inits.diagnosis.remedies import Remedy
+from keras_inits.diagnosis.remedy import Remedy
 
 ROUNDING = 64 * thresholds.FLOAT32_ROUNDOFF
 """A weights' gradient below this share, 4e-6, of that of the outputs, though the inputs are no smaller than usual, is

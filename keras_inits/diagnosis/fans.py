@@ -3,9 +3,9 @@
 import math
 
 from keras_inits import thresholds
+from keras_inits.diagnosis.case import Case
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.numbers import KernelNumbers
-from keras_inits.diagnosis.remedies import Case
 from keras_inits.initializers.fans import compute_fans
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 
-from keras_inits.diagnosis.remedies import Remedy
+from keras_inits.diagnosis.remedy import Remedy
 
 
 @dataclass(frozen=True)
@@ -11,15 +11,15 @@ class Finding:
     """One thing that is wrong with a start, or in a note, one that could be better."""
 
     kind: str
-    """One of `KINDS`."""
+    """The name of its check: of `KINDS` in `findings` and in `setup`; of a note, of `NOTE_KINDS`."""
     layers: tuple[str, ...]
     """The names of the layers that show it, in depth order."""
     evidence: str
     """The numbers that show it, beside their threshold."""
     remedy: Remedy
     factor: float | None = None
-    """Of what shrinks or grows over depth: by how much from one layer with a kernel to the next; towards the outputs
-    for signals, towards the inputs for gradients."""
+    """The factor by which a size changes from one layer with a kernel to the next: towards the outputs for signals,
+    towards the inputs for gradients."""
     start: str | None = None
     """The layer where that begins."""
     follows_from: str | None = None

@@ -10,7 +10,7 @@ from keras_inits.arguments import check_whole
 from keras_inits.backends import differentiation
 from keras_inits.backends.forks import computing
 from keras_inits.diagnosis.bidiagonal import bidiagonal
-from keras_inits.diagnosis.points import check_model, points_of
+from keras_inits.diagnosis.jacobian_inputs import check_model, points_of
 from keras_inits.diagnosis.products import Products
 from keras_inits.faults import ours
 from keras_inits.models.weights import weights_of

@@ -18,7 +18,7 @@ NEAR_MASK = 0.9
 BESIDE_MASK = 0.01
 """All others are below this share of it in size; of numbers of one kind many would lie between."""
 DOUBLED = (1.8, 2.2)
-"""What two masks add up to where both hide a place, as a share of one: there are values near one of them too then."""
+"""The range of the sum of two masks at one place, in units of one mask. It counts only where single masks occur too."""
 
 
 def without_masks(rows: Tensor, low: float, high: float) -> tuple[Tensor, float, float, int]:

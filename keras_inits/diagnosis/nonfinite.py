@@ -4,9 +4,11 @@ import re
 from collections.abc import Sequence
 
 from keras_inits import thresholds
+from keras_inits.diagnosis.case import Case
 from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.kernel_sizes import too_large
 from keras_inits.diagnosis.numbers import LayerNumbers
-from keras_inits.diagnosis.remedies import Case, Remedy, too_large
+from keras_inits.diagnosis.remedy import Remedy
 from keras_inits.diagnosis.restoring import restoring
 from keras_inits.models.examples import in_examples
 

@@ -63,7 +63,7 @@ class Call:
         self.across: float | None = None
         self.is_last = False
         self.heard = 0
-        """To how many examples' outputs a gradient comes, of one of the model's last calls."""
+        """The number of examples whose outputs get a gradient, of one of the model's last calls."""
         self.gradient: float | None = None
         self.gradient_nonfinite = 0
         self.entered_nonfinite = False

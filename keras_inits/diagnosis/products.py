@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_inits import backends
 from keras_inits.backends import differentiation
-from keras_inits.diagnosis.points import check_finite
+from keras_inits.diagnosis.jacobian_inputs import check_finite
 from keras_inits.faults import ModelError, ours
 from keras_inits.layers.tree import walk_layers
 

@@ -1,7 +1,8 @@
 """The finding `same_examples`: a batch from which nothing can be told of the weights."""
 
+from keras_inits.diagnosis.case import Case
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.remedies import Case, Remedy
+from keras_inits.diagnosis.remedy import Remedy
 
 
 def same_examples(case: Case) -> Finding | None:

@@ -7,8 +7,9 @@
     rules       the named ones among them                   gains       activation -> factor
     orthogonal  matrices that keep norms                    haar        Gaussian -> orthogonal matrix
     convolution kernels that are zero but at their centre   quadrature  function -> its mean over a normal
+    gate_biases biases of the gates of recurrent layers
     gates       fused kernels of recurrent layers           keras1      what `init=` meant in Keras 1
-    base        what they share: the call, the config       arguments   checks
+    base        what they share: the call, the config       configs     checks of configs; checks: of weights
     seeds       seed -> entropy                             sampling    entropy, shape -> values on the host
     quantiles   word -> normal value                        threads     chunks of an array -> cores
     buffers     shape -> memory that a backend takes over

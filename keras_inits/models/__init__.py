@@ -17,18 +17,12 @@ declared    layer -> the initializers that it declares
 rules       weights, rules -> an initializer for each
 auto        weight -> the right initializer
 graph       layer -> the activation that it runs into, the prediction of what comes into it
-signal/     a model -> what is predicted of the signal in it, without data, by these:
-  program     model -> a flat list of steps, models and unknown layers inside of it opened
-  signal      the mean, mean square and points that are moved through them
-  rules       step, signals -> signals, a rule for each kind; attention, recurrent, kernels: the longer ones
-  maps        activation, normal input -> means of its outputs and slopes, by quadrature
-  points      activation, depth -> the mean square at which it works best
-  residual    program -> the last kernel of each residual branch
-  prediction  the state that rules read and write: signals, what enters each kernel, who reads it
-  predict     program, weights -> the mean square that comes into each kernel, and that of its products
-  gradients   prediction -> the mean square of the gradient at each kernel's products, the same backward
+signal/     a model -> what is predicted of the signal in it, without data
 draw        weights with initializers -> new values
-told        drawn weights, prediction -> the table; verdict: what a start can do over the depth, and what it cannot
+calls       batch, model -> whether the one can be sent through the other
+reset       what training changed beside the weights -> its start
+examples    some of a batch's examples
+build_table drawn weights, prediction -> the table; verdict: what a start can do over the depth, and what it cannot
 table       what was drawn, what is predicted of it, and what was left
 """
 

@@ -8,6 +8,7 @@ from keras_inits.arguments import check_choice, check_whole
 from keras_inits.backends.forks import computing
 from keras_inits.initializers.seeds import Seed, check_seed
 from keras_inits.models.auto import DISTRIBUTIONS, Distribution
+from keras_inits.models.build_table import table_of
 from keras_inits.models.draw import all_or_nothing, draw
 from keras_inits.models.from_data import fit_to_data
 from keras_inits.models.graph import Graph
@@ -16,7 +17,6 @@ from keras_inits.models.rules import plan
 from keras_inits.models.sample import sample_of
 from keras_inits.models.scaled import to_scale
 from keras_inits.models.table import InitializationTable
-from keras_inits.models.told import table_of
 from keras_inits.models.weights import weights_of
 
 

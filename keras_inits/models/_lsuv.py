@@ -7,6 +7,7 @@ import keras
 from keras_inits.arguments import check_number, check_whole
 from keras_inits.backends.forks import computing
 from keras_inits.initializers.seeds import Seed, check_seed
+from keras_inits.models.build_table import table_of
 from keras_inits.models.calls import check_batch, check_finite_batch
 from keras_inits.models.draw import all_or_nothing, draw
 from keras_inits.models.graph import Graph
@@ -14,7 +15,6 @@ from keras_inits.models.rules import plan
 from keras_inits.models.scaled import NOTHING, scale, to_scale
 from keras_inits.models.scaling import is_scaled
 from keras_inits.models.table import InitializationTable
-from keras_inits.models.told import table_of
 from keras_inits.models.weights import weights_of
 
 

@@ -13,7 +13,7 @@ from keras_inits.initializers.plain import Normal
 from keras_inits.initializers.scaling import VarianceScaling
 from keras_inits.layers.kinds import CONVOLUTIONS, SEPARABLE, TRANSPOSED, gates_of
 from keras_inits.models.graph import Graph
-from keras_inits.models.signal.tables import is_table
+from keras_inits.models.signal.embeddings import is_table
 from keras_inits.models.weights import Weight
 
 Distribution = Literal["orthogonal", "untruncated_normal", "truncated_normal", "uniform"]

@@ -90,7 +90,7 @@ def _fit(
 
 
 def _factor(head: Head, calls: Sequence[Call], values: Any, deviation: Any) -> Any:
-    """What keeps the head's outputs within a part of the targets' deviation, in front of its activation, by unit."""
+    """The factor of each unit's kernel that keeps pre-activations within `PART` of the targets' deviation."""
     inverse, half = INVERSES[head.activation], np.maximum(deviation, 1e-12) / 2
     wanted = PART * np.abs(inverse(values + half) - inverse(values - half))
     if isinstance(head.layer, (*DEPTHWISE, *TRANSPOSED, layers.EinsumDense)):  # where units are not the last axis

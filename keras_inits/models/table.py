@@ -41,8 +41,8 @@ class DrawnWeight(NamedTuple):
     square_out: float | None = None
     """The predicted mean square of the kernel's products, before an activation."""
     gradient: float | None = None
-    """That of the gradient of what the kernel makes, relative to the gradient of the model's outputs, each of which has
-    a random weight. None, as the three before it, where it is not predicted."""
+    """The predicted mean square of the gradient at the kernel's products, relative to that at the model's outputs, each
+    of which has a random weight. None, as the three before it, where it is not predicted."""
     reason: str = ""
     """Why the law is not the plain one: a kernel has the gain at which what it makes has the mean square 1."""
 

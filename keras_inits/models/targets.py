@@ -140,7 +140,7 @@ def _median(y: Array, weight: Array, _: dict[str, Any]) -> Array:
 
 
 def _between(pull: Callable[[Array, dict[str, Any]], Array]) -> Callable[..., Array]:
-    """Where the pulls of all targets, of at most one their distance, are in balance: between mean and median."""
+    """A solver for losses between squared and absolute: it bisects for the constant at which the pulls add to zero."""
 
     def middle(y: Array, weight: Array, arguments: dict[str, Any]) -> Array:
         low, high = y.min(0), y.max(0)

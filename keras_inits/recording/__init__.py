@@ -1,10 +1,11 @@
 """Recording: what `fit` trains with, seen and not computed again.
 
-    fit -> logger          a callback: the subscription of one user
+    fit -> logger          a callback: the subscription of one user (checks: of its arguments)
         -> subscription    its book, its sinks, its alerts, in the course of a fit
         -> recorder        one for a model; records the union of what its subscribers want
              compiled_steps  which recording step serves, and whether it still does what Keras's own would
              step_hook       stands in the model's training function for one step at a time
+             optimizers      the optimizers that train the model
              pace            when rows are fetched
              handout         rows from the device, each to each subscriber once
              failure         what is said when recording fails

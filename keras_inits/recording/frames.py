@@ -1,6 +1,6 @@
 """A trace as a table for pandas: wide, steps x layers; or long, a row for each step and layer."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
     from keras_inits.recording.trace import GradientTrace
 
-FORMS = ("wide", "long")
+Form = Literal["wide", "long"]
+FORMS: tuple[Form, ...] = get_args(Form)
 
 
-def to_dataframe(trace: "GradientTrace", form: str, quantity: str) -> "pandas.DataFrame":
+def to_dataframe(trace: "GradientTrace", form: Form, quantity: str) -> "pandas.DataFrame":
     """Returns the table.
 
     Args:
@@ -57,7 +58,7 @@ def _nullable(values: np.ma.MaskedArray) -> Any:
     return kind(values.data.copy(), np.ma.getmaskarray(values).copy())
 
 
-def _check(form: str, quantity: str, recorded: list[str]) -> None:
+def _check(form: Form, quantity: str, recorded: list[str]) -> None:
     hint = "Pass form='wide' for a table of steps x layers, or form='long' for a row for each step and layer."
     check_choice("form", form, FORMS, hint)
     if quantity not in recorded:

@@ -15,9 +15,9 @@ class Pace:
     """Counts the steps whose rows may wait on the device."""
 
     def __init__(self) -> None:
-        self.pending = 0  # how many steps were announced since rows were last fetched
-        self._left = 0  # of how many steps before those, at the most, rows may still be on the device
-        self._calls = 0  # rows of a step, at the most so far; 0 until the first step was looked at
+        self.pending = 0  # the number of steps announced since rows were last fetched
+        self._left = 0  # upper bound on the number of earlier steps whose rows are still on the device
+        self._calls = 0  # the most rows of a step so far; 0 until the first step was looked at
         self._fetched_at = self._looked_at = time.monotonic()
 
     def restart(self) -> None:

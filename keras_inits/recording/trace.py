@@ -1,7 +1,7 @@
 """The table of gradient norms that a training left."""
 
 import os
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,8 +9,8 @@ from keras_inits._names import stand_in
 from keras_inits.figures.saving import saved
 from keras_inits.notebook import Shown
 from keras_inits.recording import files
-from keras_inits.recording.frames import to_dataframe
-from keras_inits.recording.plots import draw
+from keras_inits.recording.frames import Form, to_dataframe
+from keras_inits.recording.plots import Kind, draw
 from keras_inits.recording.steps import Steps
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class GradientTrace(Steps, Shown):
             body[half:-half] = [f"... {len(body) - 2 * half} more layers ..."]
         return "\n".join(lines + body)
 
-    def to_dataframe(self, form: Literal["wide", "long"] = "wide", quantity: str = "gradient") -> "pandas.DataFrame":
+    def to_dataframe(self, form: Form = "wide", quantity: str = "gradient") -> "pandas.DataFrame":
         """A pandas table, in which "no gradient" is `pandas.NA` and NaN stays NaN.
 
         A name that a spreadsheet would compute, such as `=1+1`, has an apostrophe before it.
@@ -120,7 +120,7 @@ class GradientTrace(Steps, Shown):
         self,
         path: str | os.PathLike[str] | None = None,
         *,
-        kind: Literal["lines", "heatmap", "profile"] = "lines",
+        kind: Kind = "lines",
         quantity: str = "gradient",
     ) -> "Figure":
         """Draws a picture of the trace, of as many steps and layers as there are.

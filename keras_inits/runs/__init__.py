@@ -5,8 +5,12 @@
                             │       └─> key     all that the run depends on; by_value tells values apart
                             ├─────────> store   the folder of runs: one of this key? if so, it is the run
                             │             └─ files   a run <-> a .npz and a .json
-                            └─────────> trainer diagnosed and trained -> Run, with a verdict on its trace
+                            └─────────> trainer diagnosed and trained -> run
+                                                 verdict     its trace -> one word for its gradients
+                                                 guess       the loss of the best outputs that are the same for all
+                                                 learning    its loss beside that -> one word for what it learned
+                                                 histograms  of weights and outputs, before and after
 
-`data` reads whatever `fit` takes, for each run from its beginning. Who trains from a grid or from a search hands over
-tasks: a run that either of them made is found by the other.
+`data` reads whatever `fit` takes, for each run from its beginning. Who trains from a grid or from a search hands
+tasks to `trainer.finish`, and what is new to `store.keep`: a run that either of them made is found by the other.
 """

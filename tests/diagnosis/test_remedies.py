@@ -10,7 +10,7 @@ from keras import layers
 
 import keras_inits
 from keras_inits import diagnose, initialize
-from keras_inits.diagnosis.redrawn import code_of, rules_of
+from keras_inits.diagnosis.rule_code import code_of, rules_of
 from keras_inits.models.auto import auto_law
 from keras_inits.models.graph import Graph
 from keras_inits.models.weights import weights_of

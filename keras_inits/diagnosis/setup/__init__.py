@@ -1,7 +1,7 @@
 """From the set-up around the weights to findings: data, targets, the last activation beside the loss, the optimizer.
 
-made              a pass -> what all checks look at (setup)
-seen              outputs, targets, losses -> each output beside what it is compared with, and what put it out
+set_up            a pass -> what all checks look at (setup)
+outputs           outputs, targets, losses -> each output beside what it is compared with, and what put it out
 last_activation   a loss that is not made for what the last layer puts out; changes: the line that mends it
 targets           targets that are not what the loss takes, or of a size that no step reaches
 unscaled_inputs   numbers that go into the first kernels as nobody scaled them
@@ -17,7 +17,7 @@ squares           a note: a squared error of probabilities
 order             findings -> causes first, and what follows from them
 """
 
+from keras_inits.diagnosis.setup._set_up import set_up
 from keras_inits.diagnosis.setup.checks import KINDS, NOTE_KINDS, OF_THE_LOSS, checked
-from keras_inits.diagnosis.setup.made import set_up
 
 __all__ = ["KINDS", "NOTE_KINDS", "OF_THE_LOSS", "checked", "set_up"]

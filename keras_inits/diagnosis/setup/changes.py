@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keras_inits.diagnosis.setup.seen import Seen
+from keras_inits.diagnosis.setup.outputs import Seen
 
 SHORT = {"mean_squared_error": "mse", "mean_absolute_error": "mae"}
 

@@ -3,10 +3,11 @@
 import math
 
 from keras_inits import thresholds
+from keras_inits.diagnosis.case import Case
+from keras_inits.diagnosis.depth_sizes import NONE, OTHER_LAYERS, begins_with_zeros, rescaled
 from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.kernel_sizes import too_small
 from keras_inits.diagnosis.numbers import LayerNumbers, mixes
-from keras_inits.diagnosis.remedies import Case, too_small
-from keras_inits.diagnosis.scales import NONE, OTHER_LAYERS, begins_with_zeros, rescaled
 from keras_inits.diagnosis.setup.setup import Setup
 from keras_inits.diagnosis.setup.small_weights import moves_all
 

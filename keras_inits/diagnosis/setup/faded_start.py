@@ -3,8 +3,8 @@
 import dataclasses
 
 from keras_inits import thresholds
+from keras_inits.diagnosis.depth_sizes import faded_signal
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.scales import faded_signal
 from keras_inits.diagnosis.setup.learning_rate import is_too_low
 from keras_inits.diagnosis.setup.setup import Setup
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.remedies import Remedy
-from keras_inits.diagnosis.setup.seen import Seen
+from keras_inits.diagnosis.remedy import Remedy
+from keras_inits.diagnosis.setup.outputs import Seen
 from keras_inits.diagnosis.setup.setup import Setup
 from keras_inits.models.targets import UnsuitableError, best_outputs
 
@@ -79,7 +79,7 @@ def _of_classes(setup: Setup, one: Seen, least: float, most: float, kind: str) -
 
 
 def _of_numbers(one: Seen, least: float, most: float, kind: str) -> Finding | None:
-    """By how many of the best constant's errors the outputs are off, as root mean squares, and why."""
+    """The finding of a root mean square error that is `least` to `most` times that of the best constant outputs."""
     constant = _best_constant(one)
     if constant is None:
         return None

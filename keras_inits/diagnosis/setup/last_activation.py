@@ -6,9 +6,9 @@ import numpy as np
 from keras import activations
 
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.remedies import Remedy
+from keras_inits.diagnosis.remedy import Remedy
 from keras_inits.diagnosis.setup.changes import change
-from keras_inits.diagnosis.setup.seen import Seen
+from keras_inits.diagnosis.setup.outputs import Seen
 from keras_inits.diagnosis.setup.setup import Setup
 from keras_inits.diagnosis.setup.targets import are_class_numbers, classes_in
 

@@ -5,7 +5,7 @@ import statistics
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.remedies import Remedy
+from keras_inits.diagnosis.remedy import Remedy
 from keras_inits.diagnosis.setup.setup import Setup
 from keras_inits.diagnosis.setup.step import CONFIRMING, FURTHER, TRIED, Step
 

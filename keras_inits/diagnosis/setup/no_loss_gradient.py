@@ -5,7 +5,7 @@ import math
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.no_gradient import HINT
-from keras_inits.diagnosis.remedies import Remedy
+from keras_inits.diagnosis.remedy import Remedy
 from keras_inits.diagnosis.setup.setup import Setup
 
 

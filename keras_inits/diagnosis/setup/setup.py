@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from keras_inits.diagnosis.case import Case
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.remedies import Case
-from keras_inits.diagnosis.setup.seen import Seen
+from keras_inits.diagnosis.setup.outputs import Seen
 from keras_inits.diagnosis.setup.step import Step
 
 

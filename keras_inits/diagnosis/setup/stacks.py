@@ -5,7 +5,7 @@ from keras import layers
 
 from keras_inits._keras import nodes_of
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.remedies import Remedy
+from keras_inits.diagnosis.remedy import Remedy
 from keras_inits.diagnosis.setup.setup import Setup
 from keras_inits.layers.kinds import CONVOLUTIONS, NOISE, RESHAPES
 

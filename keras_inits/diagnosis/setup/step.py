@@ -10,8 +10,8 @@ import keras
 from keras_inits._keras import compiled_loss_weights, innermost, is_scheduled, optimized
 from keras_inits.backends import differentiation
 from keras_inits.diagnosis.norms import norm_of
-from keras_inits.diagnosis.redrawn import Rule
-from keras_inits.diagnosis.trial import SEED, copy_of, kept
+from keras_inits.diagnosis.restored_variables import SEED, copy_of, kept
+from keras_inits.diagnosis.rule_code import Rule
 from keras_inits.models._initialize import initialize
 from keras_inits.models.weights import Weight
 

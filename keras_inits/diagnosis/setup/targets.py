@@ -5,9 +5,9 @@ from keras import activations
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.remedies import Remedy
+from keras_inits.diagnosis.remedy import Remedy
 from keras_inits.diagnosis.setup.changes import change
-from keras_inits.diagnosis.setup.seen import Array, Seen
+from keras_inits.diagnosis.setup.outputs import Array, Seen
 from keras_inits.diagnosis.setup.setup import Setup
 
 Fault = tuple[str, str, str]

@@ -9,7 +9,7 @@ from keras import layers
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.diagnosis.remedies import Remedy
+from keras_inits.diagnosis.remedy import Remedy
 from keras_inits.diagnosis.setup.setup import Setup
 from keras_inits.layers.kinds import NORMALISATIONS
 from keras_inits.models.examples import evenly_spaced

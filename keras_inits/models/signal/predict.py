@@ -6,12 +6,12 @@ from typing import Any
 from keras_inits._keras import attention_parts
 from keras_inits.layers.kinds import ATTENTION
 from keras_inits.layers.tree import walk_layers
+from keras_inits.models.signal.embeddings import row_squares
 from keras_inits.models.signal.points import operating_point
 from keras_inits.models.signal.prediction import SEVERAL, Prediction
 from keras_inits.models.signal.program import program_of
 from keras_inits.models.signal.residual import branch_ends
 from keras_inits.models.signal.rules import is_known, normalises, run, weighs
-from keras_inits.models.signal.tables import row_squares
 from keras_inits.models.weights import Weight
 
 

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_inits.models.signal.embeddings import is_table
 from keras_inits.models.signal.maps import Function, Map, map_of, map_of_points, values_at
 from keras_inits.models.signal.points import Point
 from keras_inits.models.signal.program import Program
 from keras_inits.models.signal.signal import Signal
-from keras_inits.models.signal.tables import is_table
 from keras_inits.models.weights import Weight
 
 SEVERAL = object()
@@ -49,7 +49,7 @@ class Prediction:
     branches: Sequence[str] = ()
     """The streams of the weights that scale the residual branches."""
     points: Mapping[Function, Point] = {}
-    """By activation, where it works."""
+    """The operating point of each activation."""
 
     def __init__(
         self,
@@ -68,27 +68,27 @@ class Prediction:
         self.signals: dict[int, Signal] = {value.number: Signal() for value in program.inputs}
         self.entered: dict[str, Entered] = {}
         self.heads: dict[str, float] = {}
-        """By a tied table's stream, the mean square of what comes into it as the last kernel, at its first call."""
+        """The mean square of the inputs of a tied table as the last kernel, at its first call; keyed by its stream."""
         self.readers: dict[str, set[Any]] = {}
-        """By a kernel's stream, the activations that its products run into, or `SEVERAL`."""
+        """The activations that a kernel's products run into, or `SEVERAL`; keyed by the kernel's stream."""
         self.depths: dict[Any, int] = {}
-        """By activation, through how many layers with one a signal goes up to it, at the most."""
+        """The most layers with an activation on a path up to each activation."""
         self.points: dict[Any, Point] = {}
-        """By activation, where it is to work."""
+        """The operating point that each activation is to have."""
         self.lengths: dict[int, int] = {}
-        """By the id of a recurrent cell, how many steps its sequences have, where the model says it."""
+        """The length of a recurrent cell's sequences, where the model says it; keyed by the cell's id."""
         self.after_memories: set[str] = set()
-        """The streams of the kernels that states come into which are small by design."""
+        """The streams of kernels that read states which are small by design."""
         self.unseen: dict[int, str] = {}
-        """By the id of a layer that was not opened, why."""
+        """The reason why a layer was not opened; keyed by its id."""
         self.shares: dict[str, float] = {}
-        """By a kernel's stream, the share of the taps that meet an entry and not padding, at its first call."""
+        """The share of a kernel's taps that meet an entry and not padding, at its first call; keyed by its stream."""
         self.links: list[list[Link]] = []
-        """For each step what it multiplies gradients by, in the order of the signal."""
+        """The factors by which each step multiplies gradients, in the order of the signal."""
         self.is_head = False
         """Whether no weight comes behind the present step: its activation is for the loss, and passes nothing on."""
         self.maps: dict[tuple[int, float, float], Map] = {}
-        """By activation, mean and mean square of its input: computed once."""
+        """The means behind an activation, computed once; keyed by it, and by the mean and mean square of its input."""
 
     def kernel(self, layer: Any, name: str, signal: Signal, share: float = 1.0) -> Signal:
         """The signal behind a kernel; `share` is the share of the taps that meet an entry."""

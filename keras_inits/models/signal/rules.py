@@ -26,12 +26,12 @@ from keras_inits.layers.kinds import (
     WRAPPERS,
 )
 from keras_inits.models.signal.attention import MANY, attention
+from keras_inits.models.signal.embeddings import is_table
 from keras_inits.models.signal.kernels import inside
 from keras_inits.models.signal.prediction import Prediction
 from keras_inits.models.signal.program import Shape, Step, Value, entries, leading_to_weights
 from keras_inits.models.signal.recurrent import recurrent
 from keras_inits.models.signal.signal import Signal, averaged, largest, mixture, product, total
-from keras_inits.models.signal.tables import is_table
 
 Rule = Callable[[Prediction, Step, list[Signal]], Signal]
 

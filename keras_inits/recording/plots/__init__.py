@@ -7,7 +7,7 @@ canvas   what they share: a figure that holds the names, marks of outcomes
 quantity_scales  the label and the scale of a quantity
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from keras_inits.arguments import check_choice
 from keras_inits.extras import REPORT, missing
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from keras_inits.recording.trace import GradientTrace
 
-KINDS = ("heatmap", "lines", "profile")
+Kind = Literal["heatmap", "lines", "profile"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
-def draw(trace: "GradientTrace", kind: str, quantity: str) -> "Figure":
+def draw(trace: "GradientTrace", kind: Kind, quantity: str) -> "Figure":
     """Draws a picture of a kind.
 
     Args:

@@ -5,6 +5,7 @@
          -> tensorboard  scalars in a folder
          -> wandb        a run of Weights & Biases
          -> mlflow       a run of MLflow
+            scalars      rows as named numbers, for services that know nothing of layers
 
 A sink of a user's own is any object with the four methods of `Sink`.
 """

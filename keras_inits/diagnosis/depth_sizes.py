@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.cancelled import cancelled_gradient, is_cancelled
+from keras_inits.diagnosis.case import Case
 from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.kernel_sizes import too_large, too_small
 from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers, few_normalised, mixes
-from keras_inits.diagnosis.remedies import Case, Remedy, too_large, too_small
+from keras_inits.diagnosis.remedy import Remedy
 
 LSUV = Remedy("each kernel has the size that its fans ask for; this asks the batch", code="keras_inits.lsuv(model, x)")
 OTHER_LAYERS = Remedy(

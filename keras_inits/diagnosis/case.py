@@ -1,45 +1,18 @@
-"""Remedies of findings: Python that draws weights again, or changes the set-up."""
+"""All that findings are made from, and the remedies that draw its weights again."""
 
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from keras_inits import thresholds
 from keras_inits.diagnosis.batch import BatchNumbers
 from keras_inits.diagnosis.numbers import KernelNumbers, LayerNumbers
-from keras_inits.diagnosis.redrawn import Rule, code_of, rules_of
+from keras_inits.diagnosis.remedy import Remedy
+from keras_inits.diagnosis.rule_code import code_of, rules_of
 from keras_inits.models.auto import auto_law
 from keras_inits.models.graph import Graph
 from keras_inits.models.rules import why_fixed
 from keras_inits.models.weights import Weight
-
-OFF_BY = thresholds.WRONG_FANS_FACTOR**0.5  # in standard deviations, what that is in variances
-
-
-class Remedy(NamedTuple):
-    """A remedy of a finding, and its reason: Python that changes the program; or words alone.
-
-    It prints as code with a comment: `model.optimizer.learning_rate = 0.001  # why`.
-    """
-
-    reason: str
-    """Why; without code, what to do."""
-    rules: tuple[Rule, ...] = ()
-    """Pairs of a pattern and an initializer, as `initialize` takes them, if the remedy draws weights again."""
-    code: str = ""
-    """Python that carries it out: `model`, `x`, `y`, `keras` and `keras_inits` are what they are in the program."""
-    tried: bool | None = None
-    """Whether the finding was gone after the rules were carried out on a copy of the weights; None: nobody tried."""
-
-    @property
-    def why(self) -> str:
-        """The reason, and what the trial showed."""
-        return self.reason + {True: " (tried: gone)", False: " (tried: it stays)", None: ""}[self.tried]
-
-    def __str__(self) -> str:
-        """The code, and the reason behind it."""
-        return f"{self.code}  # {self.why}" if self.code else self.reason
 
 
 class Case(NamedTuple):
@@ -103,22 +76,3 @@ class Case(NamedTuple):
         while start and not self.kernels_of(self.rows[start]):
             start -= 1
         return list(self.rows[start : index + 1])
-
-
-def too_small(kernel: KernelNumbers) -> bool:
-    """Whether its weights are smaller than `initialize` would have them, by more than chance makes of so few."""
-    return bool(kernel.auto and _size(kernel) < kernel.auto / OFF_BY / (1 + _error(kernel)))
-
-
-def too_large(kernel: KernelNumbers) -> bool:
-    """Whether its weights are larger than `initialize` would have them, by more than chance makes of so few."""
-    return bool(kernel.auto and _size(kernel) > kernel.auto * OFF_BY * (1 + _error(kernel)))
-
-
-def _error(kernel: KernelNumbers) -> float:
-    """By how much of itself a deviation of so many normal numbers may be off: four of its errors, sqrt(1 / 2n)."""
-    return thresholds.FANS_DEVIATIONS * math.sqrt(0.5 / max(1, math.prod(kernel.shape)))
-
-
-def _size(kernel: KernelNumbers) -> float:
-    return math.hypot(kernel.moments.mean, kernel.moments.stddev)

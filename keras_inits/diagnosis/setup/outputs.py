@@ -18,7 +18,7 @@ from keras_inits.models.targets import keras_loss
 Array = Any  # of NumPy
 
 MAX_NUMBERS = 1 << 20
-"""Numbers of an output that are copied to the host; of larger ones every so manieth example is."""
+"""The most numbers of an output that are copied to the host; of a larger one evenly spaced examples are."""
 SPARSE = ("sparse_categorical_crossentropy",)
 CATEGORICAL = ("categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence")
 BINARY = ("binary_crossentropy", "binary_focal_crossentropy")

@@ -3,11 +3,11 @@
 import math
 from typing import Any
 
+from keras_inits.diagnosis.case import Case
 from keras_inits.diagnosis.forward_backward import Pass
 from keras_inits.diagnosis.losses import Target
-from keras_inits.diagnosis.remedies import Case
 from keras_inits.diagnosis.setup.first_loss import best_loss
-from keras_inits.diagnosis.setup.seen import seen_of
+from keras_inits.diagnosis.setup.outputs import seen_of
 from keras_inits.diagnosis.setup.setup import Setup
 from keras_inits.diagnosis.setup.step import step_of
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from keras_inits.models.graph import Graph
 from keras_inits.models.rules import Planned, why_fixed
+from keras_inits.models.signal.embeddings import is_table
 from keras_inits.models.signal.gradients import Gradients
 from keras_inits.models.signal.predict import predicted_again
 from keras_inits.models.signal.prediction import Prediction, is_scale
-from keras_inits.models.signal.tables import is_table
 from keras_inits.models.table import DrawnWeight, InitializationTable, LeftWeight
 from keras_inits.models.verdict import name_of, verdict
 from keras_inits.models.weights import Weight
