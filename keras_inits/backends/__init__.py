@@ -6,8 +6,8 @@
     recording        Keras's own training function, in which each call of an optimizer also leaves a row of measures
 
 The module of the same name in this folder says once, as a `Protocol`, what each of them must have; mypy holds the
-folders `tensorflow`, `jax` and `torch` to it. Its `current()` is the module of the backend that Keras runs on; the others are never imported. The
-`current()` of this file is `tensors`.
+folders `tensorflow`, `jax` and `torch` to it. Its `current()` is the module of the backend that Keras runs on; the
+others are never imported. The `current()` of this file is `tensors`.
 
 `forks` has all of them compute in processes that were forked, as far as they can.
 """
