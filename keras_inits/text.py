@@ -35,14 +35,15 @@ def text_of(table: Table, width: int) -> str:
     """The table without colours, in lines that end with their last character.
 
     Example:
-        >>> table = Table(box=None)
+        >>> table = Table(box=None, pad_edge=False)
         >>> table.add_column("layer", overflow="fold")
         >>> table.add_column("norm", no_wrap=True)
         >>> table.add_row("a_layer_with_a_long_name", "0.123")
-        >>> print(text_of(table, 20))
-        layer          norm
-        a_layer_with_  0.123
-        a_long_name
+        >>> print(text_of(table, 18))
+        layer        norm
+        a_layer_wit  0.123
+        h_a_long_na
+        me
     """
     lines = _rendered(table, fitted(table, width)).split("\n")
     return "\n".join(line.rstrip() for line in lines).strip("\n")
