@@ -278,7 +278,7 @@ def test_the_text_fits_100_columns():
 
 def words_before_attention(seed):
     inputs = keras.Input((8,), dtype="int32")
-    words = layers.Embedding(50, 16, embeddings_initializer=keras_inits.Uniform(0.05, seed=seed), name="words")(inputs)
+    words = layers.Embedding(50, 16, embeddings_initializer=keras_inits.Uniform(1e-4, seed=seed), name="words")(inputs)
     seen = layers.MultiHeadAttention(2, 8, name="attention")(words, words)
     hidden = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(layers.Add()([seen, words])))
     model = keras.Model(inputs, layers.Dense(1, "sigmoid", name="head")(hidden))

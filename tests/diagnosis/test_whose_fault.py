@@ -19,7 +19,7 @@ STEPS = {
     "forward_backward.enclosing": "while it looked for layers that showed no values",
     "kernels.kernel_axes": "while it turned what the probes saw into numbers",
     "nonfinite._of_weights": "while it looked for findings",
-    "remedies.auto_law": "while it looked for findings",
+    "case.auto_law": "while it looked for findings",
 }
 
 
