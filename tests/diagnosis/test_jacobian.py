@@ -301,7 +301,9 @@ def test_a_failure_of_ours_is_called_ours(monkeypatch):
     check_ours(monkeypatch, f"{diagnosis}.bidiagonal._without", fail, model, x, "while it orthogonalised vectors")
     check_ours(monkeypatch, f"{diagnosis}.jacobian._spectrum", fail, model, x, "while it computed singular values")
     check_ours(monkeypatch, f"{diagnosis}.products.check_finite", fail, model, x, "while it looked for outputs")
-    check_ours(monkeypatch, f"{diagnosis}.jacobian_inputs.nonfinite_count", fail, model, x, "while it looked for weights")
+    check_ours(
+        monkeypatch, f"{diagnosis}.jacobian_inputs.nonfinite_count", fail, model, x, "while it looked for weights"
+    )
     check_ours(monkeypatch, f"{diagnosis}.products.walk_layers", fail, model, x, "while it looked for the dtypes")
 
 
