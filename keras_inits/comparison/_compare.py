@@ -79,7 +79,7 @@ def compare(
         ...     model.compile("adam", "mse")
         ...     return model
         >>> x = np.random.default_rng(0).standard_normal((256, 8))
-        >>> comparison = compare(build, (x, x[:, :1] * x[:, 1:2]), ["zeros", "he_normal"], epochs=2)
+        >>> comparison = compare(build, (x, x[:, :1] + x[:, 1:2]), ["zeros", "he_normal"], epochs=10)
         >>> [run.gradients for run in comparison.runs]
         ['zero', 'healthy']
         >>> comparison.best.initializer
