@@ -41,6 +41,18 @@ def _powers(text: str) -> str:
     return f"{digits}e{int(power)}" if power else text
 
 
+def sortable(of: Any) -> str:
+    """A number as JavaScript reads it, for tables to sort by; empty for what is none, which stands last.
+
+    Example:
+        >>> sortable(0.5), sortable(float("-inf")), sortable(float("nan")), sortable(np.ma.masked), sortable(None)
+        ('0.5', '-Infinity', '', '', '')
+    """
+    if of is None or of is np.ma.masked or np.isnan(of):
+        return ""
+    return str(float(of)).replace("inf", "Infinity")
+
+
 def spread(name: str, values: Sequence[float]) -> str:
     """Writes the median of a metric, and behind it half the range, if there are several values.
 

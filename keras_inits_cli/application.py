@@ -177,7 +177,7 @@ def diagnose(
     def work(interruption: Interruption) -> int:
         with without_log_lines():
             from keras_inits.diagnosis.command import Outputs, run
-        with without_log_lines():
+
             diagnosis = run(model, data, shape, imports or (), Outputs(report, json, plot, repair))
         return FOUND if diagnosis.findings else NOT_ALL_SEEN if diagnosis.unseen else 0
 

@@ -33,9 +33,9 @@ def kinds_of(runs: Sequence[Run]) -> dict[str, Kind]:
     """The kinds of charts that a page of these runs has."""
     starts = list(dict.fromkeys(run.name.initializer for run in runs))
     kinds = {"profile": kind_of("layer, from the input", "gradient norm", starts, True)}
-    for name in metrics_of(runs):
-        kinds[f"metric {name}"] = kind_of("epoch", name, starts, _is_log(runs, name), percent=name.endswith("accuracy"))
     names = metrics_of(runs)
+    for name in names:
+        kinds[f"metric {name}"] = kind_of("epoch", name, starts, _is_log(runs, name), percent=name.endswith("accuracy"))
     losses = [name for name in names if name.endswith("loss")] or ["loss"]
     kinds["losses"] = kind_of("epoch", "loss", losses, True, legend=True)
     kinds["signals"] = kind_of("layer, from the input", "deviation", ["outputs"], True)

@@ -10,8 +10,8 @@ import numpy as np
 from keras_inits.comparison.best import ranked_by
 from keras_inits.comparison.charts import MOMENTS, charts_of, kinds_of, metric_chart, profile_chart, spark
 from keras_inits.comparison.table import GOOD, NORMS, STYLES, Row, metrics_of, rows_of
-from keras_inits.number import number, spread, value
-from keras_inits.page.charts import COLOURS, DASHES
+from keras_inits.number import number, sortable, spread, value
+from keras_inits.page.charts import look
 from keras_inits.page.glossary import GLOSSARY
 from keras_inits.page.page import Drawn, Page
 from keras_inits.runs import learning
@@ -120,24 +120,15 @@ def _with_choices(
 def _looks(runs: Sequence[Run]) -> list[tuple[str, str, str]]:
     """Each start with the colour and the dashes of its lines."""
     names = dict.fromkeys(run.name.initializer for run in runs)
-    return [
-        (name, COLOURS[index % len(COLOURS)], " ".join(map(str, DASHES[index // len(COLOURS) % len(DASHES)])))
-        for index, name in enumerate(names)
-    ]
+    looks = [(name, *look(index)) for index, name in enumerate(names)]
+    return [(name, colour, " ".join(map(str, dashes))) for name, colour, dashes in looks]
 
 
 def _cells(row: Row, metrics: Sequence[str]) -> list[tuple[str, str]]:
     """The numbers of a row, each as text and as what it is sorted by."""
     values = {name: row.metric(name) for name in metrics}
-    cells = [(spread(name, part), _key(np.median(part)) if part else "") for name, part in values.items()]
-    return cells + [(number(norm), _key(norm)) for norm in row.norms()]
-
-
-def _key(of: Any) -> str:
-    """A number as JavaScript reads it; what is none is empty, and stands last."""
-    if of is np.ma.masked or np.isnan(of):
-        return ""
-    return str(float(of)).replace("inf", "Infinity")
+    cells = [(spread(name, part), sortable(np.median(part)) if part else "") for name, part in values.items()]
+    return cells + [(number(norm), sortable(norm)) for norm in row.norms()]
 
 
 def _parts(page: Page, comparison: "Comparison", ranked: str | None) -> list[Part]:

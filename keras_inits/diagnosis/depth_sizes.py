@@ -49,37 +49,36 @@ def faded_signal(case: Case, share: float) -> Finding | None:
         case: The case.
         share: Of the inputs' size, or of 1 if they are larger.
     """
-    profile, limit = _signals(case), _least_signal(case, share)
-    low = next((place for place, (_, size) in enumerate(profile) if size < limit), None)
-    if low is None:
-        return None
-    run = _run(case, profile, low, min)
-    row = case.rows[run.last]
-    evidence = (
-        f"the outputs' standard deviation falls to {_signal(row):.2g} at {row.name} (at least {limit:.2g}), "
-        f"by {run.factor:.2g} per layer from {case.rows[run.first].name} on"
-    )
-    layers = tuple(case.rows[number].name for number, size in profile if size < limit)
-    remedy = rescaled(case, too_small, "weights that keep the variance of what passes")
-    return Finding("vanishing_signal", layers, evidence, remedy, run.factor, case.rows[run.first].name)
+    limit = _least_signal(case, share)
+    return _signal_finding(case, "vanishing_signal", lambda size: size < limit, f"falls to {{}} (at least {limit:.2g})")
 
 
 def exploding_signal(case: Case) -> Finding | None:
     """Outputs whose standard deviation has become too large beside that of the inputs."""
-    profile = _signals(case)
     limit = thresholds.EXPLODING_SIGNAL * max(1.0, case.size_of_inputs)
-    high = next((place for place, (_, size) in enumerate(profile) if size > limit), None)
-    if high is None:
+    return _signal_finding(case, "exploding_signal", lambda size: size > limit, f"grows to {{}} (at most {limit:.2g})")
+
+
+def _signal_finding(case: Case, kind: str, is_off: Callable[[float], bool], told: str) -> Finding | None:
+    """The finding of outputs whose standard deviation is off.
+
+    Args:
+        case: The case.
+        kind: The finding's.
+        is_off: Whether a standard deviation is beyond the limit.
+        told: Where it went, with braces for the most extreme one and its layer.
+    """
+    profile, fades = _signals(case), kind == "vanishing_signal"
+    place = next((place for place, (_, size) in enumerate(profile) if is_off(size)), None)
+    if place is None:
         return None
-    run = _run(case, profile, high, max)
-    row = case.rows[run.last]
-    evidence = (
-        f"the outputs' standard deviation grows to {_signal(row):.2g} at {row.name} (at most {limit:.2g}), "
-        f"by {run.factor:.2g} per layer from {case.rows[run.first].name} on"
-    )
-    layers = tuple(case.rows[number].name for number, size in profile if size > limit)
-    remedy = rescaled(case, too_large, "weights that keep the variance of what passes")
-    return Finding("exploding_signal", layers, evidence, remedy, run.factor, case.rows[run.first].name)
+    run = _run(case, profile, place, min if fades else max)
+    row, first = case.rows[run.last], case.rows[run.first].name
+    extreme = told.format(f"{_signal(row):.2g} at {row.name}")
+    evidence = f"the outputs' standard deviation {extreme}, by {run.factor:.2g} per layer from {first} on"
+    layers = tuple(case.rows[number].name for number, size in profile if is_off(size))
+    remedy = rescaled(case, too_small if fades else too_large, "weights that keep the variance of what passes")
+    return Finding(kind, layers, evidence, remedy, run.factor, first)
 
 
 def vanishing_gradient(case: Case) -> Finding | None:

@@ -53,7 +53,7 @@ class Diagnosis(Shown):
         return f"<Diagnosis of {table.headline(self.layers, self.findings, self.unseen)}>"
 
     def __str__(self) -> str:
-        """The table of layers and the findings, as text of at most 100 columns."""
+        """The table of layers and the findings, as text as wide as the terminal."""
         return table.text_of(self)
 
     def repair(self, model: keras.Model, seed: Seed = None) -> InitializationTable:

@@ -1,12 +1,11 @@
 """A diagnosis as a page: what was found with the code that repairs it, the numbers of each layer, and their plots."""
 
-import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from keras_inits.diagnosis.charts import charts_of, kinds
 from keras_inits.diagnosis.numbers import LayerNumbers
-from keras_inits.diagnosis.table import HEADERS, LEGEND, verdict
-from keras_inits.number import number
+from keras_inits.diagnosis.table import HEADERS, LEGEND, SHARES, numbers_of, verdict
+from keras_inits.number import number, sortable
 from keras_inits.page.glossary import GLOSSARY
 from keras_inits.page.page import Page
 
@@ -47,16 +46,11 @@ def render_report(diagnosis: "Diagnosis") -> str:
 
 
 def _row(diagnosis: "Diagnosis", row: LayerNumbers) -> Row:
-    kernel = row.kernels[0] if row.kernels else None
-    scale = kernel.moments.stddev / kernel.auto if kernel is not None and kernel.auto else None
-    signal, norms = (row.outputs.stddev, row.ratio), (row.gradient, row.output_gradient, scale)
-    shares = (_cell(one, "{:.0%}".format) for one in (row.saturated, row.dead, row.identical))
-    cells = [*map(_cell, signal), *shares, *map(_cell, norms)]
+    cells = [_cell(one, header in SHARES) for header, one in numbers_of(row).items()]
     found = [finding.kind for finding in diagnosis.findings if row.name in finding.layers]
     return Row(row.name, " x ".join(map(str, row.shape)), row.activation or "", cells, ", ".join(found))
 
 
-def _cell(one: float | None, text: Any = number) -> tuple[str, str]:
-    if one is None:
-        return "", ""
-    return text(one), "" if math.isnan(one) else str(float(one)).replace("inf", "Infinity")
+def _cell(one: float | None, is_share: bool) -> tuple[str, str]:
+    text = "" if one is None else f"{one:.0%}" if is_share else number(one)
+    return text, sortable(one)

@@ -21,6 +21,7 @@ MAX_ROWS = 40
 MAX_UNSEEN = 12
 NAME_WIDTH = 22
 HEADERS = ("std", "ratio", "flat", "dead", "equal", "|dW|", "|da|", "W/auto")
+SHARES = ("flat", "dead", "equal")
 LEGEND = (
     "std: of the outputs; ratio: to that of the layer before; flat: share of inputs where the activation's derivative "
     "is below 1% of its largest; dead, equal: shares of units; |dW|, |da|: norms of the gradients of weights and "
@@ -107,13 +108,19 @@ def _table(rows: Sequence[LayerNumbers], width: int) -> Table:
     return table
 
 
-def _cells(row: LayerNumbers, longest: int) -> list[str]:
+def numbers_of(row: LayerNumbers) -> dict[str, float | None]:
+    """The numbers of a row by their headers."""
     kernel = row.kernels[0] if row.kernels else None
-    shares = [_percent(share) for share in (row.saturated, row.dead, row.identical)]
     scale = kernel.moments.stddev / kernel.auto if kernel is not None and kernel.auto else None
-    stddev, ratio, *norms = map(_short, (row.outputs.stddev, row.ratio, row.gradient, row.output_gradient, scale))
+    shares = row.saturated, row.dead, row.identical
+    numbers = (row.outputs.stddev, row.ratio, *shares, row.gradient, row.output_gradient, scale)
+    return dict(zip(HEADERS, numbers, strict=True))
+
+
+def _cells(row: LayerNumbers, longest: int) -> list[str]:
+    numbers = [_percent(one) if header in SHARES else _short(one) for header, one in numbers_of(row).items()]
     name = row.name if row.call == 1 else shortened(row.name, longest)  # which stands above in full
-    return [name, "x".join(map(str, row.shape)), row.activation or "", stddev, ratio, *shares, *norms]
+    return [name, "x".join(map(str, row.shape)), row.activation or "", *numbers]
 
 
 def _short(number: float | None) -> str:

@@ -11,7 +11,7 @@ Spec = dict[str, Any]
 TEXT, QUIET, LINE = "#010203", "#040506", "#070809"
 """Stand-ins, which the page's style replaces by its colours, light or dark."""
 COLOURS = (TEXT, VERMILION, PURPLE, ORANGE, SKY_BLUE, BLUE, GREEN, OLIVE)
-DASHES = ([1, 0], [6, 3], [2, 2])  # the next eight have the same colours
+DASHES = ([1, 0], [6, 3], [2, 2])
 CELLS = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#d8e219", "#fde725")
 SIZE = (560, 250)
 PLAIN = (
@@ -19,6 +19,7 @@ PLAIN = (
     " : replace(format(datum.value, '.2~e'), 'e+', 'e')"
 )
 """Numbers on an axis, with a power of ten where they are far from 1."""
+ZOOM = {"type": "interval", "zoom": "wheel![event.ctrlKey || event.metaKey]"}
 LIT = "lit === null || lit === datum.series"
 
 
@@ -43,6 +44,11 @@ class Chart:
         return [{**self.every, **dict(zip(self.columns, row, strict=True))} for row in cells]
 
 
+def look(index: int) -> tuple[str, list[int]]:
+    """The colour and the dashes of a series: when the colours are used up, they come again with other dashes."""
+    return COLOURS[index % len(COLOURS)], DASHES[index // len(COLOURS) % len(DASHES)]
+
+
 def lines(x: str, y: str, series: Sequence[str], log: bool, *, percent: bool = False, legend: bool = False) -> Spec:
     """Lines of several series: `x`, `y` (null where there is no such number), `edge`, `shown` and `place` by `series`.
 
@@ -62,18 +68,11 @@ def lines(x: str, y: str, series: Sequence[str], log: bool, *, percent: bool = F
         axis |= {"tickCount": 6, "labelOverlap": True}
         scale = {"type": "log", "nice": False, "padding": 6}
     names = {"orient": "top", "title": None, "symbolType": "stroke"} if legend else None
-    colour = {
-        "field": "series",
-        "type": "nominal",
-        "legend": names,
-        "scale": {"domain": list(series), "range": [COLOURS[i % len(COLOURS)] for i in range(len(series))]},
-    }
-    dash = {
-        "field": "series",
-        "type": "nominal",
-        "legend": names,
-        "scale": {"domain": list(series), "range": [DASHES[i // 8 % 3] for i in range(len(series))]},
-    }
+    looks = [look(index) for index in range(len(series))]
+    colour, dash = (
+        {"field": "series", "type": "nominal", "legend": names, "scale": {"domain": list(series), "range": ranged}}
+        for ranged in ([colour for colour, _ in looks], [dashes for _, dashes in looks])
+    )
     opacity = {"condition": {"test": LIT, "value": 1}, "value": 0.12}
     horizontal = {
         "field": "x",
@@ -84,7 +83,6 @@ def lines(x: str, y: str, series: Sequence[str], log: bool, *, percent: bool = F
     tooltip = [{"field": "series", "title": "run"}, {"field": "place", "title": x}, {"field": "shown", "title": y}]
     place = {"x": horizontal, "y": {"field": "y", "type": "quantitative", "axis": axis, "scale": scale}}
     known = [{"filter": "isValid(datum.y) && datum.y > 0" if log else "isValid(datum.y)"}]
-    zoom = {"type": "interval", "zoom": "wheel![event.ctrlKey || event.metaKey]"}
     return _plot(
         [
             {
@@ -107,7 +105,7 @@ def lines(x: str, y: str, series: Sequence[str], log: bool, *, percent: bool = F
                 "mark": {"type": "circle", "size": 160, "opacity": 0, "aria": False},
                 "transform": known,
                 "encoding": {**place, "tooltip": tooltip},
-                "params": [{"name": "zoom", "select": zoom, "bind": "scales"}],
+                "params": [{"name": "zoom", "select": ZOOM, "bind": "scales"}],
             },
             *(_at_edge(edge, shape, {"x": horizontal, "color": colour, "opacity": opacity, "tooltip": tooltip})
               for edge, shape in (("zero", "triangle-down"), ("nonfinite", "cross")) if log or edge == "nonfinite"),
@@ -221,17 +219,7 @@ def _cells(x: str, value: str, transform: list[Spec]) -> Spec:
                     "fill": colour,
                     "tooltip": tooltip,
                 },
-                "params": [
-                    {
-                        "name": "zoom",
-                        "select": {
-                            "type": "interval",
-                            "encodings": ["x"],
-                            "zoom": "wheel![event.ctrlKey || event.metaKey]",
-                        },
-                        "bind": "scales",
-                    }
-                ],
+                "params": [{"name": "zoom", "select": {**ZOOM, "encodings": ["x"]}, "bind": "scales"}],
             }
         ]
     )

@@ -1,6 +1,5 @@
 """Charts as still pictures: SVG in the colours of the page; and Vega itself."""
 
-import copy
 import functools
 import re
 from collections.abc import Mapping, Sequence
@@ -44,10 +43,8 @@ def still(vega: Spec, rows: Sequence[Mapping[str, Any]], told: str) -> str:
         rows: Its data.
         told: What it shows, for those who do not see it.
     """
-    filled = copy.deepcopy(vega)
-    table = next(one for one in filled["data"] if one["name"] == "table")
-    table["values"] = list(rows)
-    svg = vl_convert.vega_to_svg(filled)
+    data = [{**one, "values": list(rows)} if one["name"] == "table" else one for one in vega["data"]]
+    svg = vl_convert.vega_to_svg({**vega, "data": data})
     svg = _TAG.sub(lambda tag: _LONG.sub(r"\1", _NEEDLESS.sub("", tag[0])), _UNSEEN.sub("", svg))
     svg = _merged(svg)
     for stand_in, name in NAMES.items():
