@@ -153,6 +153,7 @@ def own(tmp_path, monkeypatch):
     return name
 
 
+@pytest.mark.thorough
 def test_a_network_and_data_of_ones_own(own):
     arguments = ["--build", f"{own}:build", "--data", "data.npz", "--validation", "data.npz", "--epochs", "2"]
     arguments += ["--initializer", "he", "--initializer", "zeros", "--seeds", "2", "--optimizer", "adam"]
@@ -345,6 +346,7 @@ def test_ctrl_c_is_not_lost_before_training(tmp_path, monkeypatch, error):
     assert "Interrupted before anything was finished" in result.stderr
 
 
+@pytest.mark.thorough
 def test_ctrl_c_waits_for_the_report(tmp_path, monkeypatch):
     show = command.Command.show
 

@@ -59,6 +59,7 @@ def test_the_page_says_what_it_must(text):
     assert "the 1 finished of 16 planned runs" in re.sub(r"\s+", " ", page(RUNS[:1], planned=16))
 
 
+@pytest.mark.thorough
 def test_the_page_stays_small_and_shows_the_first_seed_of_each_start_first():
     trace = large_trace()
     starts = [(start, seed) for start in STARTS for seed in range(12)]

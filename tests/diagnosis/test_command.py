@@ -166,6 +166,7 @@ class Doubled(keras.layers.Layer):
 """
 
 
+@pytest.mark.thorough
 def test_a_module_with_custom_objects(tmp_path, monkeypatch):
     """The model is saved by another process, so that this one does not know the class."""
     (tmp_path / "layers_of_ones_own.py").write_text(LAYER)

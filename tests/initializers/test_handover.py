@@ -98,6 +98,7 @@ for dtype in ("float32", "bfloat16"):
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.backend("tensorflow")
 def test_the_tensor_is_on_the_device_of_the_scope():
     run_python(DEVICES, "tensorflow")

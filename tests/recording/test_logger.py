@@ -270,6 +270,7 @@ def test_nothing_is_logged_of_the_recording_itself():
     assert "node name" not in complaints
 
 
+@pytest.mark.thorough
 def test_a_handler_of_signals_may_read_the_trace():
     """At any moment of a training, also while the logger takes in rows: here 500 times a second."""
     import signal

@@ -45,6 +45,7 @@ class Keeps:
         self.closed = True
 
 
+@pytest.mark.thorough
 def test_a_sink_of_ones_own_gets_every_row_once():
     sink = Keeps()
     logger = GradientNormLogger(sinks=sink)
@@ -114,6 +115,7 @@ def test_a_relative_path_stays_where_it_was(tmp_path, monkeypatch):
     assert len(GradientTrace.load(tmp_path / "norms.csv")) == 14
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("order", ["logger first", "logger last"])
 @pytest.mark.parametrize("save_freq", ["epoch", 3])
 def test_a_backup_that_is_restored_goes_on_in_the_file(order, save_freq, tmp_path):
@@ -136,6 +138,7 @@ def test_a_backup_that_is_restored_goes_on_in_the_file(order, save_freq, tmp_pat
     assert [file.name for file in tmp_path.glob("*.csv")] == ["norms.csv"]
 
 
+@pytest.mark.thorough
 def test_a_saved_model_goes_on_in_the_file_and_another_does_not(tmp_path):
     path = tmp_path / "norms.csv"
     model = models.compiled(models.sequential(), "adam", loss="mse")
@@ -220,6 +223,7 @@ def test_a_second_process_writes_elsewhere_and_a_dead_one_holds_nothing(tmp_path
     assert len(GradientTrace.load(path)) == 14
 
 
+@pytest.mark.thorough
 def test_reading_in_another_thread_loses_nothing(tmp_path):
     import threading
 

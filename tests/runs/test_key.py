@@ -187,6 +187,7 @@ def fits(monkeypatch):
     return trained
 
 
+@pytest.mark.thorough
 def test_compare_trains_again_what_it_cannot_see(tmp_path, fits):
     again = functools.partial(compare, small.build, initializers=["he_normal"], epochs=1, output=tmp_path)
     for _ in range(2):

@@ -127,6 +127,7 @@ def test_the_loss_of_guessing(units, loss, activation, y, expected):
     assert found == (None if expected is None else pytest.approx(expected, rel=1e-3))
 
 
+@pytest.mark.thorough
 def test_words_of_real_runs():
     """Labels swapped: what is called zeros draws by He's rule."""
     starts = {"zeros": keras_inits.HeNormal(seed=1), "he": keras_inits.Zeros(), "far": keras_inits.Normal(30.0)}
@@ -137,6 +138,7 @@ def test_words_of_real_runs():
     assert comparison.best.code == "kernel_initializer=keras_inits.HeNormal(seed=1)"
 
 
+@pytest.mark.thorough
 def test_equal_starts_are_no_difference():
     comparison = compare(lambda _: small.build("he_normal"), small.data(), ["he_normal", "zeros"], epochs=1)
     assert comparison.best.equals == ("zeros",)
@@ -144,6 +146,7 @@ def test_equal_starts_are_no_difference():
     assert "No difference: he_normal" in str(comparison)
 
 
+@pytest.mark.thorough
 def test_data_at_fault_come_first_and_are_called_so():
     x, y = small.data()
     x[3, 1] = np.nan

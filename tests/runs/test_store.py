@@ -143,6 +143,7 @@ def test_compare_trains_again_what_is_damaged(tmp_path):
     again()  # any warning is an error
 
 
+@pytest.mark.thorough
 def test_a_run_that_cannot_be_written_is_told_and_written_with_the_next(tmp_path, monkeypatch):
     replace, calls = whole.replace, []
 
