@@ -20,14 +20,18 @@ MODES = {
 }
 if BACKEND == "torch":  # where Keras refuses groups of steps; torch.compile is in test_norms
     MODES = {"graph": {}, "eager": {"run_eagerly": True}}
-modes = pytest.mark.parametrize("mode", MODES)
+
+# Only graphs are quick here: test_norms has a quick test of each mode.
+OTHERS = list(MODES)[1:]
+modes = pytest.mark.parametrize("mode", ["graph", *(pytest.param(mode, marks=pytest.mark.thorough) for mode in OTHERS)])
 
 
 def cases(names):
     """Each case in a graph, and two of them in each other mode: where a step runs and what it does are apart."""
-    names, others = list(names), list(MODES)[1:]
-    elsewhere = [(names[(2 * turn + place) % len(names)], mode) for turn, mode in enumerate(others) for place in (0, 1)]
-    return pytest.mark.parametrize(("name", "mode"), [*((name, "graph") for name in names), *elsewhere])
+    names = list(names)
+    elsewhere = [(names[(2 * turn + place) % len(names)], mode) for turn, mode in enumerate(OTHERS) for place in (0, 1)]
+    thorough = [pytest.param(*case, marks=pytest.mark.thorough) for case in elsewhere]
+    return pytest.mark.parametrize(("name", "mode"), [*((name, "graph") for name in names), *thorough])
 
 
 def recorded(build, optimizer, data=None, mode="graph", epochs=2, loss=models.mean_square, logger=None):

@@ -18,6 +18,9 @@ CASES = [(name, mode) for name in models.MODELS for mode in MODES]
 if BACKEND == "torch":  # where Keras refuses groups of steps, and torch.compile takes a minute for each model
     compiled = ("sequential", "embedding")
     CASES = [(n, m) for n, m in CASES if m != "groups of four" and (m != "xla" or n in compiled)]
+# Quick are each model in a graph, and one model in each mode.
+QUICK = [(name, mode) for name, mode in CASES if mode == "graph" or name == "sequential"]
+THOROUGH = [pytest.param(*case, marks=pytest.mark.thorough) for case in CASES if case not in QUICK]
 
 
 def twins(name):
@@ -30,7 +33,7 @@ def twins(name):
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch.compile's own
-@pytest.mark.parametrize(("name", "mode"), CASES)
+@pytest.mark.parametrize(("name", "mode"), [*QUICK, *THOROUGH])
 def test_every_step_of_two_epochs_is_that_of_a_loop_by_hand(name, mode):
     model, twin, names, x, y = twins(name)
     logger = GradientNormLogger()
@@ -43,7 +46,7 @@ def test_every_step_of_two_epochs_is_that_of_a_loop_by_hand(name, mode):
 
 
 @pytest.mark.parametrize("mode", ["graph", "eager", "xla"] if BACKEND != "torch" else ["graph"])
-@pytest.mark.parametrize("size", [1e-30, 1e30])
+@pytest.mark.parametrize("size", [1e-30, pytest.param(1e30, marks=pytest.mark.thorough)])
 def test_the_range_of_float32_is_used_in_full(size, mode):
     def loss(y, predicted):
         return models.mean_square(y, predicted) * size
@@ -158,7 +161,8 @@ def test_variables_are_recorded_one_by_one():
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("mode", [mode for name, mode in CASES if name == "sequential"])
-@pytest.mark.parametrize("every", [3, 7])  # an epoch has 7, and its last group is short
+# An epoch has 7 steps, and its last group is short.
+@pytest.mark.parametrize("every", [3, pytest.param(7, marks=pytest.mark.thorough)])
 def test_every_third_or_seventh_step(mode, every):
     model, twin, names, x, y = twins("sequential")
     logger = GradientNormLogger(every=every)
