@@ -15,9 +15,10 @@ from keras_inits import GradientNormLogger, GradientTrace
 
 PACKAGE = Path(keras_inits.__file__).parent
 ROOMS = tuple(str(PACKAGE / name) for name in ("recording", "backends", "_keras.py", "_swaps.py"))
-STRIDE = 23
-"""Of the moments at which each line of the package runs for the first and for the last time, one in so many is tried.
-By hand one can try all: `KERAS_BACKEND=torch python tests/recording/test_interrupts.py warm 1`."""
+STRIDE = 23 if keras.backend.backend() == "torch" else 47
+"""Of the moments at which each line of the package runs for the first and for the last time, one in so many is tried,
+and fewer where each fit is traced anew. By hand one can try all:
+`KERAS_BACKEND=torch python tests/recording/test_interrupts.py warm 1`."""
 
 
 class Interrupts:
