@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["current", "is_symbolic"]
 
 SUPPORTED = ("tensorflow", "jax", "torch")
+PACKAGES = (*SUPPORTED, "jaxlib", "optree")
+"""The packages that the backends' objects come from."""
 
 
 def current() -> Tensors:

@@ -7,11 +7,12 @@ from typing import Any
 
 import keras
 
+from keras_inits import backends
 from keras_inits._keras import all_layers
 
 PLAIN = (bool, int, float, str, type(None), type, FunctionType, MethodType, ModuleType)
 """Types of values that hold no optimizer."""
-LIBRARIES = ("builtins", "keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "optree", "collections", "threading")
+LIBRARIES = ("builtins", "collections", "threading", "keras", "numpy", *backends.PACKAGES)
 """Packages whose objects are not searched."""
 
 

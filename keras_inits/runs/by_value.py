@@ -11,7 +11,9 @@ from typing import Any
 import keras
 import numpy as np
 
-LIBRARIES = ("keras", "keras_hub", "keras_inits", "tensorflow", "jax", "jaxlib", "torch", "numpy", "optree")
+from keras_inits import backends
+
+LIBRARIES = ("keras", "keras_hub", "keras_inits", "numpy", *backends.PACKAGES)
 GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME")
 
 
