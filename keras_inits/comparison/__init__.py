@@ -5,6 +5,7 @@
     initializers ─┘                                ├─> report   a self-contained HTML page
                                                    │     charts its plots: of all runs, and of one
                                                    ├─> plot     a picture: gradient norms over depth, loss
+                                                   ├─ rows, columns   what table, data frame and page show
                                                    ├─ best      the start with the best metric
                                                    └─ equal     starts that do not differ
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_inits.comparison.table import metrics_of
+from keras_inits.comparison.columns import metrics_of
 from keras_inits.figures.downsample import median
 from keras_inits.number import number, value
 from keras_inits.page.charts import Chart, heatmap, histograms

@@ -96,10 +96,11 @@ class Comparison(Shown):
         Raises:
             ImportError: If pandas is not installed.
         """
-        from keras_inits.comparison.table import flat
+        from keras_inits.comparison.columns import columns_of, value_of
 
+        columns = columns_of(self.runs)
         return pandas_for("Comparison.to_dataframe()").DataFrame(
-            [flat(run, word) for run, word in zip(self.runs, self.learned, strict=True)]
+            [value_of(run, word, columns) for run, word in zip(self.runs, self.learned, strict=True)]
         )
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> "Figure":

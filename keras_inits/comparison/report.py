@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from keras_inits.comparison.best import ranked_by
 from keras_inits.comparison.charts import MOMENTS, charts_of, kinds_of, metric_chart, profile_chart, spark
-from keras_inits.comparison.table import GOOD, NORMS, STYLES, Row, metrics_of, rows_of
-from keras_inits.number import number, sortable, spread, value
+from keras_inits.comparison.columns import columns_of, metrics_of
+from keras_inits.comparison.rows import GOOD, Row, rows_of
+from keras_inits.comparison.table import STYLES
+from keras_inits.number import value
 from keras_inits.page.charts import look
 from keras_inits.page.glossary import GLOSSARY
 from keras_inits.page.page import Drawn, Page
@@ -55,8 +55,7 @@ def render_report(comparison: "Comparison") -> str:
         )
     page = Page(kinds_of(runs))
     metrics, ranked = metrics_of(runs), ranked_by(runs)
-    metrics.sort(key=lambda name: (name != ranked, not name.startswith("val_")))
-    rows = rows_of(runs, comparison.learned)
+    columns, rows = [column for column in columns_of(runs) if column.cell], rows_of(runs, comparison.learned)
     networks = list(dict.fromkeys(run.name.network for run in runs))
     traced = [name for name in networks if any(len(run.trace) for run in runs if run.name.network == name)]
     most = MAX_POINTS // (len(metrics) * len(networks) + len(MOMENTS) * len(traced) or 1)
@@ -72,11 +71,11 @@ def render_report(comparison: "Comparison") -> str:
         best_row=_row_of(rows, comparison.best),
         laws=dict.fromkeys((run.name.initializer, run.law) for run in runs),
         groups={
-            network: [(row, _cells(row, metrics)) for row in of]
+            network: [(row, [column.cell(row) for column in columns if column.cell]) for row in of]
             for network, of in groupby(rows, lambda row: row.network)
         },
+        columns=columns,
         metrics=metrics,
-        norms=list(NORMS),
         seeds=len({run.name.seed for run in runs}),
         looks=_looks(runs),
         first=first,
@@ -122,13 +121,6 @@ def _looks(runs: Sequence[Run]) -> list[tuple[str, str, str]]:
     names = dict.fromkeys(run.name.initializer for run in runs)
     looks = [(name, *look(index)) for index, name in enumerate(names)]
     return [(name, colour, " ".join(map(str, dashes))) for name, colour, dashes in looks]
-
-
-def _cells(row: Row, metrics: Sequence[str]) -> list[tuple[str, str]]:
-    """The numbers of a row, each as text and as what it is sorted by."""
-    values = {name: row.metric(name) for name in metrics}
-    cells = [(spread(name, part), sortable(np.median(part)) if part else "") for name, part in values.items()]
-    return cells + [(number(norm), sortable(norm)) for norm in row.norms()]
 
 
 def _parts(page: Page, comparison: "Comparison", ranked: str | None) -> list[Part]:

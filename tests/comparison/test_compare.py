@@ -163,7 +163,7 @@ def test_a_subclassed_model_without_a_config_or_targets(tmp_path):
 
     comparison = compare(build, small.data()[0], ["he_normal"], epochs=1, output=tmp_path)
     assert [len(row) for row in (comparison.runs, comparison.runs[0].layers)] == [1, 1]
-    assert comparison.to_dataframe().columns[:5].tolist() == ["initializer", "seed", "gradients", "learned", "findings"]
+    assert comparison.to_dataframe().columns[:5].tolist() == ["initializer", "seed", "gradients", "learned", "loss"]
     assert len(list(tmp_path.glob("he_normal-0-*.json"))) == 1
 
 

@@ -17,10 +17,11 @@ import keras_inits
 from keras_inits import compare
 from keras_inits._names import LONGEST, stand_in
 from keras_inits.comparison import Comparison, command
+from keras_inits.comparison.columns import columns_of, value_of
 from keras_inits.comparison.plan import Plan
 from keras_inits.comparison.plot import draw_plot, plot_bytes
 from keras_inits.comparison.session import TITLE_WIDTH, Session
-from keras_inits.comparison.table import NAME_WIDTH, build_table, flat
+from keras_inits.comparison.table import NAME_WIDTH, build_table
 from keras_inits.runs.name import Name
 from keras_inits.runs.task import Training
 
@@ -76,7 +77,8 @@ def test_pictures_show_it_as_it_is(name):
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_a_spreadsheet_computes_nothing_of_it(name):
-    cells = flat(named(name), "learned")
+    run = named(name)
+    cells = value_of(run, "learned", columns_of([run]))
     for text in (*cells, *(one for one in cells.values() if isinstance(one, str))):
         assert is_plain(text, lines=False)
         assert text[:1] not in tuple("=+-@")

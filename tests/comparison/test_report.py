@@ -136,9 +136,9 @@ def test_the_table_fits_80_columns(seeds):
     for run in runs[::seeds]:
         (line,) = [line for line in text.splitlines() if line.split()[:1] == [run.name.initializer]]
         assert re.findall(r"\d+\.\d%", line) == (
-            ["50.0%", "25.0%"] if seeds == 1 else ["50.0%", "0.0%", "25.0%", "0.0%"]
+            ["25.0%", "50.0%"] if seeds == 1 else ["25.0%", "0.0%", "50.0%", "0.0%"]
         )
-        assert line.split()[-2:] == [run.gradients, "learned"]
+        assert line.split()[1:3] == [run.gradients, "learned"]
 
 
 EDGES = {

@@ -12,7 +12,7 @@ from helpers.traces import PROFILES, run_of
 import keras_inits
 from keras_inits import compare, thresholds
 from keras_inits.comparison import Comparison
-from keras_inits.comparison.table import rows_of
+from keras_inits.comparison.rows import rows_of
 from keras_inits.runs.guess import loss_of_guessing
 from keras_inits.runs.learning import MEANINGS, learned
 from keras_inits.runs.name import Name
