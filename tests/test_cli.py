@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import keras_inits
 import keras_inits_cli as cli
-from keras_inits import comparison
+from keras_inits import backends, comparison
 from keras_inits.comparison import command
 from keras_inits.recording import GradientTrace
 from keras_inits.runs import trainer
@@ -51,6 +51,7 @@ def test_the_names_are_those_of_the_comparison():
     assert tuple(comparison.STARTS) == options.STARTS
     assert command.ACTIVATIONS == options.ACTIVATIONS
     assert (command.REPORT_NAME, command.PLOT_NAME) == options.FILES
+    assert backends.SUPPORTED == options.BACKENDS
 
 
 def test_a_small_comparison(tmp_path):

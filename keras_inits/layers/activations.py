@@ -14,7 +14,8 @@ ACTIVATIONS = (layers.Softmax, layers.ReLU, layers.LeakyReLU, layers.ELU, layers
 ACTIVATION_LAYERS = (layers.Activation, *ACTIVATIONS)
 SOFTMAXES = (activations.softmax, activations.log_softmax, activations.sparsemax)
 
-_BY_CLASS = {function.__name__.replace("_", ""): function for function in GAINS}
+BY_CLASS = {function.__name__.replace("_", ""): function for function in GAINS}
+"""Keras's activations by the class of their operation in a graph, in lower case."""
 
 
 def activation_of(layer: Any) -> Any:
@@ -52,7 +53,7 @@ def gain_of(operation: Any) -> float:
     if isinstance(operation, keras.Layer):
         return 1.0
     # Of `keras.ops` and `keras.activations`. A parameter that it has by default leaves the constant as it is.
-    function = _BY_CLASS.get(type(operation).__name__.lower())
+    function = BY_CLASS.get(type(operation).__name__.lower())
     names = ("negative_slope", "max_value", "alpha", "threshold")
     parameters = {name: getattr(operation, name) for name in names if isinstance(getattr(operation, name, None), float)}
     return gain_or_one(function, **parameters) if function is not None else 1.0

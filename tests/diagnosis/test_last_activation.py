@@ -1,11 +1,14 @@
 """The last activation beside loss and targets: what does not suit is found on each backend, and nothing else."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
-from keras import layers, losses
+from keras import activations, layers, losses
 
 from keras_inits import diagnose
+from keras_inits.diagnosis.setup.outputs import RANGES
 
 pytestmark = pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1")
 random = np.random.default_rng(0)
@@ -45,6 +48,10 @@ FAULTS = {
     "sigmoid, class numbers": (network(3, "sigmoid"), classes, "sparse_categorical_crossentropy", "softmax"),
     "sigmoid as an object": (network(3, "sigmoid"), one_hot, losses.CategoricalCrossentropy(), "softmax"),
     "sigmoid as a function": (network(3, "sigmoid"), one_hot, losses.categorical_crossentropy, "softmax"),
+    **{
+        f"{name}, binary": (network(1, name), binary, "binary_crossentropy", "sigmoid")
+        for name in ("celu", "hard_silu", "mish", "tanh_shrink")
+    },
     "linear, classes": (network(3), classes, "sparse_categorical_crossentropy", "from_logits=True"),
     "linear, one-hot": (network(3), one_hot, "categorical_crossentropy", "from_logits=True"),
     "linear, binary": (network(1), binary, "binary_crossentropy", "from_logits=True"),
@@ -181,3 +188,21 @@ def test_a_loss_that_layers_add_is_passed_over():
     model = keras.Model(inputs, Adding()(layers.Dense(1)(inputs)))
     model.compile("sgd")
     assert diagnose(model, x).findings == ()
+
+
+NEEDS_PARAMETERS = {activations.threshold}
+PUBLIC = {function for function in vars(activations).values() if inspect.isfunction(function)}
+KNOWN = sorted(
+    PUBLIC - NEEDS_PARAMETERS - {activations.deserialize, activations.get, activations.serialize},
+    key=lambda function: function.__name__,
+)
+
+
+@pytest.mark.parametrize("function", KNOWN)
+def test_the_range_is_the_one_that_the_function_reaches(function):
+    """Within rounding, and 0.002 of each end."""
+    one = np.concatenate([np.linspace(-8, 8, 4001), [-1e4, 1e4]])
+    inputs = np.stack([one, np.abs(one) if function is activations.glu else -one], -1).astype("float32")
+    outputs = keras.ops.convert_to_numpy(function(inputs)).astype("float64")
+    for limit, end, sign in zip(RANGES[function], (outputs.min(), outputs.max()), (1, -1), strict=True):
+        assert -sign * end > 30 if sign * limit == -np.inf else 0 <= 1e-6 + sign * (end - limit) < 2e-3, (limit, end)

@@ -8,8 +8,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from keras_inits_cli import options
+
 TESTS = Path(__file__).parents[1]
-BACKENDS = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
+BACKENDS = [name for name in options.BACKENDS if importlib.util.find_spec(name)]
 
 
 def run_python(code: str, backend: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ from keras import activations
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.remedy import Remedy
 from keras_inits.diagnosis.setup.changes import change
-from keras_inits.diagnosis.setup.outputs import Seen
+from keras_inits.diagnosis.setup.outputs import RANGES, Seen
 from keras_inits.diagnosis.setup.setup import Setup
 from keras_inits.diagnosis.setup.targets import are_class_numbers, classes_in
 
@@ -135,10 +135,11 @@ def _unsuited(one: Seen) -> Fault | None:
 
 
 _OUTSIDE = (
-    *(activations.relu, activations.tanh, activations.elu, activations.selu, activations.relu6, activations.softsign),
-    *(activations.hard_tanh, activations.leaky_relu, activations.gelu, activations.silu, activations.log_softmax),
+    *(one for one, (low, _) in RANGES.items() if low < 0 and one is not activations.linear),
+    *(activations.relu, activations.relu6),
 )
-"""Activations whose outputs are no probabilities. (Those of softplus and the exponential are, divided by their sum.)"""
+"""Activations whose outputs are no probabilities. (Those of softplus and the exponential are, divided by their sum; a
+linear end puts out logits.)"""
 
 
 def _out_of_range(one: Seen) -> Fault | None:

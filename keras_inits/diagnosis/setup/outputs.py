@@ -32,23 +32,37 @@ FAMILIES = {
     for name in names
 }
 RANGES: dict[Any, tuple[float, float]] = {
-    activations.softmax: (0, 1),
-    activations.sigmoid: (0, 1),
+    activations.celu: (-1, math.inf),
+    activations.elu: (-1, math.inf),
+    activations.exponential: (0, math.inf),
+    activations.gelu: (-0.17, math.inf),
+    activations.glu: (-math.inf, math.inf),
+    activations.hard_shrink: (-math.inf, math.inf),
     activations.hard_sigmoid: (0, 1),
-    activations.sparse_sigmoid: (0, 1),
-    activations.tanh: (-1, 1),
+    activations.hard_silu: (-0.375, math.inf),
     activations.hard_tanh: (-1, 1),
-    activations.softsign: (-1, 1),
+    activations.leaky_relu: (-math.inf, math.inf),
+    activations.linear: (-math.inf, math.inf),
+    activations.log_sigmoid: (-math.inf, 0),
+    activations.log_softmax: (-math.inf, 0),
+    activations.mish: (-0.3089, math.inf),
     activations.relu: (0, math.inf),
     activations.relu6: (0, 6),
-    activations.softplus: (0, math.inf),
-    activations.exponential: (0, math.inf),
-    activations.log_softmax: (-math.inf, 0),
-    activations.log_sigmoid: (-math.inf, 0),
-    activations.elu: (-1, math.inf),
     activations.selu: (-1.7581, math.inf),
+    activations.sigmoid: (0, 1),
+    activations.silu: (-0.2785, math.inf),
+    activations.soft_shrink: (-math.inf, math.inf),
+    activations.softmax: (0, 1),
+    activations.softplus: (0, math.inf),
+    activations.softsign: (-1, 1),
+    activations.sparse_plus: (0, math.inf),
+    activations.sparse_sigmoid: (0, 1),
+    activations.sparsemax: (0, 1),
+    activations.squareplus: (0, math.inf),
+    activations.tanh: (-1, 1),
+    activations.tanh_shrink: (-math.inf, math.inf),
 }
-"""The ranges of activations."""
+"""The range of each of Keras's activations with its defaults."""
 
 
 class Seen(NamedTuple):

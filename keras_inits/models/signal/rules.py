@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import activations, layers
 
-from keras_inits.layers.activations import ACTIVATION_LAYERS, SOFTMAXES, activation_of
+from keras_inits.layers.activations import ACTIVATION_LAYERS, BY_CLASS, SOFTMAXES, activation_of
 from keras_inits.layers.kinds import (
     ATTENTION,
     AVERAGE_POOLS,
@@ -313,7 +313,7 @@ def _operation(prediction: Prediction, step: Step, given: list[Signal]) -> Signa
     if len(given) != 1 or len(step.outputs) != 1 or before != after:
         return _unknown(prediction, step, given)
     name = type(step.operation).__name__.lower()
-    function = KERAS.get(name)
+    function = BY_CLASS.get(name)
     parameters = {
         key: value
         for key, value in vars(step.operation).items()
@@ -331,14 +331,6 @@ def _bound(kind: type, parameters: tuple[Any, ...], operation: Any) -> Any:
     """One function for all operations that do the same."""
     return _BOUND.setdefault((kind, parameters), operation.call)
 
-
-KERAS = {
-    function.__name__.replace("_", ""): function
-    for function in (
-        *(activations.relu, activations.tanh, activations.sigmoid, activations.silu, activations.gelu),
-        *(activations.softplus, activations.softsign, activations.elu, activations.selu, activations.relu6),
-    )
-}
 
 LAYERS: tuple[tuple[Any, Rule], ...] = (
     (ATTENTION, attention),
