@@ -1,5 +1,7 @@
 """Fans of layers: number by number, and by the variance of what the layers put out."""
 
+import inspect
+
 import numpy as np
 import pytest
 from helpers.layer_spread import SPREAD, built, spread
@@ -65,6 +67,22 @@ def test_numbers(make, shape, expected):
         assert found
         for variable in found:
             assert fans_of(layer, variable) == (fans if fans is None else pytest.approx(fans))
+
+
+# Layers without a kernel of their own: cells are those of the recurrent layers, and the rest has scales and vectors.
+WITHOUT = {
+    *("AdditiveAttention", "Attention", "GroupNormalization", "Normalization", "RMSNormalization", "STFTSpectrogram"),
+    *("FlaxLayer", "JaxLayer", "TFSMLayer", "GRUCell", "LSTMCell", "SimpleRNNCell", "RNN"),
+    *("ConvLSTM1D", "ConvLSTM3D"),  # one class with ConvLSTM2D
+}
+
+
+def test_each_layer_of_keras_with_weights_is_one_of_the_cases():
+    """A new one must not be given the fans of its shape unseen."""
+    public = {one for one in vars(layers).values() if inspect.isclass(one) and issubclass(one, layers.Layer)}
+    bases = {one: [base for base in one.__mro__ if issubclass(base, layers.Layer)][:-1] for one in public}
+    named = {one.__name__ for one in public if any("add_weight(" in inspect.getsource(base) for base in bases[one])}
+    assert named - {type(make()).__name__ for make, *_ in CASES} == WITHOUT
 
 
 def test_attention():
