@@ -15,6 +15,7 @@ compared          an output, its targets, its loss -> a number
 matching          outputs, targets, losses -> which belong together
 labels            targets -> whether they are classes that the outputs have
 unread            layer -> whether the model's outputs depend on its own
+paths             a call -> those that depend on its outputs
 kernels           weight, its gradient -> its numbers
 numbers           what is measured
 rows              calls -> their numbers

@@ -24,6 +24,8 @@ class Case(NamedTuple):
     graph: Graph
     is_read: Callable[[Any], bool]
     """Whether the model's outputs depend on those of a layer."""
+    reached: Callable[[int], frozenset[int]]
+    """The numbers of the rows that the outputs of a row, by its number, come to."""
     without_loss: frozenset[str]
     """The names of the rows on which no loss depends, for their outputs have none."""
 

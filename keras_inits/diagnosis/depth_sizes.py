@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.cancelled import cancelled_gradient, is_cancelled
@@ -87,9 +87,9 @@ def vanishing_gradient(case: Case) -> Finding | None:
     for what, profile in _gradients(case, small):
         smallest, largest = _extremes(profile)
         lost = largest[1] < thresholds.VANISHING_NORM
-        fades = smallest[1] < FADING_RATIO * largest[1]
-        if lost or (fades and smallest[0] < largest[0]):
-            return _gradient_finding(case, what, profile, "vanishing_gradient", (smallest, largest))
+        ends = _along_a_path(case, profile, lambda one, behind: one < FADING_RATIO * behind)
+        if lost or ends is not None:
+            return _gradient_finding(case, what, profile, "vanishing_gradient", ends or (smallest, largest))
         if underflows(case.rows):  # zeros at the end of a decay are the decay's
             number = next(number for number, row in enumerate(case.rows) if case.kernels_of(row))
             if case.rows[number].output_gradient == 0 and number < largest[0]:
@@ -105,9 +105,9 @@ def exploding_gradient(case: Case) -> Finding | None:
     for what, profile in _gradients(case, _signal_vanishes(case)):
         smallest, largest = _extremes(profile)
         lost = largest[1] > thresholds.EXPLODING_NORM
-        grows = largest[1] > GROWING_RATIO * smallest[1]
-        if lost or (grows and largest[0] < smallest[0]):
-            return _gradient_finding(case, what, profile, "exploding_gradient", (largest, smallest))
+        ends = _along_a_path(case, profile, lambda one, behind: one > GROWING_RATIO * behind)
+        if lost or ends is not None:
+            return _gradient_finding(case, what, profile, "exploding_gradient", ends or (largest, smallest))
     return None
 
 
@@ -240,6 +240,33 @@ def underflows(rows: Sequence[LayerNumbers]) -> bool:
 
 def _extremes(profile: Profile) -> tuple[tuple[int, float], tuple[int, float]]:
     return min(profile, key=lambda one: one[1]), max(profile, key=lambda one: one[1])
+
+
+def _along_a_path(
+    case: Case, profile: Profile, is_off: Callable[[float, float], bool]
+) -> tuple[tuple[int, float], tuple[int, float]] | None:
+    """The most extreme norm that is off beside one that depends on it, and that one; None if there is no such pair.
+
+    The order of calls makes no path: an encoder is called after its decoder's words, or before them.
+
+    Args:
+        case: The case.
+        profile: The norms.
+        is_off: Whether a norm is off beside another one behind it.
+    """
+    fades = is_off(0.0, 1.0)
+    extreme: Any = max if fades else min
+    cleared = set[int]()
+    for one in sorted(profile, key=lambda one: one[1], reverse=not fades):
+        if one[0] not in cleared and any(is_off(one[1], norm) for number, norm in profile if number > one[0]):
+            reached = case.reached(one[0])
+            behind = extreme(
+                (other for other in profile if other[0] in reached), key=lambda other: other[1], default=one
+            )
+            if is_off(one[1], behind[1]):
+                return one, behind
+            cleared |= reached  # these are less extreme, and come to no others
+    return None
 
 
 def _run(case: Case, profile: Profile, place: int, extreme: object) -> Run:

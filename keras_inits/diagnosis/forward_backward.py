@@ -50,12 +50,19 @@ class _ModeError(Exception):
     """The model, the loss or what is ours does not run in the mode in which it was tried."""
 
 
-def passed(model: Any, x: Any, weights: list[Weight], target: Target) -> Pass:
+def passed(model: Any, x: Any, weights: list[Weight], target: Target, marked: tuple[str, int] | None = None) -> Pass:
     """Sends the batch through.
 
     Where a layer shows no values, the pass is made again with loops and branches as the backend runs them one step
     after another, if it has such a mode. A layer that still runs only in code that is compiled as a whole is looked at
     from outside: once more, with the layer around it looked at in its stead, until that one shows values.
+
+    Args:
+        model: The model.
+        x: The batch.
+        weights: All of the model's weights.
+        target: What is differentiated.
+        marked: A layer's name and the number of its call, which puts out NaN instead.
 
     Raises:
         ValueError: If the model or the target fails on the batch by itself.
@@ -63,11 +70,11 @@ def passed(model: Any, x: Any, weights: list[Weight], target: Target) -> Pass:
     """
     whole: list[Any] = []
     mode: Mode = contextlib.nullcontext
-    found = _probed(model, x, watched_layers(model, weights), target)
+    found = _probed(model, x, watched_layers(model, weights), target, marked=marked)
     stepwise = differentiation.current().stepwise
     if stepwise is not None and _silent(found.probes):
         try:
-            found = _probed(model, x, watched_layers(model, weights), target, stepwise)
+            found = _probed(model, x, watched_layers(model, weights), target, stepwise, marked)
             mode = stepwise
         except _ModeError:  # as a loop of no steps
             pass
@@ -81,7 +88,7 @@ def passed(model: Any, x: Any, weights: list[Weight], target: Target) -> Pass:
                 unseen = (*unseen_layers(silent), *not_run(still))
                 return Pass(found.recording.calls, found.gradients, unseen, found.loss, found.outputs)
         whole += around.values()
-        found = _probed(model, x, watched_layers(model, weights, whole), target, mode)
+        found = _probed(model, x, watched_layers(model, weights, whole), target, mode, marked)
 
 
 def _silent(probes: Sequence[Probe]) -> list[Probe]:
@@ -89,11 +96,16 @@ def _silent(probes: Sequence[Probe]) -> list[Probe]:
 
 
 def _probed(
-    model: Any, x: Any, watched: Sequence[Watched], target: Target, mode: Mode = contextlib.nullcontext
+    model: Any,
+    x: Any,
+    watched: Sequence[Watched],
+    target: Target,
+    mode: Mode = contextlib.nullcontext,
+    marked: tuple[str, int] | None = None,
 ) -> Probed:
-    recording = Recording()
+    recording, (name, number) = Recording(), marked or ("", None)
     with ours("while it looked at the activations of the layers"):
-        probes = [Probe(one, recording) for one in watched]
+        probes = [Probe(one, recording, number if one.name == name else None) for one in watched]
     trained = [weight.variable for one in watched for weight in one.weights if is_trained(weight)]
     losses, ends = list[float](), list[Output]()
 

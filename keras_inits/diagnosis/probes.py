@@ -128,10 +128,11 @@ class Probe:
     Args:
         watched: The layer.
         recording: To which each call adds itself.
+        marked: The number of the call that puts out NaN instead, by which those that depend on it are told.
     """
 
-    def __init__(self, watched: Watched, recording: Recording) -> None:
-        self.watched, self._recording = watched, recording
+    def __init__(self, watched: Watched, recording: Recording, marked: int | None = None) -> None:
+        self.watched, self._recording, self._marked = watched, recording, marked
         self._ending = ending_of(watched.layer)
         self.activation = last_function_of(self._ending)
         self.slope = slope_of(self.activation) if self.activation is not None else None
@@ -163,7 +164,9 @@ class Probe:
             call = Call(self, self.count + 1)
             self._open.append(call)
             try:
-                return self._seen(run(*arguments, **options), watch, call, (arguments, options))
+                outputs = run(*arguments, **options)
+                outputs = with_nan(outputs) if call.number == self._marked else outputs
+                return self._seen(outputs, watch, call, (arguments, options))
             finally:
                 self._open.pop()
 
@@ -214,6 +217,13 @@ class Probe:
 
 def _look_away(tensor: Tensor) -> None:
     """Sees nothing."""
+
+
+def with_nan(outputs: Any) -> Any:
+    """The same structure, with NaN for all floating-point numbers."""
+    return keras.tree.map_structure(
+        lambda leaf: keras.ops.full_like(leaf, float("nan")) if is_float(leaf) else leaf, outputs
+    )
 
 
 def is_float(leaf: Any) -> bool:
