@@ -222,7 +222,10 @@ def _gradients(case: Case, small: bool) -> list[tuple[str, Profile]]:
     rows = [(number, row) for number, row in enumerate(case.rows) if number >= first and not row.scores]
     outputs = [(number, row.output_gradient) for number, row in rows if case.kernels_of(row)]
     # The gradient of a kernel of zeros may be all rounding, as behind batch normalisation.
-    moving = [(number, row) for number, row in rows if row.kernels and not begins_with_zeros(case, row)]
+    # That of a kernel that several calls share is the sum of theirs, and of no place.
+    shared = {row.layer for row in case.rows if row.call > 1}
+    own = [(number, row) for number, row in rows if row.kernels and row.layer not in shared]
+    moving = [(number, row) for number, row in own if not begins_with_zeros(case, row)]
     weights = [(number, row.gradient) for number, row in moving if small or not is_cancelled(row)]
     named = [("outputs", outputs), ("weights", weights)]
     return [

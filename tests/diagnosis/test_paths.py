@@ -14,11 +14,12 @@ def small_square(y, outputs):
     return 1e-6 * keras.ops.mean((y - outputs) ** 2)
 
 
-def found(order, joined=False):
+def found(order, joined=False, shared=False):
     """The kinds of findings of two towers, called in this order, with their evidence; one has a loss of a millionth."""
     keras.utils.set_random_seed(0)
     inputs = {name: keras.Input((WIDTH,), name=name) for name in ("large", "small")}
-    towers = {name: layers.Dense(WIDTH, "tanh", name=f"tower_{name}")(inputs[name]) for name in order}
+    read = layers.Dense(WIDTH, "tanh", name="shared") if shared else lambda tensor: tensor
+    towers = {name: layers.Dense(WIDTH, "tanh", name=f"tower_{name}")(read(inputs[name])) for name in order}
     if joined:
         towers["large"] = layers.Add()([towers["large"], towers["small"] * 1e-6])
     ends = [layers.Dense(WIDTH, name=f"head_{name}")(towers[name]) for name in order]
@@ -40,3 +41,9 @@ def test_a_tower_is_judged_by_what_it_leads_to(order):
     assert told[0] == "vanishing_gradient"
     assert "at tower_small and" in told[1]
     assert "at head_large:" in told[1]
+
+
+@pytest.mark.parametrize("order", [("large", "small"), ("small", "large")])
+def test_a_layer_that_both_towers_share_is_judged_by_each_call(order):
+    """The gradient of its kernel is that of the large tower, as that of words that an encoder and a decoder share."""
+    assert found(order, shared=True) == {}
