@@ -75,6 +75,7 @@ FAULTS = {
     "tanh, prices": (network(1, "tanh"), 300 * numbers, "mae", "linear"),
     "linear, divergence": (network(3), one_hot, "kl_divergence", "softmax"),
     "regression by a cross-entropy": (network(1), 40 + 7.3 * numbers, "binary_crossentropy", "mse"),
+    "counts behind no activation": (network(1), np.arange(64.0)[:, None] % 5, "poisson", "exponential"),
 }
 
 

@@ -255,6 +255,23 @@ def test_weights_that_training_makes_up_for_are_a_note():
     assert "vanishing_signal" in causes(diagnose(model, x, classes))
 
 
+def test_constant_columns_are_a_note():
+    model = network(3)
+    initialize(model, seed=0)
+    numbers = np.random.default_rng(3).standard_normal((64, 8)).astype("float32")
+    numbers[:, 2:5] = 0, 1, 7
+    diagnosis = diagnose(model, numbers)
+    assert diagnosis.findings == ()
+    (note,) = diagnosis.notes
+    assert (note.kind, note.layers) == ("constant_columns", (model.layers[0].name,))
+    assert "1 of the 8 columns" in note.evidence
+    assert "the first of them 7:" in note.evidence
+    names = {"x": numbers, "keras": keras}
+    exec(note.remedy.code, names)
+    assert diagnose(model, names["x"]).notes == ()
+    assert diagnose(model, numbers[:32]).notes == ()  # of so few, some are the same by chance
+
+
 def test_a_linear_stack_is_a_note():
     model = keras.Sequential(
         [keras.Input((8,)), layers.Dense(9, name="a"), layers.Dropout(0.1), layers.Dense(3, name="b")]

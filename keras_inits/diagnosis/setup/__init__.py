@@ -5,6 +5,7 @@ outputs           outputs, targets, losses -> each output beside what it is comp
 last_activation   a loss that is not made for what the last layer puts out; changes: the line that mends it
 targets           targets that are not what the loss takes, or of a size that no step reaches
 unscaled_inputs   numbers that go into the first kernels as nobody scaled them
+constant_columns  a note: columns of a table that tell no examples apart
 no_loss_gradient  a loss that does not depend on the outputs
 examples_alike    outputs that are the same whatever goes in
 step              optimizer, gradients -> the loss after one step, on copies

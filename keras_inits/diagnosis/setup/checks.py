@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.setup.constant_columns import constant_columns
 from keras_inits.diagnosis.setup.examples_alike import examples_alike
 from keras_inits.diagnosis.setup.faded_start import faded_start
 from keras_inits.diagnosis.setup.first_loss import far_outputs, first_loss
@@ -22,7 +23,7 @@ Check = Callable[[Setup], Finding | None]
 CAUSES: tuple[Check, ...] = (last_activation, targets, unscaled_inputs, rate_not_positive)
 BEFORE: tuple[Check, ...] = (no_loss_gradient,)
 BEHIND: tuple[Check, ...] = (examples_alike, learning_rate, first_loss)
-NOTES: tuple[Check, ...] = (far_outputs, linear_stack, squared_probabilities)
+NOTES: tuple[Check, ...] = (far_outputs, constant_columns, linear_stack, squared_probabilities)
 KINDS = tuple(check.__name__ for check in (*CAUSES, *BEFORE, *BEHIND))
 NOTE_KINDS = ("small_weights", *(check.__name__ for check in NOTES))
 OF_THE_LOSS = ("last_activation", "targets")

@@ -30,7 +30,7 @@ Fault = tuple[str, str, str, str | None, bool]
 def last_activation(setup: Setup) -> Finding | None:
     """The first output whose activation does not suit its loss and its targets."""
     for one in setup.seen:
-        fault = _constant(one) or _logits(one) or _unsuited(one) or _out_of_range(one)
+        fault = _constant(one) or _logits(one) or _unsuited(one) or _of_negatives(one) or _out_of_range(one)
         if fault is not None:
             evidence, reason, activation, loss, logits = fault
             code = change(setup.model, one, activation, loss, logits)
@@ -140,6 +140,17 @@ _OUTSIDE = (
 )
 """Activations whose outputs are no probabilities. (Those of softplus and the exponential are, divided by their sum; a
 linear end puts out logits.)"""
+
+
+def _of_negatives(one: Seen) -> Fault | None:
+    """Negative numbers where the loss takes a logarithm."""
+    if one.loss != "poisson" or one.output.min() >= 0:
+        return None
+    evidence = (
+        f"{one.called} and puts out numbers down to {one.output.min():.3g}; the loss {one.loss} takes their logarithm, "
+        "and negative numbers have none"
+    )
+    return evidence, "the exponential of any number is a rate", "exponential", None, False
 
 
 def _out_of_range(one: Seen) -> Fault | None:

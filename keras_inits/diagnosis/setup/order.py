@@ -9,7 +9,7 @@ SILENT = ("no_gradient", "dead_layer", "vanishing_gradient")
 FADED_KINDS = ("vanishing_signal", "vanishing_gradient", "examples_alike")
 
 CONSEQUENCES: dict[str, tuple[str, ...]] = {
-    "last_activation": ("no_loss_gradient", "learning_rate", "first_loss", *SILENT),
+    "last_activation": ("no_loss_gradient", "learning_rate", "first_loss", "nonfinite", *SILENT),
     "targets": ("no_loss_gradient", "learning_rate", "first_loss", "exploding_gradient", "nonfinite"),
     "unscaled_inputs": ("learning_rate", "first_loss", "examples_alike", "no_loss_gradient", *GROWN),
     "no_loss_gradient": SILENT,

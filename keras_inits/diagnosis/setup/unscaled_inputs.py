@@ -19,6 +19,7 @@ from keras_inits.models.statistics import Features, channel_axis_of
 Array = Any  # of NumPy
 
 MAX_NUMBERS = 1 << 22  # numbers of an input that are looked at
+NORMALIZE = "normalization = keras.layers.Normalization(); normalization.adapt(x); x = normalization(x)"
 PIXELS = 255
 FEWEST_PIXELS = 64  # of a flat image
 
@@ -41,17 +42,17 @@ class Entering(NamedTuple):
 def unscaled_inputs(setup: Setup) -> Finding | None:
     """The first layer with a kernel into which large numbers go, or some that hide the others."""
     given = [leaf if hasattr(leaf, "dtype") else np.asarray(leaf) for leaf in keras.tree.flatten(setup.x)]
-    if not any(_is_number(setup.model, place) and _is_suspect(leaf) for place, leaf in enumerate(given)):
+    if not any(is_number(setup.model, place) and _is_suspect(leaf) for place, leaf in enumerate(given)):
         return None
-    leaves = [_sample(leaf) for leaf in given]
-    for one in _entering(setup, leaves):
+    leaves = [sample_of(leaf) for leaf in given]
+    for one in entering(setup, leaves):
         evidence = _fault(setup, one)
         if evidence is not None:
             return Finding("unscaled_inputs", (one.layer.name,), evidence, _remedy(setup, leaves))
     return None
 
 
-def _sample(leaf: Any) -> Array:
+def sample_of(leaf: Any) -> Array:
     """Some examples; integers too, which a model casts to floating-point numbers."""
     part = evenly_spaced(leaf, MAX_NUMBERS)
     values = keras.ops.convert_to_numpy(part) if keras.ops.is_tensor(part) else np.asarray(part)
@@ -89,13 +90,13 @@ def _has_numbers(leaf: Any) -> bool:
     return name not in ("bool", "string")
 
 
-def _entering(setup: Setup, leaves: list[Array]) -> list[Entering]:
+def entering(setup: Setup, leaves: list[Array]) -> list[Entering]:
     """The inputs as the first layers with kernels read them, behind layers that only move, scale and shift them."""
     case = setup.case
     structure = keras.tree.pack_sequence_as(setup.x, leaves)
     features = Features(structure, channel_axis_of(setup.model))
     features.numbers = [
-        which if _is_number(setup.model, place) else None for place, which in enumerate(features.numbers)
+        which if is_number(setup.model, place) else None for place, which in enumerate(features.numbers)
     ]
     followed = follow(setup.model, case.graph, structure, features.numbers)
     features.measure()
@@ -120,7 +121,7 @@ def _of(layer: Any, features: Features, read: Read) -> Entering:
     return Entering(layer, means, deviations, divisors)
 
 
-def _is_number(model: Any, place: int) -> bool:
+def is_number(model: Any, place: int) -> bool:
     """Whether an input is a number and no name: of integers where the model itself takes floating-point numbers."""
     inputs = getattr(model, "inputs", None) or []
     return place >= len(inputs) or "float" in keras.backend.standardize_dtype(inputs[place].dtype)
@@ -172,8 +173,7 @@ def _remedy(setup: Setup, leaves: list[Array]) -> Remedy:
         "columns of the mean 0 and the deviation 1; the layer in front of the model does the same, and goes with it. "
         "(Dividing all by one number leaves columns of different sizes as they are)"
     )
-    code = "normalization = keras.layers.Normalization(); normalization.adapt(x); x = normalization(x)"
-    return Remedy(reason, code=code)
+    return Remedy(reason, code=NORMALIZE)
 
 
 def _are_pixels(leaf: Array) -> bool:
