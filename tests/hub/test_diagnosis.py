@@ -16,7 +16,6 @@ AS_BUILT = {  # on torch, with the starts of KerasHub
     "gemma": {"wrong_fans"},
     "mixtral": {"wrong_fans"},
     "rwkv7": {"vanishing_signal", "vanishing_gradient", "exploding_gradient"},
-    "bart": {"exploding_gradient"},
     "diffusion_transformer": {"wrong_fans"},
     "xception": {"wrong_fans"},
     "mit": {"wrong_fans"},

@@ -15,7 +15,10 @@ BY_DESIGN = (0, 1)
 
 def constant_columns(setup: Setup) -> Finding | None:
     """The first layer that reads such columns, of a batch in which others would differ."""
-    leaves = [sample_of(leaf) for leaf in keras.tree.flatten(setup.x)]
+    given = [leaf if hasattr(leaf, "dtype") else np.asarray(leaf) for leaf in keras.tree.flatten(setup.x)]
+    if not any(len(leaf.shape) == 2 for leaf in given):
+        return None
+    leaves = [sample_of(leaf) for leaf in given]
     if not any(is_number(setup.model, place) and _has_constants(leaf) for place, leaf in enumerate(leaves)):
         return None
     for one in entering(setup, leaves):
