@@ -16,7 +16,7 @@ The rooms, from the top down; a room imports from those below it:
 Small files that rooms share: `thresholds` and `states` (what counts as vanishing, and its words), `arguments` (checks),
 `faults` (errors of our own), `extras` (packages that one method needs), `text`, `number` and `notebook` (how objects
 show themselves), `_names` (how names of others are shown), `_keras` (Keras's private names), `_swaps` (methods that
-stand in for a while), `_version`.
+stand in for a while), `whole` (files that are written whole or not at all), `_version`.
 """
 
 from keras_inits._version import __version__ as __version__

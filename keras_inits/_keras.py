@@ -5,6 +5,7 @@ import contextlib
 import functools
 import inspect
 import re
+import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from keras.src.layers import layer as layer_module
 from keras.src.models import Functional
 from keras.src.ops.node import Node
 from keras.src.ops.numpy import Einsum
+from keras.src.utils import module_utils
 from keras.src.utils.naming import to_snake_case
 
 from keras_inits._swaps import Swap, call_with
@@ -47,6 +49,15 @@ def fresh_names() -> Iterator[None]:
         yield
     finally:
         global_state.set_global_attribute(NAME_COUNTS, before)
+
+
+def without_import_of_tensorflow(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Calls a function of Keras's that would import TensorFlow, which takes seconds, only to seed it or ask for types.
+
+    Where TensorFlow is imported, the call is as without this.
+    """
+    missing = [] if "tensorflow" in sys.modules else [Swap(module_utils.tensorflow, "_available", False)]
+    return call_with(missing, function, *arguments)
 
 
 @contextlib.contextmanager

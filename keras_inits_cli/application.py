@@ -133,7 +133,7 @@ def compare(
         if command.runs:
             command.show()
         if not interruption.came:
-            return FAILED if any(run.fault for run in command.runs) else 0
+            return FAILED if command.failed else 0
         kept = f"the {len(command.runs)} finished of {command.planned} runs are kept"
         if not command.runs:
             return told(INTERRUPTED, NOTHING_KEPT)

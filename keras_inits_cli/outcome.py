@@ -42,13 +42,19 @@ def line_of(error: Exception) -> tuple[int, str]:
             f"Keras wants the backend {error.name}, which is not installed; expected an installed one. "
             f'Install it: pip install "keras_inits[{error.name}]"; or name another with --backend.'
         )
-    from keras_inits._names import one_line
+    from keras_inits._names import one_line, shown
     from keras_inits.diagnosis.files import FileError
     from keras_inits.faults import InternalError
 
     text = one_line(str(error))
     if isinstance(error, FileError | InternalError):
         return FAILED, text
+    if isinstance(error, OSError) and error.filename is not None:
+        return FAILED, (
+            f"received {shown(str(error.filename))}, which cannot be read or written: "
+            f"{one_line(error.strerror or '')}. Expected a file that can be, and room on its disk. "
+            "Make room, correct its rights, or choose another place."
+        )
     return FAILED, (
         f"{type(error).__name__}: {text.removesuffix('.')}. keras-inits expects a model and data that raise no error. "
         "Correct what it names; --debug shows where it was raised."

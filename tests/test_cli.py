@@ -1,6 +1,7 @@
 """The command: its options, its errors word by word, the files it writes, and what Ctrl-C leaves."""
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -67,6 +68,20 @@ def test_a_small_comparison(tmp_path):
         assert comparison.verdict(GradientTrace.load(table)) == word
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "--seeds 1 --initializer zeros --initializer he --activation tanh --depth 3" in page
+
+
+@pytest.mark.thorough
+def test_a_page_is_drawn_once_for_the_same_runs(tmp_path):
+    arguments = ["compare", *SMALL, "--depth", "1", "--output", tmp_path]
+    assert "Writing the report ..." in invoke(*arguments).output
+    before = (tmp_path / "report.html").read_bytes()
+    again = invoke(*arguments)
+    assert again.output.count("(finished before)") == 2
+    assert "Writing" not in again.output
+    assert (tmp_path / "report.html").read_bytes() == before
+    next(tmp_path.glob("*.npz")).unlink()
+    assert "Writing the report ..." in invoke(*arguments).output  # of a run that was trained again
+    assert "Writing" not in invoke(*arguments).output
 
 
 @pytest.mark.parametrize(
@@ -211,6 +226,63 @@ def test_options_from_a_file(own):
     assert "received 'epoch'; expected an option of this command in options.toml. Did you mean epochs?" in in_words(
         result.output
     )
+
+
+FULL = "cannot be read or written: No space left on device. Expected a file that can be, and room on its disk."
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """A function that has the disk be full when this file is written, with a part of it there."""
+    write, save = pathlib.Path.write_bytes, keras.Model.save
+
+    def fill(name):
+        def write_part(path, data):
+            if path.name.endswith(name):
+                write(path, data[:10])
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write(path, data)
+
+        def save_part(self, path, *arguments, **options):
+            if str(path).endswith(name):
+                write_part(pathlib.Path(path), b"half a model")
+            return save(self, path, *arguments, **options)
+
+        monkeypatch.setattr(pathlib.Path, "write_bytes", write_part)
+        monkeypatch.setattr(keras.Model, "save", save_part)
+
+    return fill
+
+
+@pytest.mark.parametrize(
+    ("option", "name"), [("report", "a.html"), ("json", "a.json"), ("plot", "a.png"), ("repair", "a.keras")]
+)
+def test_a_full_disk_is_one_line_and_leaves_each_file_whole(option, name, tmp_path, full):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="only")])
+    model.save(tmp_path / "model.keras")
+    (tmp_path / name).write_bytes(b"the one before")
+    full(name)
+    result = invoke("diagnose", tmp_path / "model.keras", "--shape", "4", f"--{option}", tmp_path / name)
+    assert result.exit_code == outcome.FAILED, result.output
+    (line,) = result.stderr.splitlines()
+    assert f"'{tmp_path / name}', which {FULL}" in line
+    assert (tmp_path / name).read_bytes() == b"the one before"
+    assert {path.name for path in tmp_path.iterdir()} == {"model.keras", name}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ["report.html", "gradient_norms.png", ".json", ".npz"])
+def test_a_full_disk_under_a_comparison(name, tmp_path, full):
+    arguments = ["compare", *SMALL, "--depth", "1", "--output", tmp_path]
+    full(name)
+    result = invoke(*arguments)
+    assert result.exit_code == outcome.FAILED, result.output
+    assert "Traceback" not in result.output
+    if name in options.FILES:
+        assert f"'{tmp_path / name}', which {FULL}" in result.stderr
+    else:
+        assert "cannot be kept: [Errno 28] No space left on device: " in in_words(result.output)
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith(name) or ".draft." in path.name]
 
 
 @pytest.mark.parametrize("backend", ["numpy", "theano"])

@@ -6,6 +6,7 @@
                                                    │     charts its plots: of all runs, and of one
                                                    ├─> plot     a picture: gradient norms over depth, loss
                                                    ├─ rows, columns   what table, data frame and page show
+                                                   ├─ drawn     page and plot, found again or drawn
                                                    ├─ best      the start with the best metric
                                                    └─ equal     starts that do not differ
 

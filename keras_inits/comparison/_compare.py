@@ -48,6 +48,8 @@ def compare(
     is named in a warning, and its run is trained again. A run that cannot be written, as on a full disk, is named too,
     and tried again after the next.
 
+    Progress goes to the standard error: a bar on a terminal, lines in a file or a notebook, nothing with `verbose=0`.
+
     Args:
         build: A function from an initializer to a compiled model that uses it.
         data: What `fit` takes: `(x, y)` or `(x, y, sample_weight)`, of arrays; or a `tf.data.Dataset`, a
@@ -96,7 +98,7 @@ def compare(
     more = {name: replayable(value) for name, value in fit.items()}
     plan = Plan({"": build}, named, numbers, Training(arguments_of(data), epochs, more))
     store = Store(Path(output), _warn) if output is not None else None
-    session = Session(plan, store, Console(quiet=fit.get("verbose") == 0))
+    session = Session(plan, store, Console(stderr=True, quiet=fit.get("verbose") == 0))
     session.train_all()
     notes = renamed + equal_starts(plan, session.keys) + (_unseen(session) if store is not None else ())
     about = {**_about(plan), **({"Note": " ".join(notes)} if notes else {})}

@@ -7,24 +7,22 @@ from typing import Any
 import numpy as np
 
 from keras_inits.comparison.columns import metrics_of
+from keras_inits.diagnosis.charts import MAX_LAYERS, VALUES, histogram_charts, values_kind
 from keras_inits.figures.downsample import median
 from keras_inits.number import number, value
-from keras_inits.page.charts import Chart, heatmap, histograms
+from keras_inits.page.charts import Chart, heatmap
 from keras_inits.page.page import Kind
 from keras_inits.page.series import COLUMNS, columns, kind_of, split
 from keras_inits.runs.run import Run
 
 MAX_CELLS = 60
 """Columns of a heatmap; more steps are put together, with their median."""
-MAX_LAYERS = 48
-"""Layers of one heatmap or of histograms; of more, evenly spaced ones."""
 MAX_POINTS = 200
 """Points of a chart of one run."""
 MOMENTS = (("first step", 0), ("last step", -1))
 NORM_COLUMNS = ("layer", "norms")
-SHARE_COLUMNS = ("layer", "when", "low", "width", "shares", "peak")
 ODD = {0.0: "black 0", "infinite": "orange infinite", "not a number": "red not a number", "no gradient": "grey none"}
-STEPS, WEIGHTS, OUTPUTS = "gradients of layers", "weights", "outputs"
+STEPS = "gradients of layers"
 
 Row = tuple[Any, ...]
 
@@ -40,7 +38,7 @@ def kinds_of(runs: Sequence[Run]) -> dict[str, Kind]:
     kinds["losses"] = kind_of("epoch", "loss", losses, True, legend=True)
     kinds["signals"] = kind_of("layer, from the input", "deviation", ["outputs"], True)
     kinds[STEPS] = Kind("linear", {"linear": heatmap("step", "gradient norm")})
-    kinds["values"] = Kind("linear", {"linear": histograms("value", "share")})
+    kinds[VALUES] = values_kind()
     return kinds
 
 
@@ -95,11 +93,7 @@ def charts_of(run: Run) -> list[Chart]:
         rows = _thinned([_signals(run)], MAX_POINTS)
         title = "Deviation of each layer's outputs, before training"
         charts.append(Chart("signals", title, title, columns(COLUMNS, rows)))
-    for what in (WEIGHTS, OUTPUTS):
-        if found := [one for one in run.histograms if one.what == what]:
-            title = f"Histograms of {what}: before training above, after it below"
-            charts.append(Chart("values", title, title, columns(SHARE_COLUMNS, _values(found))))
-    return charts
+    return charts + histogram_charts(run.histograms, ": before training above, after it below")
 
 
 def spark(run: Run) -> str:
@@ -188,16 +182,3 @@ def _cell(norm: Any) -> float | str:
     if not np.isfinite(norm):
         return "not a number" if np.isnan(norm) else "infinite"
     return float(f"{norm:.3g}")
-
-
-def _values(found: Sequence[Any]) -> list[Row]:
-    """The rows of histograms: a layer before, and after."""
-    names = list(dict.fromkeys(one.layer for one in found))
-    names = names[:: -(-len(names) // MAX_LAYERS)]
-    rows = []
-    for one in found:
-        if one.layer in names:
-            width = (one.high - one.low) / len(one.shares) or max(abs(one.low) * 0.02, 1e-30)
-            shares = [round(1000 * share) for share in one.shares]
-            rows.append((one.layer, one.when, float(f"{one.low:.5g}"), float(f"{width:.5g}"), shares, max(shares)))
-    return rows

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from keras_inits._names import printable
 from keras_inits.comparison import subject
 from keras_inits.comparison.comparison import Comparison
+from keras_inits.comparison.drawn import Drawn
 from keras_inits.comparison.equal import equal_starts
 from keras_inits.comparison.plan import Plan
 from keras_inits.comparison.session import Session
@@ -56,8 +57,12 @@ class Command:
     repeat: str = ""
     check: Callable[[], None] = lambda: None
     console: Console = field(default_factory=Console)
-    runs: Sequence[Run] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> Sequence[Run]:
+        """The finished runs."""
+        return self._session.runs
 
     @property
     def planned(self) -> int:
@@ -69,6 +74,11 @@ class Command:
         """The folder of the files."""
         return Path(self.options["output"])
 
+    @property
+    def failed(self) -> bool:
+        """Whether a run was not diagnosed through a fault of ours, or cannot be written."""
+        return not self._store.is_complete or any(run.fault for run in self.runs)
+
     @cached_property
     def _plan(self) -> Plan:
         starts = dict.fromkeys(self.options["initializer"] or STARTS)
@@ -76,15 +86,21 @@ class Command:
         networks, training, _ = self.subject
         return Plan(networks, {name: STARTS[name] for name in starts}, tuple(seeds), training)
 
+    @cached_property
+    def _store(self) -> Store:
+        return Store(self.output, self._print)
+
+    @cached_property
+    def _session(self) -> Session:
+        return Session(self._plan, self._store, self.console, self.check)
+
     def train_all(self) -> None:
         """Trains from every start; each run is on disk before the next begins.
 
         Raises:
             KeyboardInterrupt: On Ctrl-C; the finished runs are in `runs` and on disk.
         """
-        store = Store(self.output, self._print)
-        session = Session(self._plan, store, self.console, self.check, self._tell)
-        self.runs = session.runs
+        session = self._session
         if self.options["build"] is not None:
             session.train_all()
             self.notes = equal_starts(self._plan, session.keys)
@@ -95,10 +111,8 @@ class Command:
 
     def show(self) -> None:
         """Prints the table of the finished runs, and writes their plot and report."""
-        from keras_inits.comparison.plot import plot_bytes
         from keras_inits.comparison.table import build_table
 
-        self._print("Writing the report ...")
         about = {**self.subject.about, **({"Note": " ".join(self.notes)} if self.notes else {})}
         comparison = Comparison(tuple(self.runs), self.planned, about, self.repeat, notes=self.notes)
         table = build_table(comparison.runs, comparison.learned)
@@ -106,18 +120,24 @@ class Command:
         best = () if comparison.best is None else (str(comparison.best),)
         for text in (*comparison.data_findings, *self.notes, *comparison.faults, *best):
             self.console.print(text, markup=False)
-        (self.output / PLOT_NAME).write_bytes(plot_bytes(comparison.runs))
-        comparison.report(self.output / REPORT_NAME)
+        self._draw(comparison)
         self._print(f"Report: {self.output / REPORT_NAME}")
         files = f"{PLOT_NAME}, and for each run a .npz and a .json file"
         self._print(f"Plot and norms: {self.output / files}")
 
+    def _draw(self, comparison: Comparison) -> None:
+        """Writes plot and report, unless they are there and show these runs, all of which were finished before."""
+        kept = [[*name, self._store.checksum(key)] for name, key in self._session.keys.items()]
+        shown = [kept, self.planned, dict(comparison.about), self.repeat]
+        drawn = Drawn(self.output / REPORT_NAME, self.output / PLOT_NAME, shown)
+        if self._session.found == len(self.runs) and drawn.is_there():
+            return
+        self._print("Writing the report ...")
+        from keras_inits.comparison.plot import plot_bytes
+        from keras_inits.comparison.report import render_report
+
+        drawn.write(lambda: render_report(comparison), lambda: plot_bytes(comparison.runs))
+
     def _print(self, text: str) -> None:
         """Prints a line as it is: names of files may look like the terminal's markup."""
         self.console.print(Text(printable(text)), soft_wrap=True)
-
-    def _tell(self, run: Run, before: bool) -> None:
-        """A log that is no terminal gets a line in place of the bar."""
-        if not self.console.is_terminal:
-            note = " (finished before)" if before else ""
-            self._print(f"{len(self.runs)}/{self.planned} {run.name.file_name}: {run.gradients}{note}")

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keras_inits import whole
 from keras_inits.extras import REPORT, missing, pandas_for
 from keras_inits.figures.saving import saved
 from keras_inits.notebook import Shown
@@ -139,4 +140,4 @@ class Comparison(Shown):
             from keras_inits.comparison.report import render_report
         except ImportError as error:
             raise missing("Comparison.report()", error.name, REPORT) from error
-        Path(path).write_text(render_report(self), encoding="utf-8")
+        whole.replace(Path(path), render_report(self).encode())

@@ -1,12 +1,15 @@
 """A plan carried out: the runs one by one behind a progress bar, each kept on disk as soon as it is finished."""
 
-from collections.abc import Callable
+import itertools
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.text import Text
 
-from keras_inits._names import stand_in
+from keras_inits._names import printable, stand_in
 from keras_inits.comparison.plan import Plan
 from keras_inits.runs.key import Key
 from keras_inits.runs.name import Name
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 TITLE_WIDTH = 24
+SILENCE = 30.0
+"""Seconds after which a log that is no terminal gets a line within a run, too."""
 
 
 @dataclass
@@ -28,18 +33,19 @@ class Session:
     Args:
         plan: What to train.
         store: Where finished runs are kept, and found when they are asked for again. None keeps none.
-        console: Where the progress bar goes, if that is a terminal.
+        console: Where the progress bar goes; one that is no terminal, as a file or a notebook, gets lines instead.
         check: Called after each epoch; what it raises ends the training.
-        tell: Called with each run that is finished, and whether it was before.
     """
 
     plan: Plan
     store: Store | None = None
     console: Console = field(default_factory=Console)
     check: Callable[[], None] = lambda: None
-    tell: Callable[[Run, bool], None] = lambda run, before: None
     runs: list[Run] = field(default_factory=list)
     keys: dict[Name, Key] = field(default_factory=dict)
+    found: int = 0
+    """How many of the runs were finished before."""
+    _told: float = field(default_factory=time.monotonic)
 
     def train_all(self) -> None:
         """Goes through the plan.
@@ -52,11 +58,17 @@ class Session:
             epochs = self.plan.training.epochs
             bar = progress.add_task("", total=len(self.plan) * epochs)
 
-            def after_epoch() -> None:
-                progress.advance(bar)
-                self.check()
-
             for task in self.plan:
+                done = itertools.count(1)
+
+                def after_epoch(title: str = task.name.title, done: Iterator[int] = done) -> None:
+                    progress.advance(bar)
+                    epoch = next(done)
+                    if time.monotonic() - self._told > SILENCE:
+                        name = stand_in(title, TITLE_WIDTH)
+                        self._tell(f"{len(self.runs) + 1}/{len(self.plan)} {name}: epoch {epoch} of {epochs}")
+                    self.check()
+
                 progress.update(bar, description=stand_in(task.name.title, TITLE_WIDTH))
                 self._finish(task, after_epoch)
                 progress.update(bar, completed=len(self.runs) * epochs)
@@ -66,9 +78,17 @@ class Session:
         run, key, before = finish(task, self.store, after_epoch)
         self.runs.append(run)
         self.keys[task.name] = key
+        self.found += before
         if self.store is not None and not before:
             self.store.keep(run, key)
-        self.tell(run, before)
+        note = " (finished before)" if before else ""
+        self._tell(f"{len(self.runs)}/{len(self.plan)} {task.name.file_name}: {run.gradients}{note}")
+
+    def _tell(self, line: str) -> None:
+        """Prints a line where there is no bar."""
+        self._told = time.monotonic()
+        if not self.console.is_terminal:
+            self.console.print(Text(printable(line)), soft_wrap=True)
 
     def _progress(self) -> "Progress":
         """The bar: what is training, how many epochs of all runs are done, and for how long yet."""

@@ -34,6 +34,7 @@ diagnosis         what comes out
 table             a diagnosis -> text, columns
 plot              a diagnosis -> a picture
 report            a diagnosis -> a page, with charts
+histograms        a model, examples -> how its weights and outputs are spread
 command           what the command `keras-inits diagnose` does
 files             a model or a batch on disk -> in memory, if it is whole
 jacobian          model, examples -> the singular values of its input-output Jacobian

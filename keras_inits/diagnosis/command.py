@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_inits import whole
 from keras_inits._names import shown
 from keras_inits.diagnosis._diagnose import diagnose
 from keras_inits.diagnosis.diagnosis import Diagnosis
 from keras_inits.diagnosis.files import FileError, load_arrays, load_model
 from keras_inits.diagnosis.finding import Finding
-from keras_inits.recording.files import whole
 
 EXAMPLES = 128  # of a random batch
 
@@ -58,14 +58,15 @@ def run(
     diagnosis = diagnose(model, x, y)
     print(diagnosis)
     if outputs.report is not None:
-        diagnosis.report(outputs.report)
+        diagnosis.report(outputs.report, model, x)
     if outputs.json is not None:
         whole.replace(outputs.json, json.dumps(as_json(diagnosis), indent=2, allow_nan=False).encode())
     if outputs.plot is not None:
         diagnosis.plot(outputs.plot)
     if outputs.repair is not None:
         print(diagnosis.repair(model, seed=0))
-        model.save(outputs.repair)
+        with whole.draft_of(outputs.repair) as draft:
+            model.save(draft)
     return diagnosis
 
 

@@ -4,12 +4,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 
+from keras_inits import whole
 from keras_inits.diagnosis import table
 from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.histograms import histograms_of
 from keras_inits.diagnosis.numbers import LayerNumbers, Moments
 from keras_inits.diagnosis.unseen import Unseen
 from keras_inits.extras import REPORT, missing, pandas_for
@@ -102,11 +104,13 @@ class Diagnosis(Shown):
 
         return saved(draw(self.layers, table.headline(self.layers, self.findings, self.unseen)), path)
 
-    def report(self, path: str | os.PathLike[str]) -> None:
+    def report(self, path: str | os.PathLike[str], model: keras.Model | None = None, x: Any = None) -> None:
         """Writes a page of HTML, smaller than 3 MB, that needs no other file and no network.
 
         Args:
             path: Where to.
+            model: The one that was diagnosed: the page has histograms of its weights too.
+            x: Inputs: the page has histograms of the layers' outputs for the first of them too.
 
         Raises:
             ImportError: If jinja2 or vl-convert-python is not installed.
@@ -115,4 +119,5 @@ class Diagnosis(Shown):
             from keras_inits.diagnosis.report import render_report
         except ImportError as error:
             raise missing("Diagnosis.report()", error.name, REPORT) from error
-        Path(path).write_text(render_report(self), encoding="utf-8")
+        histograms = () if model is None else histograms_of(model, x, "now")
+        whole.replace(Path(path), render_report(self, histograms).encode())

@@ -1,8 +1,10 @@
 """A diagnosis as a page: what was found with the code that repairs it, the numbers of each layer, and their plots."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from keras_inits.diagnosis.charts import charts_of, kinds
+from keras_inits.diagnosis.charts import charts_of, histogram_charts, kinds
+from keras_inits.diagnosis.histograms import Histogram
 from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.table import HEADERS, LEGEND, SHARES, numbers_of, verdict
 from keras_inits.number import number, sortable
@@ -12,7 +14,7 @@ from keras_inits.page.page import Page
 if TYPE_CHECKING:
     from keras_inits.diagnosis.diagnosis import Diagnosis
 
-TERMS = ("finding", "gradient norm", "deviation")
+TERMS = ("finding", "gradient norm", "deviation", "histogram")
 MAX_ROWS = 2_000
 """Rows of the table: more would make the page larger than 3 MB."""
 
@@ -29,10 +31,15 @@ class Row(NamedTuple):
     """Of the findings that name the layer."""
 
 
-def render_report(diagnosis: "Diagnosis") -> str:
-    """Returns the page as HTML."""
+def render_report(diagnosis: "Diagnosis", histograms: Sequence[Histogram] = ()) -> str:
+    """Returns the page as HTML.
+
+    Args:
+        diagnosis: What is shown.
+        histograms: Of the model's weights and outputs.
+    """
     page = Page(kinds())
-    drawn = [page.add(chart) for chart in charts_of(diagnosis.layers)]
+    drawn = [page.add(chart) for chart in (*charts_of(diagnosis.layers), *histogram_charts(histograms))]
     return page.render(
         "diagnosis/report.html.jinja",
         diagnosis=diagnosis,

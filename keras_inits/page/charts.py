@@ -174,7 +174,7 @@ def histograms(x: str, value: str) -> Spec:
             {"calculate": "format(datum.left, '.3~g') + ' to ' + format(datum.right, '.3~g')", "as": "place"},
         ],
     )
-    spec["layer"][0]["encoding"]["yOffset"] = {"field": "when", "type": "nominal", "sort": ["before", "after"]}
+    spec["layer"][0]["encoding"]["yOffset"] = {"field": "when", "type": "nominal", "sort": ["before", "after", "now"]}
     return spec
 
 

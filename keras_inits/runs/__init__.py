@@ -9,7 +9,6 @@
                                                  verdict     its trace -> one word for its gradients
                                                  guess       the loss of the best outputs that are the same for all
                                                  learning    its loss beside that -> one word for what it learned
-                                                 histograms  of weights and outputs, before and after
 
 `data` reads whatever `fit` takes, for each run from its beginning. Who trains from a grid or from a search hands
 tasks to `trainer.finish`, and what is new to `store.keep`: a run that either of them made is found by the other.

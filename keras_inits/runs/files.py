@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from keras_inits import whole
+from keras_inits.diagnosis.histograms import Histogram
 from keras_inits.diagnosis.numbers import LayerNumbers, Moments
 from keras_inits.diagnosis.unseen import Unseen
 from keras_inits.recording import GradientTrace
-from keras_inits.recording.files import whole
-from keras_inits.runs.histograms import Histogram
 from keras_inits.runs.name import Name
 from keras_inits.runs.run import FindingText, Run
 

@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from keras_inits._names import stand_in
+from keras_inits.diagnosis.histograms import Histogram
 from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.unseen import Unseen
 from keras_inits.recording import GradientTrace
-from keras_inits.runs.histograms import Histogram
 from keras_inits.runs.name import Name
 from keras_inits.runs.verdict import verdict
 

@@ -1,5 +1,6 @@
 """The folder of finished runs: each under its key, so that runs of other settings lie beside it."""
 
+import hashlib
 import os
 import tempfile
 import warnings
@@ -46,6 +47,16 @@ class Store:
                 if run is not None:
                     return replace(run, name=task.name, law=task.law, code=task.code)
         return None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all runs without a fault that were to be kept are written."""
+        return not self._waiting
+
+    def checksum(self, key: Key) -> str:
+        """The SHA-256 of the `.json` files of a key, which in turn name those of the `.npz`."""
+        files_of_key = sorted(self._directory.glob(f"*-{key.digest}.json"))
+        return hashlib.sha256(b"".join(file.read_bytes() for file in files_of_key)).hexdigest()
 
     def keep(self, run: Run, key: Key) -> None:
         """Writes a run; one with a fault is not kept. What cannot be written is told, and tried again with the next."""

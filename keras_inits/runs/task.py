@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from keras_inits._keras import fresh_names
+from keras_inits._keras import fresh_names, without_import_of_tensorflow
 from keras_inits.runs.by_value import Digest
 from keras_inits.runs.data import NAMES, Batch, first_batch, from_the_start
 from keras_inits.runs.name import Name
@@ -70,7 +70,7 @@ class Task:
         Raises:
             TypeError: If `build` returns something else than a compiled model.
         """
-        keras.utils.set_random_seed(self.name.seed)
+        without_import_of_tensorflow(keras.utils.set_random_seed, self.name.seed)
         with fresh_names():
             model = self.build()
             if not isinstance(model, keras.Model) or not model.compiled:

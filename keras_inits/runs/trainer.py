@@ -6,16 +6,16 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_inits._keras import compiled_loss_weights
+from keras_inits._keras import compiled_loss_weights, without_import_of_tensorflow
 from keras_inits._names import all_unique, stand_in
 from keras_inits.diagnosis._diagnose import diagnose
+from keras_inits.diagnosis.histograms import Histogram, histograms_of
 from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.unseen import FAILED, Unseen, all_unseen
 from keras_inits.faults import InternalError
 from keras_inits.models.calls import has_call
 from keras_inits.recording import GradientNormLogger
 from keras_inits.runs.guess import loss_of_guessing, penalty
-from keras_inits.runs.histograms import Histogram, histograms_of
 from keras_inits.runs.key import Key, key_of
 from keras_inits.runs.run import FindingText, Run
 from keras_inits.runs.store import Store
@@ -44,7 +44,7 @@ def finish(task: Task, store: Store | None, on_epoch_end: Callable[[], None] = l
         on_epoch_end: Called after each epoch; what it raises ends the training.
     """
     model = task.start()
-    key = key_of(task, model)
+    key: Key = without_import_of_tensorflow(key_of, task, model)
     run = store.find(task, key) if store is not None else None
     before = run is not None
     if run is None:
@@ -82,7 +82,7 @@ def train(model: keras.Model, task: Task, on_epoch_end: Callable[[], None] = lam
     if optimizer is not None and not optimizer.built:
         optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
     logger = GradientNormLogger(log=None)  # a metric may have the keys that it would add
-    keras.utils.set_random_seed(task.name.seed)
+    without_import_of_tensorflow(keras.utils.set_random_seed, task.name.seed)
     more = task.training.arguments()
     callbacks = [logger, *(more.pop("callbacks", None) or [])]
     epochs: list[dict[str, float]] = []

@@ -12,9 +12,9 @@ from keras_inits.comparison import STARTS, Comparison
 from keras_inits.comparison.report import render_report
 from keras_inits.diagnosis.diagnosis import Diagnosis
 from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.histograms import Histogram
 from keras_inits.diagnosis.remedy import Remedy
 from keras_inits.diagnosis.report import render_report as render_diagnosis
-from keras_inits.runs.histograms import Histogram
 
 pytestmark = [pytest.mark.any_backend, pytest.mark.chromium, pytest.mark.thorough]
 

@@ -12,7 +12,7 @@ from helpers.processes import BACKENDS
 
 import keras_inits
 from keras_inits import compare
-from keras_inits.comparison import Comparison
+from keras_inits.comparison import Comparison, session
 from keras_inits.comparison.plan import Plan
 from keras_inits.runs import trainer
 from keras_inits.runs.name import Name
@@ -202,8 +202,27 @@ def test_files_have_the_names_of_runs():
     assert Name("tanh", "normal (0/1)", 0).file_name == "tanh-normal_0_1_-0"
 
 
+@pytest.mark.parametrize("terminal", [False, True])
 @pytest.mark.parametrize(("verbose", "shown"), [({"verbose": 0}, False), ({}, True)])
-def test_it_is_silent_if_it_is_asked_to_be(verbose, shown, capsys, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+def test_it_is_silent_if_it_is_asked_to_be(verbose, shown, terminal, capsys, monkeypatch):
+    if terminal:
+        monkeypatch.setenv("FORCE_COLOR", "1")
     compare(small.build, small.data(), {"he": TWO["he"]}, epochs=1, **verbose)
-    assert bool(capsys.readouterr().out) is shown
+    captured = capsys.readouterr()
+    assert bool(captured.err) is shown
+    assert captured.out == ""
+    assert ("\x1b" in captured.err) is (shown and terminal)
+
+
+def test_a_log_has_a_line_for_each_run_and_within_long_ones(capsys, monkeypatch):
+    monkeypatch.setattr(session, "SILENCE", -1.0)  # as after a long time
+    compare(small.build, small.data(), {"he": TWO["he"]}, epochs=2)
+    assert capsys.readouterr().err.splitlines() == ["1/1 he: epoch 1 of 2", "1/1 he: epoch 2 of 2", "1/1 he-0: healthy"]
+
+
+def test_a_notebook_shows_the_progress_too(monkeypatch):
+    shown = []
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("rich.jupyter.display", lambda segments, text: shown.append(text))
+    compare(small.build, small.data(), {"he": TWO["he"]}, epochs=1)
+    assert shown == ["1/1 he-0: healthy\n"]

@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from keras_inits import whole
 from keras_inits.recording import GradientTrace
-from keras_inits.recording.files import csv, exact, whole
+from keras_inits.recording.files import csv, exact
 from keras_inits.recording.quantities import OUTCOMES, RECORDED
 from keras_inits.recording.sinks import Start
 from keras_inits.recording.sinks.csv_file import CsvFile

@@ -89,7 +89,7 @@ def interrupted(path, warm, at=None):
         wrong.append("a later fit is not recorded")
     if not path.exists() or GradientTrace.load(path).steps.tolist() != logger.trace.steps.tolist():
         wrong.append("a later fit is not in the file")
-    if list(path.parent.glob(".*.draft")):
+    if list(path.parent.glob(".*.draft.*")):
         wrong.append("a draft is left")
     return [f"{interrupts.where}: {one}" for one in wrong], interrupts
 

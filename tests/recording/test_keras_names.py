@@ -1,5 +1,10 @@
 """The private names of Keras that the recorder needs: what a release took away is named here first."""
 
+import importlib
+import random
+import sys
+import types
+
 import keras
 import pytest
 from helpers import models
@@ -13,6 +18,19 @@ BACKEND = keras.backend.backend()
 @pytest.fixture
 def model():
     return models.compiled(models.sequential(), keras.optimizers.SGD(0.1, gradient_accumulation_steps=2))
+
+
+@pytest.mark.parametrize("imported", [False, True])
+def test_tensorflow_is_imported_to_be_seeded_only_where_it_is_already(imported, monkeypatch):
+    lazy, asked = _keras.module_utils.tensorflow, []
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    if imported:
+        monkeypatch.setitem(sys.modules, "tensorflow", types.ModuleType("tensorflow"))
+    monkeypatch.setattr(lazy, "_available", None)
+    monkeypatch.setattr(lazy, "initialize", lambda: asked.append(1) or importlib.import_module("no_such_module"))
+    _keras.without_import_of_tensorflow(keras.utils.set_random_seed, 3)
+    assert (asked, lazy._available) == ([1] if imported else [], False if imported else None)
+    assert random.random() == random.Random(3).random()
 
 
 def test_names_of_models(model):

@@ -13,8 +13,7 @@ from helpers import small
 from helpers.traces import run_of
 
 import keras_inits
-from keras_inits import compare
-from keras_inits.recording.files import whole
+from keras_inits import compare, whole
 from keras_inits.runs import files
 from keras_inits.runs.key import Key
 from keras_inits.runs.store import Store

@@ -1,9 +1,7 @@
 """Traces in files: numbers that read back to the same bits, gaps apart from zero, NaN and infinity, damage noticed.
 
-    trace -> exact  `.npz`: written at once, whole or not at all
-          -> csv    `.csv`: grows as training goes, a line for each step, each with its checksum
-
-`whole` is what has bytes reach a file whole or not at all.
+trace -> exact  `.npz`: written at once, whole or not at all
+      -> csv    `.csv`: grows as training goes, a line for each step, each with its checksum
 """
 
 import os
@@ -11,8 +9,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from keras_inits import whole
 from keras_inits._names import one_line, printable, shown, some_of
-from keras_inits.recording.files import csv, exact, whole
+from keras_inits.recording.files import csv, exact
 from keras_inits.recording.steps import Steps
 
 __all__ = ["check_folder", "load", "save", "suffix_of"]

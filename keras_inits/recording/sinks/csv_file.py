@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from keras_inits import whole
 from keras_inits.recording.block import Block
-from keras_inits.recording.files import check_folder, csv, whole
+from keras_inits.recording.files import check_folder, csv
 from keras_inits.recording.files.csv import Content, Mark
 from keras_inits.recording.sinks import Start
 from keras_inits.recording.sinks.lock import Lock

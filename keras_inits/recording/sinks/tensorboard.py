@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_inits import whole
 from keras_inits.extras import missing
-from keras_inits.recording.files import whole
 from keras_inits.recording.sinks import Start
 from keras_inits.recording.sinks.scalars import scalars_of
 from keras_inits.recording.trace import GradientTrace

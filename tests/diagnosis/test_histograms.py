@@ -7,8 +7,8 @@ import numpy as np
 from helpers import small
 
 from keras_inits import compare
+from keras_inits.diagnosis.histograms import BINS, TAIL, histograms_of
 from keras_inits.runs import files, trainer
-from keras_inits.runs.histograms import BINS, TAIL, histograms_of
 
 
 class Noisy(keras.layers.Layer):

@@ -27,7 +27,7 @@ class Histogram(NamedTuple):
     what: str
     """`weights` or `outputs`."""
     when: str
-    """`before` or `after` training."""
+    """`before` or `after` training, or `now`."""
     low: float
     high: float
     shares: tuple[float, ...]
@@ -40,8 +40,8 @@ def histograms_of(model: Any, x: Any, when: str) -> tuple[Histogram, ...]:
 
     Args:
         model: Built.
-        x: A batch.
-        when: `before` or `after` training.
+        x: A batch; None counts weights alone.
+        when: `before` or `after` training, or `now`.
     """
     watched = [one for one in watched_layers(model, weights_of(model)) if one.weights]
     found = []
@@ -53,6 +53,8 @@ def histograms_of(model: Any, x: Any, when: str) -> tuple[Histogram, ...]:
         ]
         parts = [_sampled(keras.ops.convert_to_numpy(kernel)) for kernel in kernels]
         found.append(_counted(one.name, "weights", when, np.concatenate(parts) if parts else np.empty(0)))
+    if x is None:
+        return tuple(one for one in found if one is not None)
     some = keras.tree.map_structure(lambda leaf: leaf if leaf is None else leaf[:EXAMPLES], x)
     with contextlib.ExitStack() as stack:
         stack.enter_context(differentiation.current().preserved(model))

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -14,11 +14,20 @@ def replace(path: Path, data: bytes, before: Callable[[int], None] = lambda inod
         data: What is in it.
         before: Is told the new file's inode before it takes its place.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    try:
+    with draft_of(path) as draft:
         draft.write_bytes(data)
         before(draft.stat().st_ino)
+
+
+@contextlib.contextmanager
+def draft_of(path: Path) -> Iterator[Path]:
+    """A file to write, which takes the place of this one when the block ends, and is removed if it fails."""
+    draft = path.with_name(f".{os.getpid()}.draft.{path.name}")  # with its suffix, which may say the format
+    try:
+        yield draft
         os.replace(draft, path)
+    except OSError as error:  # which may name the draft, or no file
+        raise OSError(error.errno, error.strerror or str(error), os.fspath(path)) from error
     finally:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
