@@ -23,7 +23,18 @@ def test_the_version_stands_in_one_place():
 def test_the_public_list_is_what_the_package_shows():
     shown = {name for name in vars(keras_inits) if not name.startswith("_")}
     modules = {"backends", "comparison", "diagnosis", "figures", "initializers", "layers", "models", "page", "runs"}
-    modules |= {"arguments", "extras", "faults", "notebook", "number", "recording", "states", "text", "thresholds"}
+    modules |= {
+        "arguments",
+        "extras",
+        "faults",
+        "notebook",
+        "number",
+        "recording",
+        "states",
+        "text",
+        "thresholds",
+        "whole",
+    }
     assert shown - modules == set(keras_inits.__all__)
     assert dir(keras_inits) == sorted(keras_inits.__all__)
     with pytest.raises(AttributeError, match="module 'keras_inits' has no attribute 'diagnosys'"):
