@@ -7,6 +7,8 @@ from keras import layers
 
 import keras_inits
 from keras_inits import Normal, diagnose, initialize
+from keras_inits.diagnosis import findings
+from keras_inits.diagnosis.setup import checks, order, small_weights
 
 random = np.random.default_rng(0)
 x = random.standard_normal((64, 8)).astype("float32")
@@ -325,3 +327,9 @@ def test_of_rare_values_the_size_is_that_of_all():
     model.compile("adam", LOGITS)
     assert np.sqrt(np.mean(sparse**2)) < 10 < sparse.max()
     assert "unscaled_inputs" not in causes(diagnose(model, sparse.astype("float32"), np.arange(256) % 3))
+
+
+def test_relations_between_findings_name_kinds_that_there_are():
+    kinds = {*findings.KINDS, *checks.KINDS}
+    following = {kind for consequences in order.CONSEQUENCES.values() for kind in consequences}
+    assert {*order.CONSEQUENCES, *following, *small_weights.SIZE_KINDS, *checks.OF_THE_LOSS} <= kinds

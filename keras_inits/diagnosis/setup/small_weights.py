@@ -7,14 +7,15 @@ from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.setup.setup import Setup
 
-FADED_KINDS = ("vanishing_signal", "vanishing_gradient")
+SIZE_KINDS = ("vanishing_signal", "vanishing_gradient")
+"""Findings that a step makes up for where it changes a kernel by much of its size."""
 
 
 def told_apart(setup: Setup) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """The findings of the layers that stand, and notes in place of those about weights that training makes up for."""
     if not moves_all(setup):
         return tuple(setup.found), ()
-    faded = [finding for finding in setup.found if finding.kind in FADED_KINDS]
+    faded = [finding for finding in setup.found if finding.kind in SIZE_KINDS]
     notes = [
         dataclasses.replace(
             finding,
@@ -24,7 +25,7 @@ def told_apart(setup: Setup) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
         )
         for finding in faded
     ]
-    return tuple(finding for finding in setup.found if finding.kind not in FADED_KINDS), tuple(notes[:1])
+    return tuple(finding for finding in setup.found if finding.kind not in SIZE_KINDS), tuple(notes[:1])
 
 
 def without_gradients(setup: Setup, grave: Sequence[Finding]) -> tuple[Finding, ...]:
