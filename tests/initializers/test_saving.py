@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from helpers import families
 from helpers.processes import run_python
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from keras import layers
 
 import keras_inits as ki
@@ -25,6 +27,24 @@ SAME_LAW_IN_KERAS = {
     "Ones",
     "Constant",
 }
+
+
+@settings(max_examples=30)
+@given(
+    scale=st.floats(1e-6, 1e6),
+    mode=st.sampled_from(["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]),
+    distribution=st.sampled_from(["untruncated_normal", "uniform", "truncated_normal"]),
+    seed=st.integers(-(2**70), 2**70),
+    axes=st.sampled_from([{}, {"input_axes": (0,), "output_axes": (1,)}, {"input_axes": (1,), "output_axes": (0,)}]),
+    activation=st.sampled_from([None, "relu", "gelu", "tanh"]),
+)
+def test_a_config_of_any_arguments_comes_back_through_json(scale, mode, distribution, seed, axes, activation):
+    one = ki.VarianceScaling(scale, mode, distribution, seed, activation=activation, **axes)
+    two = keras.initializers.deserialize(json.loads(json.dumps(keras.initializers.serialize(one))))
+    assert type(two) is ki.VarianceScaling
+    assert repr(two) == repr(one)
+    assert two.get_config() == one.get_config()
+    np.testing.assert_array_equal(*(keras.ops.convert_to_numpy(each((3, 4))) for each in (one, two)))
 
 
 def a_model(initializer=None):

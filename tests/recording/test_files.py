@@ -1,6 +1,7 @@
 """The exact format and the text format: the same bits again, and damage that is noticed."""
 
 import io
+import itertools
 import json
 import random
 import re
@@ -69,6 +70,20 @@ def test_both_formats_read_back_to_the_same_bits(tmp_path_factory, trace):
     path.write_bytes(as_text(trace))
     traces.assert_equal(GradientTrace.load(path), trace)
     assert csv.read(as_text(trace)).marks == [[csv.Mark(7, "abc")]] * len(trace)
+
+
+@settings(deadline=None, max_examples=30)
+@given(trace=any_trace(), cuts=st.lists(st.integers(0, 4), max_size=3).map(sorted))
+def test_a_file_that_rows_come_to_block_by_block_reads_back_to_the_same_bits(tmp_path_factory, trace, cuts):
+    path = tmp_path_factory.mktemp("blocks") / "any.csv"
+    sink = CsvFile(path)
+    sink.begin(Start(0, "", False, 1))
+    for first, end in itertools.pairwise([0, *cuts, len(trace)]):
+        if len(block := trace[first:end]):
+            sink.append(block)
+    sink.close()
+    if len(trace):
+        traces.assert_equal(GradientTrace.load(path), trace)
 
 
 def test_pandas_reads_the_same_numbers(tmp_path):
