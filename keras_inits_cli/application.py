@@ -144,7 +144,7 @@ def compare(
 
 @application.command()
 def diagnose(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A file that model.save wrote.", **HERE)],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A file that model.save wrote.", exists=True)],
     data: Annotated[Path | None, typer.Option(help="A .npz file with a batch x, and y if compiled.", **HERE)] = None,
     shape: Annotated[
         Any,

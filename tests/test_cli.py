@@ -84,50 +84,6 @@ def test_a_page_is_drawn_once_for_the_same_runs(tmp_path):
     assert "Writing" not in invoke(*arguments).output
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--epochs", "0"], "Invalid value for '--epochs': "),
-        (["--epochs", "ten"], "Invalid value for '--epochs': "),
-        (["--depth", "-3"], "Invalid value for '--depth': "),
-        (["--seed", "4294967296"], "Invalid value for '--seed': "),
-        (["--activation", "tan"], "'--activation': received 'tan'; expected one of tanh, relu. Did you mean tanh?"),
-        (
-            ["--initializer", "normal"],
-            "expected one of zeros, normal-10, normal-0.01, uniform-0.05, lecun, glorot, he,",
-        ),
-        (["--initializer", "ortogonal"], "Did you mean orthogonal?"),
-        (["--backend", "tensorflo"], "expected one of tensorflow, jax, torch. Did you mean tensorflow?"),
-        (["--initializer", "HE"], "received 'HE'; expected one of zeros, normal-10,"),
-        (["--initializer", "he_normal"], "Did you mean he?"),
-        (["--initializer", "GlorotUniform"], "Did you mean glorot?"),
-        (["--initializer", "?"], "orthogonal. Choose one of these."),
-        (["--build", "a:b"], "expected both of --build and --data, or neither."),
-        (["--data", "nowhere.npz"], "ile 'nowhere.npz' does not exist."),
-        (["--config", __file__], "expected a file of TOML ("),
-        (["--output", __file__], "expected a directory that can be written (File exists). Choose another with"),
-        (["--output", f"{__file__}/below"], "expected a directory that can be written (Not a directory). Choose"),
-        (["--output", "x" * 300], "expected a directory that can be written (File name too long). Choose another"),
-        (["--widht", "3"], "No such option: --widht"),
-    ],
-)
-def test_a_bad_option_is_refused_before_anything_is_trained(arguments, message, monkeypatch):
-    monkeypatch.setattr(command, "Command", None)
-    result = invoke("compare", *arguments)
-    assert result.exit_code == 2
-    assert message in in_words(result.output)
-
-
-def test_a_folder_in_the_place_of_the_report_is_seen_before_anything_is_trained(tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "Command", None)
-    (tmp_path / "report.html").mkdir()
-    result = invoke("compare", "--output", tmp_path)
-    assert result.exit_code == 2
-    assert "expected no file or folder of yours in the place of the command's. Choose another" in in_words(
-        result.output
-    )
-
-
 @pytest.mark.parametrize("name", options.FILES)
 def test_a_file_of_anothers_is_not_overwritten(name, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "Command", None)
@@ -163,7 +119,6 @@ def own(tmp_path, monkeypatch):
     random = np.random.default_rng(0)
     arrays = {"x": random.standard_normal((32, 4)).astype("float32"), "y": np.ones((32, 1), "float32")}
     np.savez(tmp_path / "data.npz", **arrays)
-    np.savez(tmp_path / "no_y.npz", x=arrays["x"])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     return name
@@ -193,25 +148,97 @@ def test_a_function_that_ignores_its_initializer_is_told(own):
     assert "he and zeros start from equal weights" in in_words(result.output), result.output
 
 
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory):
+    """A folder with models, data and a module, most of them with a fault."""
+    folder = tmp_path_factory.mktemp("faulty")
+    (folder / "faulty_program.py").write_text(OWN)
+    good = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax", name="head")])
+    good.compile("sgd", "sparse_categorical_crossentropy")
+    good.save(folder / "good.keras")
+    (folder / "cut.keras").write_bytes((folder / "good.keras").read_bytes()[:500])
+    (folder / "saved").mkdir()
+    (folder / "saved" / "saved_model.pb").write_bytes(b"")
+    keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x)]).save(folder / "lambda.keras")
+    sides = [keras.Input((4,), name=name) for name in ("left", "right")]
+    keras.Model(sides, keras.layers.Add()(sides)).save(folder / "two.keras")
+    x = np.random.default_rng(0).standard_normal((32, 4)).astype("float32")
+    np.save(folder / "x.npy", x)
+    np.savez(folder / "no_y.npz", x=x)
+    np.savez(folder / "left.npz", left=x)
+    np.savez(folder / "data.npz", x=x, y=np.ones((32, 1), "float32"))
+    np.savez(folder / "labels.npz", x=x, y=np.arange(32) % 4)
+    (folder / "taken" / "report.html").mkdir(parents=True)
+    return folder
+
+
+OWN_DATA = "compare --data data.npz --build faulty_program"
+TRAINABLE = f"{OWN_DATA}:build --output out"
+
+
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "status", "message"),
     [
-        (["--build", "{}"], "which has no colon between module and function. It expects package.module:function"),
-        (["--build", "{}:nothing"], "which has no such function."),
-        (["--build", "{}:text"], "which has no such function."),
-        (["--build", "no.such:build"], "which names a module 'no' that is neither in this folder nor installed."),
-        (["--build", "{}:build", "--optimizer", "adm"], "--optimizer received 'adm', which is no optimizer of Keras."),
-        (["--build", "{}:build", "--data", "no_y.npz"], "'no_y.npz' with the arrays ['x']. Expected x, or one for"),
-        (["--build", "{}:broken"], "RuntimeError: no network today. keras-inits expects a model and data that raise"),
+        ("compare --epochs 0", outcome.USAGE, "Invalid value for '--epochs': "),
+        ("compare --epochs ten", outcome.USAGE, "Invalid value for '--epochs': "),
+        ("compare --depth -3", outcome.USAGE, "Invalid value for '--depth': "),
+        ("compare --seed 4294967296", outcome.USAGE, "Invalid value for '--seed': "),
+        ("compare --activation tan", outcome.USAGE, "received 'tan'; expected one of tanh, relu. Did you mean tanh?"),
+        ("compare --initializer normal", outcome.USAGE, "expected one of zeros, normal-10, normal-0.01, uniform-0.05,"),
+        ("compare --initializer ortogonal", outcome.USAGE, "Did you mean orthogonal?"),
+        ("compare --initializer HE", outcome.USAGE, "received 'HE'; expected one of zeros, normal-10,"),
+        ("compare --initializer he_normal", outcome.USAGE, "Did you mean he?"),
+        ("compare --initializer GlorotUniform", outcome.USAGE, "Did you mean glorot?"),
+        ("compare --initializer ?", outcome.USAGE, "orthogonal. Choose one of these."),
+        ("compare --backend tensorflo", outcome.USAGE, "of tensorflow, jax, torch. Did you mean tensorflow?"),
+        ("compare --build a:b", outcome.USAGE, "expected both of --build and --data, or neither."),
+        ("compare --data nowhere.npz", outcome.USAGE, "ile 'nowhere.npz' does not exist."),
+        ("compare --config faulty_program.py", outcome.USAGE, "expected a file of TOML ("),
+        ("compare --output x.npy", outcome.USAGE, "expected a directory that can be written (File exists). Choose"),
+        ("compare --output x.npy/below", outcome.USAGE, "a directory that can be written (Not a directory). Choose"),
+        (f"compare --output {'x' * 300}", outcome.USAGE, "directory that can be written (File name too long). Choose"),
+        ("compare --output taken", outcome.USAGE, "expected no file or folder of yours in the place of the command's."),
+        ("compare --widht 3", outcome.USAGE, "No such option: --widht"),
+        (OWN_DATA, outcome.FAILED, "which has no colon between module and function. It expects package.module:funct"),
+        (f"{OWN_DATA}:nothing", outcome.FAILED, "which has no such function."),
+        (f"{OWN_DATA}:text", outcome.FAILED, "which has no such function."),
+        (f"{OWN_DATA}:broken --output out", outcome.FAILED, "RuntimeError: no network today. keras-inits expects a mo"),
+        (f"{TRAINABLE} --build no.such:build", outcome.FAILED, "a module 'no' that is neither in this folder nor inst"),
+        (f"{TRAINABLE} --optimizer adm", outcome.FAILED, "--optimizer received 'adm', which is no optimizer of Keras."),
+        (f"{TRAINABLE} --data no_y.npz", outcome.FAILED, "'no_y.npz' with the arrays ['x']. Expected x, or one for"),
+        (f"{TRAINABLE} --data x.npy", outcome.FAILED, "'x.npy', which is no .npz file of numbers: File is not a zip"),
+        ("diagnose good.keras", outcome.USAGE, "expected one of --data and --shape"),
+        ("diagnose none.keras --shape 4", outcome.USAGE, "'none.keras' does not exist."),
+        ("diagnose good.keras --shape a,b", outcome.USAGE, "received 'a,b'; expected whole numbers from 1 up, with"),
+        ("diagnose good.keras --shape 0", outcome.USAGE, "received '0'; expected whole numbers from 1 up, with"),
+        ("diagnose good.keras --data labels.npz", outcome.FOUND, "the labels of 'output' go from 0 to 3"),
+        ("diagnose good.keras --data x.npy", outcome.FAILED, "'x.npy', which is no .npz file of numbers: File is not"),
+        ("diagnose good.keras --data left.npz", outcome.FAILED, "'left.npz' with the arrays ['left']. Expected x, or"),
+        ("diagnose two.keras --data left.npz", outcome.FAILED, "one for each input of the model: ['left', 'right']."),
+        ("diagnose two.keras --shape 4", outcome.FAILED, "Received: x of the shapes (128, 4). Expected a batch that"),
+        ("diagnose good.keras --shape 5", outcome.FAILED, "expected axis -1 of input shape to have value 4"),
+        ("diagnose cut.keras --shape 4", outcome.FAILED, "'cut.keras', which keras.models.load_model cannot open: "),
+        ("diagnose saved --shape 4", outcome.FAILED, "the legacy SavedModel format is not supported"),
+        ("diagnose lambda.keras --shape 4", outcome.FAILED, "with --import, write a Lambda as a registered layer, or"),
+        *(
+            (f"diagnose cut.keras --shape 4 --{option} no/out.keras", outcome.FAILED, "there is no folder 'no'. Expect")
+            for option in ("report", "json", "plot", "repair")
+        ),
     ],
 )
-def test_a_program_of_ones_own_that_fails_is_one_line(own, arguments, message):
-    given = ["--data", "data.npz", "--output", "out", *(one.format(own) for one in arguments)]
-    result = invoke("compare", *given)
-    assert result.exit_code == outcome.FAILED, result.output
-    assert message in result.stderr
-    assert result.stderr.count("\n") == 1
-    assert "Traceback" in invoke("compare", *given, "--debug").stderr
+def test_a_fault_has_its_status_and_is_told(faulty, monkeypatch, arguments, status, message):
+    monkeypatch.chdir(faulty)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    if status == outcome.USAGE:  # told before anything is trained
+        monkeypatch.setattr(command, "Command", None)
+    result = invoke(*arguments.split())
+    assert result.exit_code == status, result.output
+    assert message in in_words(result.output)
+    assert ".. " not in result.stderr
+    if status == outcome.FAILED:
+        assert result.stderr.count("\n") == 1
+        assert "above" not in result.stderr
+        assert "Traceback" in invoke(*arguments.split(), "--debug").stderr
 
 
 def test_options_from_a_file(own):

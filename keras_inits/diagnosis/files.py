@@ -41,7 +41,8 @@ def load_model(path: Path) -> Any:
     except Exception as error:  # Keras has many kinds for a file that is not one
         raise FileError(
             f"received {shown(str(path))}, which keras.models.load_model cannot open: {_line(error)}. Expected a file "
-            "that model.save wrote, of built-in layers or registered ones. Save the model again."
+            "that model.save wrote, of built-in layers or registered ones. Name the module of your own layers with "
+            "--import, write a Lambda as a registered layer, or save the model again."
         ) from error
 
 
@@ -63,8 +64,8 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _line(error: Exception) -> str:
-    """An error's message, in one line."""
-    return shown(one_line(str(error)) or type(error).__name__)[1:-1]
+    """An error's message, in one line, without the full stop that follows."""
+    return shown(one_line(str(error)).rstrip(".") or type(error).__name__)[1:-1]
 
 
 def _check_members(file: zipfile.ZipFile, path: Path) -> None:

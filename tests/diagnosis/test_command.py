@@ -28,7 +28,6 @@ def files(tmp_path):
         model.save(tmp_path / f"{name}.keras")
     random = np.random.default_rng(0)
     np.savez(tmp_path / "batch.npz", x=random.standard_normal((64, 16)), y=random.standard_normal((64, 1)))
-    np.savez(tmp_path / "other.npz", images=np.zeros((2, 16)))
     (tmp_path / "text.keras").write_text("no model")
     return tmp_path
 
@@ -84,35 +83,6 @@ def test_a_fault_of_ours_has_the_status_3_and_says_so(files, monkeypatch):
     assert "This is a fault of keras_inits" in result.output
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["good.keras"], "expected one of --data and --shape"),
-        (["none.keras", "--shape", "16"], "ile 'none.keras' does not exist."),
-        (["good.keras", "--shape", "a,b"], "received 'a,b'; expected whole numbers from 1 up, with commas between"),
-        (["good.keras", "--shape", "0"], "received '0'; expected whole numbers from 1 up, with commas between"),
-    ],
-)
-def test_what_is_wrong_has_the_status_2(files, monkeypatch, arguments, message):
-    monkeypatch.chdir(files)
-    result = invoke(*arguments)
-    assert result.exit_code == 2, result.output
-    assert message in " ".join(result.output.replace("│", " ").split())
-
-
-def test_a_file_that_is_none_has_the_status_3_and_one_line(files, monkeypatch):
-    monkeypatch.chdir(files)
-    for arguments, message in [
-        (["text.keras", "--shape", "16"], "'text.keras', which keras.models.load_model cannot open: "),
-        (["good.keras", "--data", "text.keras"], "'text.keras', which is no .npz file of numbers: File is not a zip"),
-        (["good.keras", "--data", "other.npz"], "'other.npz' with the arrays ['images']. Expected x, or one for each"),
-    ]:
-        result = invoke(*arguments)
-        assert result.exit_code == 3, result.output
-        assert result.output.startswith(f"received {message}")
-        assert result.output.count("\n") == 1
-
-
 @pytest.mark.thorough
 def test_a_process_of_its_own_prints_one_line_whatever_its_backend_logs(files):
     environment = {**os.environ, "KERAS_BACKEND": keras.backend.backend()}
@@ -148,14 +118,6 @@ def test_findings_picture_and_repaired_model_in_files(files, monkeypatch):
     assert "vanishing_signal" not in repaired.output
 
 
-@pytest.mark.parametrize("option", ["--report", "--json", "--plot", "--repair"])
-def test_a_folder_that_is_not_there_is_told_before_the_model_is_read(files, option, monkeypatch):
-    monkeypatch.chdir(files)
-    result = invoke("text.keras", "--shape", "16", option, "nowhere/out.keras")
-    assert result.exit_code == 3, result.output
-    assert "there is no folder 'nowhere'. Expected a file in one that exists." in result.output
-
-
 LAYER = """
 import keras
 
@@ -181,12 +143,3 @@ def test_a_module_with_custom_objects(tmp_path, monkeypatch):
     assert without.output.count("\n") == 1
     found = invoke("own.keras", "--shape", "4", "--import", "layers_of_ones_own")
     assert found.exit_code in (0, 1), found.output
-
-
-def test_a_model_that_does_not_take_the_batch_has_the_status_3_and_the_reason(files, monkeypatch):
-    monkeypatch.chdir(files)
-    result = invoke("good.keras", "--shape", "15")
-    assert result.exit_code == 3, result.output
-    assert "expected axis -1 of input shape to have value 16" in result.output
-    assert "above" not in result.output
-    assert result.output.count("\n") == 1
