@@ -167,8 +167,8 @@ def _blame(model: Any, x: Any, target: Target, trained: Sequence[Any], error: Ex
         step = steps[-1]
         raise ValueError(
             f"diagnose {step}, and that ended with {type(own).__name__}, with no part of keras_inits in it: "
-            f"{str(own).removesuffix('.')}. Received: x of the shapes {shapes_of(x)}. Expected {expected[step.split()[0]]}. The model is "
-            "what it was."
+            f"{str(own).removesuffix('.')}. Received: x of the shapes {shapes_of(x)}. Expected "
+            f"{expected[step.split()[0]]}. The model is what it was."
         ) from own
     raise InternalError("while its probes were in the model, which runs without them", error) from error
 
