@@ -35,6 +35,8 @@ def constant_columns(setup: Setup) -> Finding | None:
 
 
 def _has_constants(leaf: Array) -> bool:
+    """Whether a column is one number that the others do not have, as they have the background of images."""
     if leaf.ndim != 2 or leaf.dtype.kind not in "fiu" or len(leaf) < thresholds.ONE_OF_SEVERAL:
         return False
-    return bool(((leaf == leaf[:1]).all(axis=0) & ~np.isin(leaf[0], BY_DESIGN)).any())
+    constant = (leaf == leaf[:1]).all(axis=0)
+    return not np.isin(leaf[0, constant], [*BY_DESIGN, *np.unique(leaf[:, ~constant])]).all()
