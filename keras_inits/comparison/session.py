@@ -1,8 +1,7 @@
 """A plan carried out: the runs one by one behind a progress bar, each kept on disk as soon as it is finished."""
 
-import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -58,17 +57,15 @@ class Session:
             epochs = self.plan.training.epochs
             bar = progress.add_task("", total=len(self.plan) * epochs)
 
+            def after_epoch() -> None:
+                progress.advance(bar)
+                if time.monotonic() - self._told > SILENCE:
+                    run = progress.tasks[bar]
+                    epoch = int(run.completed) - len(self.runs) * epochs
+                    self._tell(f"{len(self.runs) + 1}/{len(self.plan)} {run.description}: epoch {epoch} of {epochs}")
+                self.check()
+
             for task in self.plan:
-                done = itertools.count(1)
-
-                def after_epoch(title: str = task.name.title, done: Iterator[int] = done) -> None:
-                    progress.advance(bar)
-                    epoch = next(done)
-                    if time.monotonic() - self._told > SILENCE:
-                        name = stand_in(title, TITLE_WIDTH)
-                        self._tell(f"{len(self.runs) + 1}/{len(self.plan)} {name}: epoch {epoch} of {epochs}")
-                    self.check()
-
                 progress.update(bar, description=stand_in(task.name.title, TITLE_WIDTH))
                 self._finish(task, after_epoch)
                 progress.update(bar, completed=len(self.runs) * epochs)

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.cancelled import cancelled_gradient, is_cancelled
@@ -87,7 +87,7 @@ def vanishing_gradient(case: Case) -> Finding | None:
     for what, profile in _gradients(case, small):
         smallest, largest = _extremes(profile)
         lost = largest[1] < thresholds.VANISHING_NORM
-        ends = _along_a_path(case, profile, lambda one, behind: one < FADING_RATIO * behind)
+        ends = _along_a_path(case, profile, FADING_RATIO)
         if lost or ends is not None:
             return _gradient_finding(case, what, profile, "vanishing_gradient", ends or (smallest, largest))
         if underflows(case.rows):  # zeros at the end of a decay are the decay's
@@ -105,7 +105,7 @@ def exploding_gradient(case: Case) -> Finding | None:
     for what, profile in _gradients(case, _signal_vanishes(case)):
         smallest, largest = _extremes(profile)
         lost = largest[1] > thresholds.EXPLODING_NORM
-        ends = _along_a_path(case, profile, lambda one, behind: one > GROWING_RATIO * behind)
+        ends = _along_a_path(case, profile, GROWING_RATIO)
         if lost or ends is not None:
             return _gradient_finding(case, what, profile, "exploding_gradient", ends or (largest, smallest))
     return None
@@ -245,9 +245,7 @@ def _extremes(profile: Profile) -> tuple[tuple[int, float], tuple[int, float]]:
     return min(profile, key=lambda one: one[1]), max(profile, key=lambda one: one[1])
 
 
-def _along_a_path(
-    case: Case, profile: Profile, is_off: Callable[[float, float], bool]
-) -> tuple[tuple[int, float], tuple[int, float]] | None:
+def _along_a_path(case: Case, profile: Profile, ratio: float) -> tuple[tuple[int, float], tuple[int, float]] | None:
     """The most extreme norm that is off beside one that depends on it, and that one; None if there is no such pair.
 
     The order of calls makes no path: an encoder is called after its decoder's words, or before them.
@@ -255,19 +253,18 @@ def _along_a_path(
     Args:
         case: The case.
         profile: The norms.
-        is_off: Whether a norm is off beside another one behind it.
+        ratio: Below 1, a norm is off that is smaller than this share of one behind it; above, one that is larger.
     """
-    fades = is_off(0.0, 1.0)
-    extreme: Any = max if fades else min
+    sign = 1 if ratio < 1 else -1
     cleared = set[int]()
-    for one in sorted(profile, key=lambda one: one[1], reverse=not fades):
-        if one[0] not in cleared and any(is_off(one[1], norm) for number, norm in profile if number > one[0]):
+    for one in sorted(profile, key=lambda one: sign * one[1]):
+        later = (norm for number, norm in profile if number > one[0])
+        if one[0] not in cleared and any(sign * one[1] < sign * ratio * norm for norm in later):
             reached = case.reached(one[0])
-            behind = extreme(
-                (other for other in profile if other[0] in reached), key=lambda other: other[1], default=one
-            )
-            if is_off(one[1], behind[1]):
-                return one, behind
+            behind = [other for other in profile if other[0] in reached]
+            other_end = max(behind, key=lambda other: sign * other[1], default=one)
+            if sign * one[1] < sign * ratio * other_end[1]:
+                return one, other_end
             cleared |= reached  # these are less extreme, and come to no others
     return None
 

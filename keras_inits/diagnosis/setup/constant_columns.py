@@ -1,13 +1,12 @@
 """The note `constant_columns`: columns of a table that are the same number in all examples."""
 
-import keras
 import numpy as np
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.remedy import Remedy
 from keras_inits.diagnosis.setup.setup import Setup
-from keras_inits.diagnosis.setup.unscaled_inputs import NORMALIZE, Array, entering, is_number, sample_of
+from keras_inits.diagnosis.setup.unscaled_inputs import NORMALIZE, Array, entering, inputs_of, is_number, sample_of
 
 BY_DESIGN = (0, 1)
 """Flags that are rare, or nearly always set, and a column that takes the place of a bias."""
@@ -15,7 +14,7 @@ BY_DESIGN = (0, 1)
 
 def constant_columns(setup: Setup) -> Finding | None:
     """The first layer that reads such columns, of a batch in which others would differ."""
-    given = [leaf if hasattr(leaf, "dtype") else np.asarray(leaf) for leaf in keras.tree.flatten(setup.x)]
+    given = inputs_of(setup)
     if not any(len(leaf.shape) == 2 for leaf in given):
         return None
     leaves = [sample_of(leaf) for leaf in given]
@@ -39,4 +38,5 @@ def _has_constants(leaf: Array) -> bool:
     if leaf.ndim != 2 or leaf.dtype.kind not in "fiu" or len(leaf) < thresholds.ONE_OF_SEVERAL:
         return False
     constant = (leaf == leaf[:1]).all(axis=0)
-    return not np.isin(leaf[0, constant], [*BY_DESIGN, *np.unique(leaf[:, ~constant])]).all()
+    levels = np.setdiff1d(leaf[0, constant], BY_DESIGN)
+    return any(not (leaf[:, ~constant] == level).any() for level in levels)

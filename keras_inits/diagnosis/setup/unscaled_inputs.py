@@ -41,7 +41,7 @@ class Entering(NamedTuple):
 
 def unscaled_inputs(setup: Setup) -> Finding | None:
     """The first layer with a kernel into which large numbers go, or some that hide the others."""
-    given = [leaf if hasattr(leaf, "dtype") else np.asarray(leaf) for leaf in keras.tree.flatten(setup.x)]
+    given = inputs_of(setup)
     if not any(is_number(setup.model, place) and _is_suspect(leaf) for place, leaf in enumerate(given)):
         return None
     leaves = [sample_of(leaf) for leaf in given]
@@ -50,6 +50,11 @@ def unscaled_inputs(setup: Setup) -> Finding | None:
         if evidence is not None:
             return Finding("unscaled_inputs", (one.layer.name,), evidence, _remedy(setup, leaves))
     return None
+
+
+def inputs_of(setup: Setup) -> list[Any]:
+    """The model's inputs, as arrays or tensors."""
+    return [leaf if hasattr(leaf, "dtype") else np.asarray(leaf) for leaf in keras.tree.flatten(setup.x)]
 
 
 def sample_of(leaf: Any) -> Array:
