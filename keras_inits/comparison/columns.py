@@ -51,7 +51,7 @@ class Column:
 
 def columns_of(runs: Sequence[Run]) -> list[Column]:
     """The columns for these runs, in their order."""
-    faults = [Column("fault", lambda run, _: no_formula(run.fault or ""), None)]
+    faults = [Column("fault", lambda run, _: no_formula(run.fault) if run.fault else None, None)]
     return [
         Column("gradients", lambda run, _: run.gradients, _gradients, in_terminal=True),
         Column("learned", lambda _, word: word, lambda row: _counted(row.learned), in_terminal=True),
