@@ -22,7 +22,7 @@ from keras_inits_cli.options import (
 )
 from keras_inits_cli.options import shape as read_shape
 from keras_inits_cli.outcome import FOUND, INTERRUPTED, NOT_ALL_SEEN, NOTHING_KEPT, status_of, told
-from keras_inits_cli.quiet import keep_quiet, without_log_lines
+from keras_inits_cli.quiet import keep_quiet, tell_start, without_log_lines
 
 application = typer.Typer(
     no_args_is_help=True,
@@ -118,6 +118,7 @@ def compare(
     options = context.params
 
     def work(interruption: Interruption) -> int:
+        tell_start()
         with without_log_lines():
             from keras_inits.comparison.command import Command, subject_of
 
@@ -175,6 +176,7 @@ def diagnose(
     find_modules_here()
 
     def work(interruption: Interruption) -> int:
+        tell_start()
         with without_log_lines():
             from keras_inits.diagnosis.command import Outputs, run
 

@@ -1,4 +1,4 @@
-"""Without the lines that a backend's library logs of the machine."""
+"""The time before the first line: told on a terminal, without the lines that a backend's library logs."""
 
 import contextlib
 import os
@@ -14,6 +14,12 @@ LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 def keep_quiet() -> None:
     """Has TensorFlow and XLA log errors alone from their import on, unless the user said something else."""
     os.environ.setdefault(LEVEL, "3")
+
+
+def tell_start() -> None:
+    """Tells a person at a terminal why nothing else is seen for some seconds."""
+    if sys.stderr.isatty():
+        print("Starting Keras and its backend ...", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -94,6 +94,17 @@ def test_a_process_of_its_own_prints_one_line_whatever_its_backend_logs(files):
     assert found.stderr.count("\n") == 1
 
 
+@pytest.mark.thorough
+def test_a_terminal_is_told_of_the_start():
+    shown, terminal = os.openpty()
+    command = [sys.executable, "-m", "keras_inits_cli", "diagnose", __file__, "--shape", "16"]
+    environment = {**os.environ, "KERAS_BACKEND": keras.backend.backend()}
+    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=terminal, check=False)
+    os.close(terminal)
+    with open(shown, "rb", buffering=0) as lines:
+        assert lines.read(1000).startswith(b"Starting Keras and its backend ...\r\n")
+
+
 def test_log_lines_are_shown_where_an_import_fails(capfd):
     for error in (ValueError, ImportError):
         with contextlib.suppress(error), without_log_lines():
