@@ -20,7 +20,8 @@ kernels           weight, its gradient -> its numbers
 numbers           what is measured
 rows              calls -> their numbers
 case              all that findings are made from, and the remedies that draw its weights again
-findings          a case -> findings: those of nonfinite, same_examples, no_gradient, units, depth_sizes, fans
+findings          a case -> findings: those of nonfinite, same_examples, no_gradient, units, signal_sizes,
+                  gradient_sizes, fans
 kernel_sizes      kernel -> whether its weights are too small or too large, by more than chance
 setup             data, targets, losses, optimizer -> findings and notes of the set-up; a room of its own
 trial             findings -> those whose remedies were carried out and diagnosed again

@@ -18,7 +18,7 @@ from keras_inits.diagnosis.findings import findings_of
 from keras_inits.diagnosis.forward_backward import Pass, passed
 from keras_inits.diagnosis.losses import Target, target_of
 from keras_inits.diagnosis.numbers import LayerNumbers, is_silent
-from keras_inits.diagnosis.paths import reached
+from keras_inits.diagnosis.paths import gradients_without, reached
 from keras_inits.diagnosis.rows import finite_rows, rows_of
 from keras_inits.diagnosis.setup import OF_THE_LOSS, checked, set_up
 from keras_inits.diagnosis.trial import tried
@@ -135,7 +135,11 @@ def _look(model: Any, x: Any, y: Any, weights: list[Weight], graph: Graph, targe
             break
     silent = _silent_for_lack_of_loss(model, x, weights, target, rows, graph)
     batch = batch._replace(loss_is_finite=seen.loss is None or math.isfinite(seen.loss))
-    reads = partial(is_read, model, x), cache(partial(reached, model, x, weights, rows))
+    reads = (
+        partial(is_read, model, x),
+        cache(partial(reached, model, x, weights, rows)),
+        cache(partial(gradients_without, model, x, weights, _times(scale, target), rows, scale)),
+    )
     case = Case(rows, batch, weights, graph, *reads, silent)
     return _Looked(rows, case, seen, scale)
 

@@ -26,6 +26,8 @@ class Case(NamedTuple):
     """Whether the model's outputs depend on those of a layer."""
     reached: Callable[[int], frozenset[int]]
     """The numbers of the rows that the outputs of a row, by its number, come to."""
+    gradients_without: Callable[[frozenset[int]], Sequence[float]]
+    """The norms of the gradients of all rows' outputs where the rows with these numbers put out zeros."""
     without_loss: frozenset[str]
     """The names of the rows on which no loss depends, for their outputs have none."""
 

@@ -3,18 +3,13 @@
 from collections.abc import Callable
 
 from keras_inits.diagnosis.case import Case
-from keras_inits.diagnosis.depth_sizes import (
-    dtype_range,
-    exploding_gradient,
-    exploding_signal,
-    vanishing_gradient,
-    vanishing_signal,
-)
 from keras_inits.diagnosis.fans import wrong_fans
 from keras_inits.diagnosis.finding import Finding
+from keras_inits.diagnosis.gradient_sizes import exploding_gradient, vanishing_gradient
 from keras_inits.diagnosis.no_gradient import no_gradient
 from keras_inits.diagnosis.nonfinite import nonfinite, of_data
 from keras_inits.diagnosis.same_examples import same_examples
+from keras_inits.diagnosis.signal_sizes import dtype_range, exploding_signal, vanishing_signal
 from keras_inits.diagnosis.units import dead_layer, dead_units, saturated, symmetric_units
 
 CHECKS: tuple[Callable[[Case], Finding | None], ...] = (

@@ -1,7 +1,7 @@
 """One batch forward and backward through a model, with a probe at each layer."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -22,6 +22,7 @@ from keras_inits.models.weights import Weight
 Tensor = Any
 Target = Callable[[Any], Tensor]
 Gradients = dict[int, Tensor]  # by the id of the variable
+Filled = Mapping[tuple[str, int], float]  # by a layer's name and the number of its call
 
 
 class Pass(NamedTuple):
@@ -50,7 +51,7 @@ class _ModeError(Exception):
     """The model, the loss or what is ours does not run in the mode in which it was tried."""
 
 
-def passed(model: Any, x: Any, weights: list[Weight], target: Target, marked: tuple[str, int] | None = None) -> Pass:
+def passed(model: Any, x: Any, weights: list[Weight], target: Target, filled: Filled | None = None) -> Pass:
     """Sends the batch through.
 
     Where a layer shows no values, the pass is made again with loops and branches as the backend runs them one step
@@ -62,7 +63,7 @@ def passed(model: Any, x: Any, weights: list[Weight], target: Target, marked: tu
         x: The batch.
         weights: All of the model's weights.
         target: What is differentiated.
-        marked: A layer's name and the number of its call, which puts out NaN instead.
+        filled: The number that a call puts out in all places instead of its own.
 
     Raises:
         ValueError: If the model or the target fails on the batch by itself.
@@ -70,11 +71,11 @@ def passed(model: Any, x: Any, weights: list[Weight], target: Target, marked: tu
     """
     whole: list[Any] = []
     mode: Mode = contextlib.nullcontext
-    found = _probed(model, x, watched_layers(model, weights), target, marked=marked)
+    found = _probed(model, x, watched_layers(model, weights), target, filled=filled)
     stepwise = differentiation.current().stepwise
     if stepwise is not None and _silent(found.probes):
         try:
-            found = _probed(model, x, watched_layers(model, weights), target, stepwise, marked)
+            found = _probed(model, x, watched_layers(model, weights), target, stepwise, filled)
             mode = stepwise
         except _ModeError:  # as a loop of no steps
             pass
@@ -88,7 +89,7 @@ def passed(model: Any, x: Any, weights: list[Weight], target: Target, marked: tu
                 unseen = (*unseen_layers(silent), *not_run(still))
                 return Pass(found.recording.calls, found.gradients, unseen, found.loss, found.outputs)
         whole += around.values()
-        found = _probed(model, x, watched_layers(model, weights, whole), target, mode, marked)
+        found = _probed(model, x, watched_layers(model, weights, whole), target, mode, filled)
 
 
 def _silent(probes: Sequence[Probe]) -> list[Probe]:
@@ -101,11 +102,13 @@ def _probed(
     watched: Sequence[Watched],
     target: Target,
     mode: Mode = contextlib.nullcontext,
-    marked: tuple[str, int] | None = None,
+    filled: Filled | None = None,
 ) -> Probed:
-    recording, (name, number) = Recording(), marked or ("", None)
+    recording, values = Recording(), dict[str, dict[int, float]]()
+    for (name, number), value in (filled or {}).items():
+        values.setdefault(name, {})[number] = value
     with ours("while it looked at the activations of the layers"):
-        probes = [Probe(one, recording, number if one.name == name else None) for one in watched]
+        probes = [Probe(one, recording, values.get(one.name)) for one in watched]
     trained = [weight.variable for one in watched for weight in one.weights if is_trained(weight)]
     losses, ends = list[float](), list[Output]()
 

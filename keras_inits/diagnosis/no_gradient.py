@@ -4,11 +4,11 @@ import itertools
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.case import Case
-from keras_inits.diagnosis.depth_sizes import FADED_NORM, begins_with_zeros, underflows
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.numbers import LayerNumbers, few_normalised, is_silent
 from keras_inits.diagnosis.remedy import Remedy
+from keras_inits.diagnosis.signals import FADED_NORM, begins_with_zeros, underflows
 from keras_inits.diagnosis.units import is_saturated
 
 HINT = (

@@ -97,6 +97,8 @@ class LayerNumbers(NamedTuple):
     kernels: tuple[KernelNumbers, ...]
     weights: tuple[str, ...]
     """The paths of all weights that were made to be trained."""
+    factors_gradient: float = 0.0
+    """The norm of the gradient of the weights that multiply, so without biases and offsets."""
     minus_infinite: int = 0
     """How many outputs are minus infinity, of those that are not finite."""
     across: float | None = None

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import math
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -128,11 +128,11 @@ class Probe:
     Args:
         watched: The layer.
         recording: To which each call adds itself.
-        marked: The number of the call that puts out NaN instead, by which those that depend on it are told.
+        filled: By the numbers of calls, the number that each puts out in all places instead of its own.
     """
 
-    def __init__(self, watched: Watched, recording: Recording, marked: int | None = None) -> None:
-        self.watched, self._recording, self._marked = watched, recording, marked
+    def __init__(self, watched: Watched, recording: Recording, filled: Mapping[int, float] | None = None) -> None:
+        self.watched, self._recording, self._filled = watched, recording, filled or {}
         self._ending = ending_of(watched.layer)
         self.activation = last_function_of(self._ending)
         self.slope = slope_of(self.activation) if self.activation is not None else None
@@ -165,7 +165,8 @@ class Probe:
             self._open.append(call)
             try:
                 outputs = run(*arguments, **options)
-                outputs = with_nan(outputs) if call.number == self._marked else outputs
+                if call.number in self._filled:
+                    outputs = filled_with(self._filled[call.number], outputs)
                 return self._seen(outputs, watch, call, (arguments, options))
             finally:
                 self._open.pop()
@@ -219,11 +220,9 @@ def _look_away(tensor: Tensor) -> None:
     """Sees nothing."""
 
 
-def with_nan(outputs: Any) -> Any:
-    """The same structure, with NaN for all floating-point numbers."""
-    return keras.tree.map_structure(
-        lambda leaf: keras.ops.full_like(leaf, float("nan")) if is_float(leaf) else leaf, outputs
-    )
+def filled_with(value: float, outputs: Any) -> Any:
+    """The same structure, with this value for all floating-point numbers."""
+    return keras.tree.map_structure(lambda leaf: keras.ops.full_like(leaf, value) if is_float(leaf) else leaf, outputs)
 
 
 def is_float(leaf: Any) -> bool:

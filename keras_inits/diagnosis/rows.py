@@ -15,7 +15,9 @@ from keras_inits.diagnosis.probes import Call
 from keras_inits.diagnosis.unit_sums import equal_share
 from keras_inits.diagnosis.watched import name_of, normalised_over
 from keras_inits.models.graph import Graph
-from keras_inits.models.weights import Weight
+
+ADDED = ("bias", "beta")
+"""The ends of the names of weights that are added, and open no branch to a signal."""
 
 
 def rows_of(seen: Pass, graph: Graph, scale: float) -> tuple[LayerNumbers, ...]:
@@ -34,7 +36,7 @@ def _row(call: Call, before: Call | None, graph: Graph, gradients: Gradients, sc
         for weight in weights
         if weight.fans is not None
     )
-    gradient, nonfinite = _gradient(weights, gradients)
+    norms = [(one, *norm_of(gradients[id(one.variable)])) for one in weights if id(one.variable) in gradients]
     earlier = before.outputs.moments.stddev if before is not None and before.outputs is not None else 0.0
     variables = watched.variables if call.number == 1 else ()
     return LayerNumbers(
@@ -55,9 +57,10 @@ def _row(call: Call, before: Call | None, graph: Graph, gradients: Gradients, sc
         dead=units.dead,
         units=units.number,
         identical=max([equal_share(units, alive=True), *(kernel.identical for kernel in kernels)]),
-        gradient=None if gradient is None else gradient / scale,
+        gradient=math.hypot(*(norm for _, norm, _ in norms)) / scale if norms else None,
+        factors_gradient=math.hypot(*(norm for one, norm, _ in norms if not one.variable.name.endswith(ADDED))) / scale,
         output_gradient=None if call.gradient is None else call.gradient / scale,
-        gradient_nonfinite=call.gradient_nonfinite + nonfinite,
+        gradient_nonfinite=call.gradient_nonfinite + sum(bad for _, _, bad in norms),
         entered_nonfinite=call.entered_nonfinite,
         examples=call.examples,
         gradient_examples=call.gradient_examples,
@@ -82,12 +85,6 @@ def _saturated_limit(call: Call, units: int, graph: Graph) -> float | None:
 
 def _nonfinite_entries(tensor: Any) -> int:
     return nonfinite_count(tensor) if not math.isfinite(norm_of(tensor)[0]) else 0
-
-
-def _gradient(weights: Sequence[Weight], gradients: Gradients) -> tuple[float | None, int]:
-    """The norm of the gradient of all of these weights, None if they have none, and how many entries are not finite."""
-    found = [norm_of(gradients[id(one.variable)]) for one in weights if id(one.variable) in gradients]
-    return (math.hypot(*(norm for norm, _ in found)) if found else None), sum(bad for _, bad in found)
 
 
 def finite_rows(larger: Sequence[LayerNumbers], smaller: Sequence[LayerNumbers]) -> tuple[LayerNumbers, ...]:

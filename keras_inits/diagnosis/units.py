@@ -2,12 +2,12 @@
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.case import Case
-from keras_inits.diagnosis.depth_sizes import FADED_NORM, begins_with_zeros
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.kernel_sizes import too_large
 from keras_inits.diagnosis.norms import norm_of
 from keras_inits.diagnosis.numbers import LayerNumbers, mixes
 from keras_inits.diagnosis.remedy import Remedy
+from keras_inits.diagnosis.signals import FADED_NORM, begins_with_zeros
 from keras_inits.layers.kinds import NOISE
 
 LARGE_RMS = 2.0

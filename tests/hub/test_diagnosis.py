@@ -15,7 +15,6 @@ AS_BUILT = {  # on torch, with the starts of KerasHub
     "electra": {"last_activation"},
     "gemma": {"wrong_fans"},
     "mixtral": {"wrong_fans"},
-    "rwkv7": {"vanishing_signal", "vanishing_gradient", "exploding_gradient"},
     "diffusion_transformer": {"wrong_fans"},
     "xception": {"wrong_fans"},
     "mit": {"wrong_fans"},

@@ -4,12 +4,13 @@ import math
 
 from keras_inits import thresholds
 from keras_inits.diagnosis.case import Case
-from keras_inits.diagnosis.depth_sizes import NONE, OTHER_LAYERS, begins_with_zeros, rescaled
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.kernel_sizes import too_small
 from keras_inits.diagnosis.numbers import LayerNumbers, mixes
+from keras_inits.diagnosis.rescaling import NONE, OTHER_LAYERS, rescaled
 from keras_inits.diagnosis.setup.setup import Setup
 from keras_inits.diagnosis.setup.small_weights import moves_all
+from keras_inits.diagnosis.signals import begins_with_zeros
 
 EXPLAINED = (
     *("vanishing_signal", "vanishing_gradient", "dead_layer", "nonfinite"),

@@ -3,10 +3,10 @@
 import dataclasses
 
 from keras_inits import thresholds
-from keras_inits.diagnosis.depth_sizes import faded_signal
 from keras_inits.diagnosis.finding import Finding
 from keras_inits.diagnosis.setup.learning_rate import is_too_low
 from keras_inits.diagnosis.setup.setup import Setup
+from keras_inits.diagnosis.signal_sizes import faded_signal
 
 
 def faded_start(setup: Setup) -> Finding | None:
