@@ -22,6 +22,9 @@ rows              calls -> their numbers
 case              all that findings are made from, and the remedies that draw its weights again
 findings          a case -> findings: those of nonfinite, same_examples, no_gradient, units, signal_sizes,
                   gradient_sizes, fans
+signals           rows -> the sizes of their signals, from layer to layer
+closed_branches   a case -> the rows in branches that begin closed beside a shortcut
+rescaling         a layer, the size that its signal had before -> remedies that bring it back
 kernel_sizes      kernel -> whether its weights are too small or too large, by more than chance
 setup             data, targets, losses, optimizer -> findings and notes of the set-up; a room of its own
 trial             findings -> those whose remedies were carried out and diagnosed again
