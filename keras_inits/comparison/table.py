@@ -85,9 +85,8 @@ def _table(rows: Sequence[Row], layout: Layout) -> Table:
     title = "Last metrics" + ", and gradient norm of the first and last layer" * has_norms
     notes = [f"median of {seeds} seeds [least, largest]"] if seeds > 1 else []
     if layout.left_out:
-        notes.append(
-            f"Left out for lack of width: {layout.left_out}. The report's page and a wider terminal have them."
-        )
+        more = "The report's page and a wider terminal have them."
+        notes.append(f"Left out for lack of width: {layout.left_out}. {more}")
     caption = Text("\n".join(notes)) if notes else None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, title=title, caption=caption)
     table.add_column(Text("start"), overflow="fold", no_wrap=True)
