@@ -1,5 +1,6 @@
 """Numbers as people read them: of at most four digits, in the terminal and on the page."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,13 +55,33 @@ def sortable(of: Any) -> str:
 
 
 def spread(name: str, values: Sequence[float]) -> str:
-    """Writes the median of a metric, and behind it half the range, if there are several values.
+    """Writes the median of a metric, and behind it the least and the largest value, if there are several.
 
     Example:
-        >>> spread("val_accuracy", [0.875]), spread("loss", [1.0, 1.5, 3.0])
-        ('87.5%', '1.5 ± 1')
+        >>> spread("val_accuracy", [0.875]), spread("loss", [1.0, 1.5, 3.0]), spread("val_accuracy", [0.5, 0.75])
+        ('87.5%', '1.5 [1, 3]', '62.5% [50.0, 75.0]')
     """
-    if not values:
-        return ""
-    middle, half = float(np.median(values)), (max(values) - min(values)) / 2
-    return " ± ".join(value(name, one) for one in ((middle, half) if len(values) > 1 else (middle,)))
+    if len(values) < 2:
+        return "".join(value(name, one) for one in values)
+    least, largest = _ends(values)
+    bounds = f"{value(name, least)}, {value(name, largest)}".replace("%", "")
+    return f"{value(name, float(np.median(values)))} [{bounds}]"
+
+
+def spread_in_words(name: str, values: Sequence[float]) -> str:
+    """Writes the same for a sentence.
+
+    Example:
+        >>> spread_in_words("val_accuracy", [0.875]), spread_in_words("val_accuracy", [0.5, 0.75])
+        ('87.5%', '62.5% (50.0 to 75.0%)')
+    """
+    if len(values) < 2:
+        return spread(name, values)
+    least, largest = _ends(values)
+    return f"{value(name, float(np.median(values)))} ({value(name, least).rstrip('%')} to {value(name, largest)})"
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    """The least and the largest; what is not a number stands last."""
+    ordered = sorted(values, key=lambda one: (math.isnan(one), one))
+    return ordered[0], ordered[-1]

@@ -5,6 +5,7 @@ import shutil
 import textwrap
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 UNLIMITED = 10_000
@@ -13,14 +14,14 @@ ELLIPSIS = "…"
 """The mark of rich where a cell is cut."""
 
 
-def wrapped(text: str, first: str = "", rest: str = "") -> list[str]:
+def wrapped(text: str, first: str = "", rest: str = "", *, narrowest: int = NARROWEST) -> list[str]:
     """The lines of a sentence: of at most 100 columns, which can be read, and of the terminal's."""
-    return textwrap.wrap(text, min(columns(), READABLE), initial_indent=first, subsequent_indent=rest)
+    return textwrap.wrap(text, min(columns(narrowest), READABLE), initial_indent=first, subsequent_indent=rest)
 
 
-def columns() -> int:
-    """The width of the terminal, from 80 to 200 columns; 100 where there is none."""
-    return min(max(shutil.get_terminal_size((READABLE, 24)).columns, NARROWEST), WIDEST)
+def columns(narrowest: int = NARROWEST) -> int:
+    """The width of the terminal, from 80 to 200 columns, or from another number up; 100 where there is none."""
+    return min(max(shutil.get_terminal_size((READABLE, 24)).columns, narrowest), WIDEST)
 
 
 def fitted(table: Table, width: int) -> int:
@@ -29,6 +30,12 @@ def fitted(table: Table, width: int) -> int:
     while _rendered(table, width).count(ELLIPSIS) > whole:
         width += 1
     return width
+
+
+def whole_width(table: Table) -> int:
+    """The width at which no cell is broken or cut."""
+    console = Console(width=UNLIMITED)
+    return Measurement.get(console, console.options, table).maximum
 
 
 def text_of(table: Table, width: int) -> str:

@@ -1,4 +1,4 @@
-"""The best start: by a metric after the last epoch, with its spread over seeds, and the starts that are no worse."""
+"""The best start: by a metric after the last epoch, with its range over seeds, and the starts that are no worse."""
 
 import itertools
 import math
@@ -8,11 +8,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from keras_inits.number import spread
+from keras_inits.number import spread_in_words
+from keras_inits.runs.learning import AT_CHANCE, DIVERGED
 from keras_inits.runs.run import Run
 
 HIGHER = re.compile(r"acc|auc|precision|recall|f1|fbeta|f_beta|iou|r2|cosine_similarity")
 LOWER = re.compile(r"loss|error|mse|mae|rmse|mape|msle|entropy|divergence|perplexity|hinge")
+
+NONE_LEARNED = "No start learned."
+WHERE_TO_LOOK = (
+    "keras_inits.diagnose, or keras-inits diagnose in the shell, says for one model why it does not learn, and what to "
+    "change. Its findings for each start are in the report, too."
+)
 
 
 @dataclass(frozen=True)
@@ -48,27 +55,33 @@ class Best:
 
     @property
     def shown(self) -> str:
-        """The median and half of the range over seeds, as text."""
-        return spread(self.metric, self.values)
+        """The median and the range over seeds, as text."""
+        return spread_in_words(self.metric, self.values)
+
+    @property
+    def equality(self) -> str:
+        """That no difference was seen to other starts, in a sentence; empty if there are none."""
+        if not self.equals:
+            return ""
+        *names, last = self.title, *self.equals
+        between = f"No difference was seen between {', '.join(names)} and {last}"
+        if len(self.values) == 1:
+            return f"{between}: their {self.metric} is the same, {self.shown}."
+        return f"{between}: their ranges of {self.metric} over {len(self.values)} seeds overlap."
 
     @property
     def caution(self) -> str:
         """The limits of the answer, in a sentence; empty if there are none."""
-        if self.learned and not {"learned", "slow"} & set(self.learned):
-            return "No start learned: it is the best of those at chance or diverged."
+        if self.learned and not has_learner(self.learned):
+            return "None of its runs learned, but another start did."
         if len(self.values) == 1:
-            return "One seed shows no spread: close starts may change places with another."
+            return "One seed shows no range: close starts may change places with another seed."
         return ""
 
     def __str__(self) -> str:
-        """One line, and one more for its limits."""
-        if self.equals:
-            others = ", ".join(self.equals)
-            line = f"No difference: {self.title} ({self.metric} {self.shown}) and {others} overlap over their seeds."
-        else:
-            line = f"Best: {self.title}, {self.metric} {self.shown}"
-            line += f" over {len(self.values)} seeds." if len(self.values) > 1 else "."
-        return f"{line} {self.caution}".rstrip()
+        """The name, the code and the metric."""
+        code = f"{self.code}, " if self.code else ""
+        return f"{self.title}: {code}{self.metric} {self.shown}"
 
 
 def best_of(runs: Sequence[Run], words: Sequence[str]) -> Best | None:
@@ -91,12 +104,40 @@ def best_of(runs: Sequence[Run], words: Sequence[str]) -> Best | None:
         code = f"kernel_initializer={run.code}" if run.code else ""
         answers = tuple(word for _, word in cells), tuple(one.gradients for one, _ in cells)
         starts.append(Best(network, initializer, run.law, code, metric, values, (), *answers))
-    order = sorted(starts, key=lambda one: _rank(sign, one.median))
-    if not math.isfinite(order[0].median):
+    best, *others = sorted(starts, key=lambda one: (_has_diverged(one), _rank(sign, one.median)))
+    if not math.isfinite(best.median):
         return None
-    best = order[0]
-    equals = tuple(one.title for one in order[1:] if _overlap(best.values, one.values))
-    return replace(best, equals=equals)
+    peers = [one for one in others if _has_diverged(one) == _has_diverged(best)]
+    return replace(best, equals=tuple(one.title for one in peers if _overlap(best.values, one.values)))
+
+
+def headline(best: Best | None, words: Sequence[str]) -> str:
+    """The answer in a few sentences; empty if nothing is known.
+
+    Args:
+        best: The best start, if a metric is known.
+        words: Whether each run learned.
+    """
+    if none_learned(words):
+        return f"{NONE_LEARNED} {WHERE_TO_LOOK}"
+    if best is None:
+        return ""
+    several = len(best.values) > 1
+    if best.equals:
+        told = f"{best.equality} {best.title} has the best median, {best.shown}." if several else best.equality
+    else:
+        told = f"Best: {best.title}, {best.metric} {best.shown}" + (f" over {len(best.values)} seeds." * several or ".")
+    return f"{told} {best.caution}".rstrip()
+
+
+def has_learner(words: Sequence[str]) -> bool:
+    """Whether one of these runs learned, be it slowly, or it is not known of one."""
+    return any(word not in (AT_CHANCE, DIVERGED) for word in words)
+
+
+def none_learned(words: Sequence[str]) -> bool:
+    """Whether there are runs, and it is known of each that it did not learn."""
+    return bool(words) and not has_learner(words)
 
 
 def ranked_by(runs: Sequence[Run]) -> str | None:
@@ -107,6 +148,11 @@ def ranked_by(runs: Sequence[Run]) -> str | None:
     names = list(dict.fromkeys(name for run in runs for name in run.last))
     known = [name for name in names if HIGHER.search(name) or LOWER.search(name)]
     return min(known, key=lambda name: (not name.startswith("val_"), name.endswith("loss")), default=None)
+
+
+def _has_diverged(start: Best) -> bool:
+    """Whether most of its runs did: their metric is that of numbers that no training led to."""
+    return 2 * start.learned.count(DIVERGED) > len(start.learned)
 
 
 def _rank(sign: float, median: float) -> float:

@@ -115,11 +115,12 @@ class Command:
 
         about = {**self.subject.about, **({"Note": " ".join(self.notes)} if self.notes else {})}
         comparison = Comparison(tuple(self.runs), self.planned, about, self.repeat, notes=self.notes)
-        table = build_table(comparison.runs, comparison.learned)
+        table = build_table(comparison.runs, comparison.learned, self.console.width)
         self.console.print(table, width=fitted(table, self.console.width), crop=False)
-        best = () if comparison.best is None else (str(comparison.best),)
-        for text in (*comparison.data_findings, *self.notes, *comparison.faults, *best):
-            self.console.print(text, markup=False)
+        found = (*comparison.data_findings, *comparison.setup_findings)
+        for text in (*found, *self.notes, *comparison.faults, comparison.headline):
+            if text:
+                self.console.print(text, markup=False)
         self._draw(comparison)
         self._print(f"Report: {self.output / REPORT_NAME}")
         files = f"{PLOT_NAME}, and for each run a .npz and a .json file"

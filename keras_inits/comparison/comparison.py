@@ -1,18 +1,19 @@
 """The result: the runs, as a table and as a report."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_inits import whole
+from keras_inits.diagnosis.setup import OF_ALL
 from keras_inits.extras import REPORT, missing, pandas_for
 from keras_inits.figures.saving import saved
 from keras_inits.notebook import Shown
 from keras_inits.runs.learning import learned
-from keras_inits.runs.run import Run
+from keras_inits.runs.run import FindingText, Run
 from keras_inits.text import wrapped
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from keras_inits.comparison.best import Best
+
+NARROWEST = 40
+"""Columns of the narrowest terminal that sentences are broken for."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,11 +56,19 @@ class Comparison(Shown):
     def best(self) -> "Best | None":
         """The best start by the last metric on the validation data, else on training's, with its values over seeds.
 
-        `equals` names the starts whose seeds' range overlaps: no difference was seen. None if no metric is known.
+        A start of which most runs diverged is behind all others. `equals` names the starts whose seeds' range overlaps:
+        no difference was seen. None if no metric is known.
         """
         from keras_inits.comparison.best import best_of
 
         return best_of(self.runs, self.learned)
+
+    @property
+    def headline(self) -> str:
+        """The answer in a few sentences: the best start, or that no start learned; empty if no metric is known."""
+        from keras_inits.comparison.best import headline
+
+        return headline(self.best, self.learned)
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -73,20 +85,40 @@ class Comparison(Shown):
     @property
     def data_findings(self) -> tuple[str, ...]:
         """What `diagnose` found about the data, which no start is to blame for."""
-        found = (one for run in self.runs for one in run.findings if one.of_data)
-        return tuple(dict.fromkeys(f"The data: {one.evidence} ({one.kind}): {one.remedy}" for one in found))
+        return tuple(f"The data: {text}" for text in self._once(lambda one: one.of_data))
+
+    @property
+    def setup_findings(self) -> tuple[str, ...]:
+        """What `diagnose` found about inputs, last activation and learning rate, which no initializer changes."""
+        return tuple(f"The set-up: {text}" for text in self._once(lambda one: one.kind in OF_ALL and not one.of_data))
+
+    def _once(self, is_meant: Callable[[FindingText], bool]) -> list[str]:
+        """Findings as sentences, each remedy once: of several starts the first, whose numbers stand for theirs."""
+        found: dict[tuple[str, str], list[tuple[Run, FindingText]]] = {}
+        for run in self.runs:
+            for one in filter(is_meant, run.findings):
+                found.setdefault((one.kind, one.remedy), []).append((run, one))
+        texts = []
+        for (kind, remedy), pairs in found.items():
+            run, one = pairs[0]
+            of = f", here of {run.name.title}" if len({other.evidence for _, other in pairs}) > 1 else ""
+            texts.append(f"{one.evidence} ({kind}{of}): {remedy}")
+        return texts
 
     def __repr__(self) -> str:
         """One line; `print` shows more."""
         return f"<Comparison of {len(self.runs)} runs>"
 
     def __str__(self) -> str:
-        """A line for each initializer, as wide as the terminal; over several seeds the median and the range."""
+        """A line for each initializer, as wide as the terminal; over several seeds the median and the range.
+
+        Columns that the terminal has no room for are left out, gradient norms first, and named below the table.
+        """
         from keras_inits.comparison.table import text_of
 
-        told = (*self.data_findings, *(f"Note: {note}" for note in self.notes), *self.faults)
-        best = [] if self.best is None else [str(self.best)]
-        texts = ["\n".join(wrapped(one)) for one in (*told, *best)]
+        found = (*self.data_findings, *self.setup_findings)
+        told = (*found, *(f"Note: {note}" for note in self.notes), *self.faults, self.headline)
+        texts = ["\n".join(wrapped(one, narrowest=NARROWEST)) for one in told if one]
         return "\n\n".join([text_of(self.runs, self.learned), *texts])
 
     def to_dataframe(self) -> "pandas.DataFrame":

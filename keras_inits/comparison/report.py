@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from keras_inits.comparison.best import ranked_by
+from keras_inits.comparison.best import NONE_LEARNED, WHERE_TO_LOOK, none_learned, ranked_by
 from keras_inits.comparison.charts import MOMENTS, charts_of, kinds_of, metric_chart, profile_chart, spark
 from keras_inits.comparison.columns import columns_of, metrics_of
 from keras_inits.comparison.rows import GOOD, Row, rows_of
@@ -69,6 +69,8 @@ def render_report(comparison: "Comparison") -> str:
         comparison=comparison,
         best=comparison.best,
         best_row=_row_of(rows, comparison.best),
+        none_learned=NONE_LEARNED if none_learned(comparison.learned) else "",
+        where_to_look=WHERE_TO_LOOK,
         laws=dict.fromkeys((run.name.initializer, run.law) for run in runs),
         groups={
             network: [(row, [column.cell(row) for column in columns if column.cell]) for row in of]

@@ -43,7 +43,7 @@ class Session:
     runs: list[Run] = field(default_factory=list)
     keys: dict[Name, Key] = field(default_factory=dict)
     found: int = 0
-    """How many of the runs were finished before."""
+    """How many of the runs were finished before, by an earlier call or under another name."""
     _told: float = field(default_factory=time.monotonic)
 
     def train_all(self) -> None:
@@ -73,12 +73,13 @@ class Session:
 
     def _finish(self, task: Task, after_epoch: Callable[[], None]) -> None:
         run, key, before = finish(task, self.store, after_epoch)
+        twin = next((name for name, other in self.keys.items() if before and other == key), None)
         self.runs.append(run)
         self.keys[task.name] = key
         self.found += before
         if self.store is not None and not before:
             self.store.keep(run, key)
-        note = " (finished before)" if before else ""
+        note = f" (equals {twin.file_name})" if twin is not None else " (finished before)" if before else ""
         self._tell(f"{len(self.runs)}/{len(self.plan)} {task.name.file_name}: {run.gradients}{note}")
 
     def _tell(self, line: str) -> None:
@@ -95,10 +96,11 @@ class Session:
             progress.TextColumn(f"{{task.description:<{TITLE_WIDTH}}}", markup=False),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
-            progress.TextColumn("epochs"),
+            progress.TextColumn("epochs,"),
             progress.TimeElapsedColumn(),
-            progress.TextColumn("left"),
+            progress.TextColumn("gone,"),
             progress.TimeRemainingColumn(),
+            progress.TextColumn("left"),
             console=self.console,
             transient=True,
             disable=not self.console.is_terminal,

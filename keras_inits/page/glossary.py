@@ -12,6 +12,6 @@ GLOSSARY = {
     "finding": "A fault that one batch showed before training, with the code that repairs it.",
     "deviation": "The standard deviation of all numbers that a layer puts out for a batch.",
     "histogram": "How many of a layer's weights, or outputs, lie in which range; the lighter, the more.",
-    "±": "Half the range over the seeds, behind their median.",
+    "[ , ]": "The least and the largest value over the seeds, behind their median.",
 }
 """Each term with its meaning."""

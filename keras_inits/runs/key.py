@@ -8,7 +8,7 @@ import platform
 import re
 import warnings
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import keras
 
@@ -17,6 +17,8 @@ from keras_inits._version import __version__
 from keras_inits.runs.by_value import Digest, is_library
 from keras_inits.runs.task import Task
 
+DIAGNOSIS: Final = "full"
+"""How a start is diagnosed; another diagnosis gives other findings, and so another run."""
 LENGTH = 12
 """Length of the digest in the names of files."""
 
@@ -46,6 +48,7 @@ def key_of(task: Task, model: Any) -> Key:
         "versions": _versions(),
         "seed": str(task.name.seed),
         "epochs": str(task.training.epochs),
+        "diagnosis": DIAGNOSIS,
         **{name: digest.text for name, digest in parts.items()},
     }
     return Key(settings, tuple(place for digest in parts.values() for place in digest.unseen))

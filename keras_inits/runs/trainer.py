@@ -16,7 +16,7 @@ from keras_inits.faults import InternalError
 from keras_inits.models.calls import has_call
 from keras_inits.recording import GradientNormLogger
 from keras_inits.runs.guess import loss_of_guessing, penalty
-from keras_inits.runs.key import Key, key_of
+from keras_inits.runs.key import DIAGNOSIS, Key, key_of
 from keras_inits.runs.run import FindingText, Run
 from keras_inits.runs.store import Store
 from keras_inits.runs.task import Task, Training
@@ -129,7 +129,7 @@ def looked_at(model: keras.Model, task: Task) -> Looked:
     if model.loss is None:
         y = weight = None
     try:
-        diagnosis = diagnose(model, x, y, sample_weight=weight, check="layers")
+        diagnosis = diagnose(model, x, y, sample_weight=weight, check=DIAGNOSIS)
     except InternalError as error:
         return Looked(unseen=all_unseen(model, FAILED), fault=str(error))
     rows = tuple(row._replace(kernels=(), weights=()) for row in diagnosis.layers)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import io
+import re
 import weakref
 
 import keras
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from helpers import small
 from helpers.processes import BACKENDS
+from rich.console import Console
 
 import keras_inits
 from keras_inits import compare
@@ -53,7 +56,7 @@ def test_the_result_is_a_table(tmp_path):
     assert [len(values) for values in run.history.values()] == [2, 2, 2, 2]
     lines = str(comparison).split("\n")
     assert max(map(len, lines)) <= 100
-    assert any(line.split()[0] == "he" and line.count("±") == 2 for line in lines if line.strip())
+    assert any(line.split()[0] == "he" and line.count("[") == 2 for line in lines if line.strip())
     comparison.report(tmp_path / "report.html")
     assert "Medians over 2 seeds" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert repr(comparison) == "<Comparison of 4 runs>"
@@ -226,3 +229,20 @@ def test_a_notebook_shows_the_progress_too(monkeypatch):
     monkeypatch.setattr("rich.jupyter.display", lambda segments, text: shown.append(text))
     compare(small.build, small.data(), {"he": TWO["he"]}, epochs=1)
     assert shown == ["1/1 he-0: healthy\n"]
+
+
+def test_a_start_that_equals_another_is_not_called_finished_before(tmp_path, capsys):
+    starts = {"a": keras_inits.HeNormal(), "b": keras_inits.HeNormal()}
+    compare(small.build, small.data(), starts, epochs=1, output=tmp_path)
+    assert capsys.readouterr().err.splitlines() == ["1/2 a-0: healthy", "2/2 b-0: healthy (equals a-0)"]
+    compare(small.build, small.data(), starts, epochs=1, output=tmp_path)
+    again = ["1/2 a-0: healthy (finished before)", "2/2 b-0: healthy (equals a-0)"]
+    assert capsys.readouterr().err.splitlines() == again
+
+
+def test_the_progress_bar_says_which_time_is_gone_and_which_is_left():
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, color_system=None, width=200)
+    plan = Plan({"": small.build}, {"he": TWO["he"]}, (0,), Training(small.data(), 1))
+    session.Session(plan, console=console).train_all()
+    assert re.search(r"epochs, \d:\d\d:\d\d gone, [-\d]+:[-\d]+:[-\d]+ left", file.getvalue())

@@ -41,7 +41,7 @@ def named(name):
 def test_the_terminal_shows_it_as_it_is(name):
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, color_system=None, width=1000)
-    console.print(build_table([named(name)], ["learned"]))
+    console.print(build_table([named(name)], ["learned"], 1000))
     assert is_plain(file.getvalue())
     shown = stand_in(name, NAME_WIDTH)
     assert file.getvalue().count(shown) >= 2

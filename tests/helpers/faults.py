@@ -202,7 +202,7 @@ def as_key(trace: GradientTrace) -> str:
 def in_terminal(comparison: Comparison, name: str) -> str:
     file = io.StringIO()
     Console(file=file, force_terminal=True, color_system=None, width=1000).print(
-        build_table(comparison.runs, comparison.learned)
+        build_table(comparison.runs, comparison.learned, 1000)
     )
     return file.getvalue() if stand_in(name, NAME_WIDTH) in file.getvalue() else "\0"
 

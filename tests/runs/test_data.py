@@ -141,7 +141,7 @@ def test_starts_that_are_equal_are_named(tmp_path):
         "he_normal, zeros and lecun_normal start from equal weights. Either they are one law, or build"
     )
     text = str(comparison)
-    assert f"Note: {note} {comparison.best}" in " ".join(text.split())
+    assert f"Note: {note} {comparison.headline}" in " ".join(text.split())
     assert max(map(len, text.split("\n"))) <= 100
     comparison.report(tmp_path / "report.html")
     assert "start from equal weights" in (tmp_path / "report.html").read_text(encoding="utf-8")

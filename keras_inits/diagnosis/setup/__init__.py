@@ -19,6 +19,6 @@ order             findings -> causes first, and what follows from them
 """
 
 from keras_inits.diagnosis.setup._set_up import set_up
-from keras_inits.diagnosis.setup.checks import KINDS, NOTE_KINDS, OF_THE_LOSS, checked
+from keras_inits.diagnosis.setup.checks import KINDS, NOTE_KINDS, OF_ALL, OF_THE_LOSS, checked
 
-__all__ = ["KINDS", "NOTE_KINDS", "OF_THE_LOSS", "checked", "set_up"]
+__all__ = ["KINDS", "NOTE_KINDS", "OF_ALL", "OF_THE_LOSS", "checked", "set_up"]

@@ -28,6 +28,8 @@ KINDS = tuple(check.__name__ for check in (*CAUSES, *BEFORE, *BEHIND))
 NOTE_KINDS = ("small_weights", *(check.__name__ for check in NOTES))
 OF_THE_LOSS = ("last_activation", "targets")
 """Findings that say why a loss fails."""
+OF_ALL = tuple(check.__name__ for check in CAUSES)
+"""Findings that follow from nothing else: about targets, inputs, last activation and rate, whatever the weights are."""
 OF_THE_BATCH = ("same_examples",)
 
 
