@@ -98,10 +98,8 @@ def search(
         >>> from keras_inits import HeNormal, Normal, search
         >>> from keras_inits.tuning import choice, log
         >>> space = {"start": choice(he=HeNormal(), small=Normal(0.01)), "learning_rate": log(1e-4, 1.0)}
-        >>> search(print, (), space, trials=0)
-        Traceback (most recent call last):
-            ...
-        ValueError: Argument `trials` must be a whole number of at least 1, no larger than a size. Received: ...
+        >>> found = search(build, (x, y), space, validation_data=(x_val, y_val))  # doctest: +SKIP
+        >>> print(found.best.values)  # doctest: +SKIP
     """
     _check_process()
     optuna_for("search()")
@@ -118,12 +116,13 @@ def search(
     work = Work(build, training, checked, goal, check_seeds(seeds), prune, place, keras_settings())
     pickled = _pickled(work)
     cells = checked.cells(trials) if sampler == "grid" else None
+    journal = _journal(storage, place)
     if place is not None:
         Store(place)  # which says whether it can be written
     from keras_inits.tuning.session import Session
 
     session = Session(work, sampler, cells, trials, workers, Console(stderr=True, quiet=not verbose), _warn)
-    return session.search(_journal(storage, place), _settings(work, sampler), pickled)
+    return session.search(journal, _settings(work, sampler), pickled)
 
 
 def _check_process() -> None:

@@ -1,7 +1,7 @@
 """The dimensions of a space: what one name in it may be."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,7 +130,8 @@ def choice(values: Sequence[Plain] = (), /, **named: Any) -> Choice:
             f"{shown(named)}. Pass for example choice(he=HeNormal(), small=Normal(0.01)) or choice([32, 64]); what is "
             "always the same belongs in build."
         )
-    options: dict[Plain, Any] = {**named} if named else {value: value for value in plain}
+    pairs: Iterable[tuple[Plain, Any]] = named.items() if named else zip(plain, plain, strict=True)
+    options = dict(pairs)
     if len(options) < len(plain):
         raise ValueError(
             f"choice() takes options that differ. Received: {shown(plain)}, of which two are equal. Leave one out."

@@ -1,6 +1,5 @@
 """A search carried out: the storage opened, points enqueued, the loop run, the result told."""
 
-import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +18,6 @@ from keras_inits.tuning.progress import Progress
 from keras_inits.tuning.ranking import ranked
 from keras_inits.tuning.space import Params
 from keras_inits.tuning.study import (
-    has_results,
     quiet,
     random_points,
     sampler_of,
@@ -72,10 +70,9 @@ class Session:
             file.write_bytes(pickled)
             try:
                 self._run(study, file)
-            except Exception:
-                if not has_results(study):  # nothing is left half made
-                    with contextlib.suppress(OSError):
-                        optuna.delete_study(study_name=study.study_name, storage=storage)
+            except (TypeError, ValueError, RuntimeError):
+                if not ranked(study):  # nothing is left half made
+                    optuna.delete_study(study_name=study.study_name, storage=storage)
                 raise
         return Found(study, self.work.space, self.work.objective, self.budget)
 
