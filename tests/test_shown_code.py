@@ -1,8 +1,8 @@
 """Everything shown is run: the README, the pages of the documentation, the docstrings and the examples.
 
 In a Markdown file each fence marked `python` is run, in order and in one namespace per file. A fence marked `output`
-holds what the `python` fence before it prints, whatever the line breaks. One that begins with the name of a file, such as
-`# program.py`, is written to that file and run as a program.
+holds what the `python` fence before it prints, whatever the line breaks. One that begins with the name of a
+file, such as `# program.py`, is written to that file and run as a program.
 """
 
 import contextlib

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from keras_inits._names import no_formula
 from keras_inits.extras import pandas_for
 from keras_inits.notebook import Shown
 from keras_inits.number import value as shown_value
@@ -86,12 +87,18 @@ class Found(Shown):
     def to_dataframe(self) -> "pandas.DataFrame":
         """A pandas table with a row for each trial, in the order in which they began.
 
+        A name that a spreadsheet would compute, such as `=1+1`, has an apostrophe before it.
+
         Raises:
             ImportError: If pandas is not installed.
         """
         from keras_inits.tuning.rows import rows_of
 
-        return pandas_for("Found.to_dataframe()").DataFrame(rows_of(self))
+        rows = [
+            {no_formula(name): no_formula(value) if isinstance(value, str) else value for name, value in row.items()}
+            for row in rows_of(self)
+        ]
+        return pandas_for("Found.to_dataframe()").DataFrame(rows)
 
     def _told(self) -> str:
         best = self.best

@@ -14,6 +14,9 @@ from keras_inits.tuning.trials import Trials
 FAILURES_IN_A_ROW = 3
 """So many trials that all end in an exception, and no other result, end the search."""
 
+RESULTS_THAT_TELL = 3
+"""Results after which a name that `build` did not read is told."""
+
 UNGUARDED = (
     "A process of search() ended before it began: {why}. It expects to import the program that called search(). Put "
     "the call below `if __name__ == '__main__':`, and look at the error that the process printed."
@@ -48,8 +51,7 @@ class Loop:
     _running: dict[Process, optuna.Trial] = field(default_factory=dict)
     _results: int = 0
     _failures: int = 0
-    _ended: int = 0
-    _unread: set[str] | None = None
+    _unread: set[str] | None = None  # names that no trial read so far; none once they are told
 
     def run(self) -> None:
         """Runs all trials.
@@ -63,6 +65,7 @@ class Loop:
             while True:
                 self._fill()
                 if not self._running:
+                    self._warn_of_unread()
                     return
                 wait_for(list(self._running))
                 for process in list(self._running):
@@ -70,8 +73,10 @@ class Loop:
                     if result is not None:
                         self._tell(self._running.pop(process), result)
         finally:
-            for process in self._running:
+            for process in self._running:  # all of them first: a second Ctrl-C may end this
                 process.kill()
+            for process in self._running:
+                process.end()
             for trial in self._running.values():
                 self.trials.take_back(trial)
 
@@ -107,7 +112,6 @@ class Loop:
 
     def _judge(self, result: Result) -> None:
         """Ends a search whose `build` never works, and warns of names that it does not read."""
-        self._ended += 1
         if isinstance(result, Complete | Pruned):
             self._results += 1
             unread = set(result.unread)
@@ -119,9 +123,14 @@ class Loop:
                     f"The first trials all ended in an exception: {result.error}. search() expects `build` to return "
                     f"a compiled model that `fit` trains. Call build with such values yourself.\n\n{result.traceback}"
                 )
-        if self._unread and self._results == min(FAILURES_IN_A_ROW, self.trials.budget):
+        if self._results == RESULTS_THAT_TELL:
+            self._warn_of_unread()
+
+    def _warn_of_unread(self) -> None:
+        if self._unread:
             names = ", ".join(map(repr, sorted(self._unread)))
             self.warn(
                 f"build() does not read {names} of the space: all values of it give the same. Read it as "
                 "values[...], or leave it out of the space."
             )
+        self._unread = set()

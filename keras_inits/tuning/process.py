@@ -8,6 +8,7 @@ import pickle
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -43,6 +44,7 @@ class Process:
         theirs.close()
         self._begun = False
         self._result: Result | None = None
+        self._told_at = 0.0
 
     @property
     def pid(self) -> int | None:
@@ -51,20 +53,20 @@ class Process:
 
     def result(self) -> Result | None:
         """What it came to; None as long as it runs."""
+        exit_code = self._process.exitcode
         self._listen()
-        if self._result is not None:
-            self._process.join(SECONDS_TO_END)
-            self.kill()
-            return self._result
-        if self._process.exitcode is None:
+        if exit_code is None and (self._result is None or time.monotonic() < self._told_at + SECONDS_TO_END):
             return None
-        self._listen()  # to what it said just before it ended
-        self._pipe.close()
-        return self._result or Crashed(self._process.exitcode, self._begun)
+        self.end()
+        return self._result or Crashed(exit_code or 0, self._begun)
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """Has it end at once."""
         self._process.kill()
+
+    def end(self) -> None:
+        """Ends it, and waits until it is gone."""
+        self.kill()
         self._process.join()
         self._pipe.close()
 
@@ -75,7 +77,7 @@ class Process:
                 if isinstance(message, Begun):
                     self._begun = True
                 else:
-                    self._result = message
+                    self._result, self._told_at = message, time.monotonic()
 
     def _sources(self) -> list[Any]:
         return [self._pipe, self._process.sentinel]
@@ -102,7 +104,11 @@ def carry_out(file: Path, params: Any, pipe: Connection) -> None:
         pipe.send(Refused(TypeError(_not_loaded(error))))
         return
     pipe.send(Begun())
-    pipe.send(work.trial(params))
+    try:
+        result = work.trial(params)
+    except RuntimeError as error:  # of Keras's settings: one of the user's code is a result
+        result = Refused(error)
+    pipe.send(result)
 
 
 def _end_with_parent(folder: Path) -> None:
