@@ -22,7 +22,7 @@ def _carry(file, params, pipe, seconds):
     with open(file, "rb") as source:
         told = pickle.load(source)
     with open(told["log"], "a") as log:
-        log.write(f"{params['x']}\n")
+        log.write(f"{params['x']} {os.getpid()}\n")
     pipe.send_bytes(told["begun"])
     does = params.get("does", "complete")
     if does == "killed":

@@ -6,12 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import optuna
 import pytest
 from helpers import searched
-from helpers.processes import TESTS
+from helpers.processes import TESTS, has_ended
 
 import keras_inits
 from keras_inits import Normal, Orthogonal
@@ -151,12 +150,6 @@ def wait_for_processes(folder, count):
             return [int(path.stem) for path in began]
         time.sleep(0.1)
     raise AssertionError("the processes do not begin")
-
-
-def has_ended(process):
-    """Whether a process is gone; one that nobody has waited for yet is."""
-    status = Path(f"/proc/{process}/status")
-    return not status.exists() or "\nState:\tZ" in status.read_text()
 
 
 def assert_they_end(processes):
