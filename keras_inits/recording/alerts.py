@@ -37,13 +37,17 @@ class GradientError(RuntimeError):
         kind: How they are bad, in a word.
         step: The first step that was.
         layer: The first bad layer in the direction of the backward pass.
-        excess: By how many powers of ten it is beyond the bound; that of a norm that is zero or no number is the range
-            of float32.
+        excess: By how many powers of ten the worst norm is beyond the bound; that of a norm that is zero or no number
+            is the range of float32.
     """
 
     def __init__(self, text: str, kind: State, step: int, layer: str, excess: float) -> None:
         super().__init__(text)
         self.kind, self.step, self.layer, self.excess = kind, step, layer, excess
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, as of another process, is made of all arguments."""
+        return type(self), (str(self), self.kind, self.step, self.layer, self.excess)
 
 
 @dataclass(frozen=True)
@@ -169,16 +173,16 @@ def _error(kind: State, first: First) -> GradientError:
     known = first.norms.compressed()
     place = _first_in_backward_pass(kind, known)
     layer = first.layers[np.flatnonzero(~np.ma.getmaskarray(first.norms))[place]]
-    return GradientError(text, kind, first.step, layer, _excess(kind, known, place))
+    return GradientError(text, kind, first.step, layer, _excess(kind, known))
 
 
-def _excess(kind: State, norms: np.ndarray, place: int) -> float:
-    """By how many powers of ten the norm at a place is beyond the bound of what is healthy."""
-    if kind is State.NONFINITE or not norms[place]:
+def _excess(kind: State, norms: np.ndarray) -> float:
+    """By how many powers of ten the worst norm is beyond the bound of what is healthy."""
+    if kind is State.NONFINITE or (kind is State.VANISHING and not norms.all()):
         return FLOAT32_POWERS
     if kind is State.VANISHING:
-        return max(0.0, float(np.log10(_vanishing_bound(norms) / norms[place])))
-    return max(0.0, float(np.log10(norms[place] / _exploding_bound(norms))))
+        return max(0.0, float(np.log10(_vanishing_bound(norms) / norms.min())))
+    return max(0.0, float(np.log10(norms.max() / _exploding_bound(norms))))
 
 
 def _act(action: str, error: GradientError, ran_on: int, model: Any) -> None:

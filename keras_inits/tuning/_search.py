@@ -22,7 +22,7 @@ from keras_inits.runs.task import Training
 from keras_inits.tuning.dimensions import Dimension
 from keras_inits.tuning.found import Found
 from keras_inits.tuning.objectives import Objective, objective_of
-from keras_inits.tuning.space import space_of
+from keras_inits.tuning.space import DIGEST, space_of
 from keras_inits.tuning.work import Build, Work, keras_settings
 
 if TYPE_CHECKING:
@@ -196,9 +196,9 @@ def _settings(work: Work, sampler: Any) -> dict[str, str]:
     build.add("build", work.build)
     return {
         **dict(work.space.settings()),
-        "build": build.text,
-        "data or arguments of fit": work.training.digest.text,
-        "objective": f"{work.objective}, {work.objective.direction}",
+        "build": f"{DIGEST}{build.text}",
+        "data or arguments of fit": f"{DIGEST}{work.training.digest.text}",
+        "objective": f"{work.objective}, {work.objective.mode}",
         "epochs": str(work.training.epochs),
         "seeds": str(work.seeds),
         "prune": str(work.prune),

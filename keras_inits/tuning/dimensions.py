@@ -38,9 +38,7 @@ class Choice:
     @property
     def digest(self) -> str:
         """A digest of the options by their values."""
-        digest = Digest()
-        digest.add("options", self.options)
-        return digest.text
+        return _digest(self.options)
 
 
 @dataclass(frozen=True)
@@ -65,8 +63,8 @@ class Floats:
 
     @property
     def digest(self) -> str:
-        """The bounds in all their digits."""
-        return repr((self.low, self.high, self.log))
+        """A digest of the bounds in all their digits."""
+        return _digest((self.low, self.high, self.log))
 
 
 @dataclass(frozen=True)
@@ -91,8 +89,8 @@ class Integers:
 
     @property
     def digest(self) -> str:
-        """The bounds."""
-        return repr((self.low, self.high, self.log))
+        """A digest of the bounds."""
+        return _digest((self.low, self.high, self.log))
 
 
 Dimension = Choice | Floats | Integers
@@ -194,6 +192,12 @@ def integers(low: int, high: int, *, log: bool = False) -> Integers:
     least = 1 if check_flag("log", log) else 0
     whole = check_whole("low", low, least), check_whole("high", high, least)
     return Integers(*_ordered("integers", *whole), log)
+
+
+def _digest(value: Any) -> str:
+    digest = Digest()
+    digest.add("dimension", value)
+    return digest.text
 
 
 def _ordered(name: str, low: Any, high: Any) -> tuple[Any, Any]:

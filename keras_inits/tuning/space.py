@@ -12,6 +12,8 @@ from keras_inits._names import shown
 from keras_inits.diagnosis.rule_code import expression_of
 from keras_inits.tuning.dimensions import Choice, Dimension, Floats, Integers
 
+DIGEST = "sha256:"
+"""The mark before a digest in a setting."""
 Params = Mapping[str, Any]
 """A point of a space as Optuna has it: numbers, and the names of options."""
 
@@ -67,7 +69,7 @@ class Space:
     def settings(self) -> Iterator[tuple[str, str]]:
         """Each dimension in words, and by its values."""
         for name, one in self.dimensions.items():
-            yield f"space[{name!r}]", f"{one} {one.digest if isinstance(one, Choice) else ''}".rstrip()
+            yield f"space[{name!r}]", f"{one} {DIGEST}{one.digest}"
 
 
 def space_of(given: Any) -> Space:

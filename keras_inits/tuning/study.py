@@ -9,13 +9,13 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
+from keras_inits._names import stand_in
 from keras_inits.tuning.dimensions import Choice, Dimension, Floats
 from keras_inits.tuning.journal import journal
 from keras_inits.tuning.objectives import Objective
-from keras_inits.tuning.space import Space
+from keras_inits.tuning.space import DIGEST, Space
 
 NAME, SETTINGS = "keras_inits", "settings"
-MAX_SHOWN = 200
 
 
 @contextlib.contextmanager
@@ -77,12 +77,18 @@ def has_results(study: optuna.Study) -> bool:
 
 def _differences(there: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
     names = [name for name in {**there, **here} if there.get(name) != here.get(name)]
-    return [f"{name} is {_short(here, name)}, and was {_short(there, name)}" for name in names]
+    return [_difference(name, _words(here, name), _words(there, name)) for name in names]
 
 
-def _short(settings: Mapping[str, str], name: str) -> str:
-    text = settings.get(name, "not there")
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+def _difference(name: str, here: str, there: str) -> str:
+    if here == there:
+        return f"{name} is another one, by its values or its code"
+    return f"{name} is {here}, and was {there}"
+
+
+def _words(settings: Mapping[str, str], name: str) -> str:
+    """A setting without its digest."""
+    return stand_in(settings.get(name, "not there").partition(DIGEST)[0].strip())
 
 
 def sampler_of(given: Any, seed: int) -> optuna.samplers.BaseSampler:
