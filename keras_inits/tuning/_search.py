@@ -208,4 +208,4 @@ def _settings(work: Work, sampler: Any) -> dict[str, str]:
 
 
 def _warn(text: str) -> None:
-    warnings.warn(text, stacklevel=6)  # at the call of search()
+    warnings.warn(text, stacklevel=7)  # at the call of search()

@@ -65,13 +65,14 @@ class Loop:
             while True:
                 self._fill()
                 if not self._running:
-                    self._warn_of_unread()
+                    self._judge(None)
                     return
                 wait_for(list(self._running))
                 for process in list(self._running):
                     result = process.result()
                     if result is not None:
                         self._tell(self._running.pop(process), result)
+                        self._judge(result)
         finally:
             for process in self._running:  # all of them first: a second Ctrl-C may end this
                 process.kill()
@@ -108,10 +109,9 @@ class Loop:
             raise RuntimeError(UNGUARDED.format(why=result.why))
         again = isinstance(result, Crashed) and self.trials.tell_crashed(trial, result)
         self.progress.ended(trial, result, again, len(self._running))
-        self._judge(result)
 
-    def _judge(self, result: Result) -> None:
-        """Ends a search whose `build` never works, and warns of names that it does not read."""
+    def _judge(self, result: Result | None) -> None:
+        """Ends a search whose `build` never works, and warns of names that it does not read; None for the end."""
         if isinstance(result, Complete | Pruned):
             self._results += 1
             unread = set(result.unread)
@@ -123,10 +123,8 @@ class Loop:
                     f"The first trials all ended in an exception: {result.error}. search() expects `build` to return "
                     f"a compiled model that `fit` trains. Call build with such values yourself.\n\n{result.traceback}"
                 )
-        if self._results == RESULTS_THAT_TELL:
-            self._warn_of_unread()
-
-    def _warn_of_unread(self) -> None:
+        if result is not None and self._results != RESULTS_THAT_TELL:
+            return
         if self._unread:
             names = ", ".join(map(repr, sorted(self._unread)))
             self.warn(

@@ -39,8 +39,13 @@ class Process:
         self._pipe, theirs = multiprocessing.Pipe(duplex=False)
         context = multiprocessing.get_context("spawn")
         self._process = context.Process(target=carry, args=(file, params, theirs))
-        with _interrupts_held(), _defaults(environment):
-            self._process.start()
+        try:
+            with _interrupts_held(), _defaults(environment):
+                self._process.start()
+        except BaseException:  # a Ctrl-C that was held
+            if self._process.pid is not None:
+                self.kill()
+            raise
         theirs.close()
         self._begun = False
         self._result: Result | None = None

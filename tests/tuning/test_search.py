@@ -105,8 +105,9 @@ def test_an_exception_of_build_is_told_with_its_traceback(tmp_path):
 
 @pytest.mark.thorough
 def test_names_that_build_does_not_read_are_warned_of():
-    with pytest.warns(UserWarning, match=r"does not read 'learning_rate', 'start'"):
+    with pytest.warns(UserWarning, match=r"does not read 'learning_rate', 'start'") as told:
         search({"start": choice(**STARTS), "learning_rate": log(1e-3, 1e-2)}, trials=1, build=searched.build_unread)
+    assert [one.filename for one in told] == [__file__]
 
 
 @pytest.mark.thorough
