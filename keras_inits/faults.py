@@ -16,6 +16,10 @@ class InternalError(RuntimeError):
         self.__cause__ = error
 
 
+class OptionError(ValueError):
+    """An option of the command has a value that does not serve; the message is one line that names it."""
+
+
 class ModelError(ValueError):
     """An error of the user's model or data, which says what of them fails; `ours` lets it pass."""
 

@@ -13,9 +13,11 @@ from keras_inits_cli.options import (
     BACKENDS,
     STARTS,
     choose_backend,
+    file_that_ends_in,
     find_modules_here,
     from_file,
     installed_backend,
+    keep_apart,
     one_of,
     output_directory,
     refuse,
@@ -110,7 +112,10 @@ def compare(
 ) -> None:
     """Train one network from each starting point, and tell them apart: a deep one on scanned digits, or your own."""
     if (build is None) != (data is None):
-        refuse(f"--build {build} --data {data}", "both of --build and --data, or neither", "Pass the other one too.")
+        given = f"--data {data}" if build is None else f"--build {build}"
+        refuse(given, "both of --build and --data, or neither", "Pass the other one too.")
+    if build is not None:
+        _refuse_of_digits(context)
     choose_backend(backend)
     keep_quiet()
     find_modules_here()
@@ -159,18 +164,38 @@ def diagnose(
     imports: Annotated[
         list[str] | None, typer.Option("--import", metavar="MODULE", help="A module with custom objects; repeatable.")
     ] = None,
-    report: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the page: .html.")] = None,
-    json: Annotated[Path | None, typer.Option(dir_okay=False, help="Write findings and numbers as JSON.")] = None,
-    plot: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the picture: .png, .svg, .pdf.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, callback=file_that_ends_in(".html", ".htm"), help="Write the page: .html."),
+    ] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, callback=file_that_ends_in(".json"), help="Write findings and numbers: .json."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            callback=file_that_ends_in(".png", ".svg", ".pdf"),
+            help="Write the picture: .png, .svg, .pdf.",
+        ),
+    ] = None,
     repair: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write the model with its weights repaired: .keras.")
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            callback=file_that_ends_in(".keras"),
+            help="Write the model with its weights repaired: .keras.",
+        ),
     ] = None,
     config: Config = None,
     debug: Debug = False,
 ) -> None:
     """Send one batch through a saved model, and say why it does not learn; status 1 if something is found."""
     if (data is None) == (shape is None):
-        refuse(f"--data {data} --shape {shape}", "one of --data and --shape", "Pass a file, or a shape to draw.")
+        given = "neither" if data is None else "both"
+        refuse(given, "one of --data and --shape", "Pass a file, or a shape to draw.")
+    keep_apart((model, data, config), (report, json, plot, repair))
     choose_backend(backend)
     keep_quiet()
     find_modules_here()
@@ -184,6 +209,14 @@ def diagnose(
         return FOUND if diagnosis.findings else NOT_ALL_SEEN if diagnosis.unseen else 0
 
     raise typer.Exit(status_of(work, debug))
+
+
+def _refuse_of_digits(context: typer.Context) -> None:
+    """Refuses an option of the digits' network beside one's own."""
+    for name in ("activation", "depth"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name != "DEFAULT":
+            refuse(f"--{name} beside --build", "it for the digits' network alone", "Leave it out.")
 
 
 def _repeated(context: typer.Context) -> str:

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -99,6 +99,32 @@ def output_directory(path: Path) -> Path:
         if there.is_dir() or (there.exists() and not any(mark in there.read_bytes() for mark in OURS)):
             refuse(there, "no file or folder of yours in the place of the command's", "Choose another --output.")
     return path
+
+
+def file_that_ends_in(*suffixes: str) -> Callable[[Path | None], Path | None]:
+    """Returns a check of a file that will be written."""
+
+    def check(path: Path | None) -> Path | None:
+        if path is not None and path.suffix.lower() not in suffixes:
+            refuse(path, f"a path that ends in {' or '.join(suffixes)}", "Rename it.")
+        if path is not None and not path.parent.is_dir():
+            refuse(path, f"a file in a folder, and there is no folder {str(path.parent)!r}", "Make it, or use another.")
+        return path
+
+    return check
+
+
+def keep_apart(read: Iterable[Path | None], written: Iterable[Path | None]) -> None:
+    """Finds out before anything is written whether a file would take the place of another of the same command.
+
+    Raises:
+        typer.BadParameter: If one would.
+    """
+    taken = {path.resolve() for path in read if path is not None}
+    for path in written:
+        if path is not None and path.resolve() in taken:
+            refuse(path, "a file of its own for each option", "Choose another name: it would be overwritten.")
+        taken |= {path.resolve()} if path is not None else set()
 
 
 def from_file(context: typer.Context, path: Path | None) -> Path | None:

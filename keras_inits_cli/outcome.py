@@ -44,9 +44,11 @@ def line_of(error: Exception) -> tuple[int, str]:
         )
     from keras_inits._names import one_line, shown
     from keras_inits.diagnosis.files import FileError
-    from keras_inits.faults import InternalError
+    from keras_inits.faults import InternalError, OptionError
 
-    text = one_line(str(error))
+    text = one_line(str(error).partition("\n\nArguments received by")[0])  # Keras prints whole tensors behind it
+    if isinstance(error, OptionError):
+        return USAGE, text
     if isinstance(error, FileError | InternalError):
         return FAILED, text
     if isinstance(error, OSError) and error.filename is not None:

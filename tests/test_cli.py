@@ -167,6 +167,7 @@ def faulty(tmp_path_factory):
     np.savez(folder / "no_y.npz", x=x)
     np.savez(folder / "left.npz", left=x)
     np.savez(folder / "data.npz", x=x, y=np.ones((32, 1), "float32"))
+    np.savez(folder / "uneven.npz", x=x, y=np.ones((31, 1), "float32"))
     np.savez(folder / "labels.npz", x=x, y=np.arange(32) % 4)
     (folder / "taken" / "report.html").mkdir(parents=True)
     return folder
@@ -199,12 +200,21 @@ TRAINABLE = f"{OWN_DATA}:build --output out"
         (f"compare --output {'x' * 300}", outcome.USAGE, "directory that can be written (File name too long). Choose"),
         ("compare --output taken", outcome.USAGE, "expected no file or folder of yours in the place of the command's."),
         ("compare --widht 3", outcome.USAGE, "No such option: --widht"),
-        (OWN_DATA, outcome.FAILED, "which has no colon between module and function. It expects package.module:funct"),
-        (f"{OWN_DATA}:nothing", outcome.FAILED, "which has no such function."),
-        (f"{OWN_DATA}:text", outcome.FAILED, "which has no such function."),
+        (OWN_DATA, outcome.USAGE, "which has no colon between module and function. It expects package.module:functi"),
+        (f"{OWN_DATA}:nothing", outcome.USAGE, "which has no such function."),
+        (f"{OWN_DATA}:biuld", outcome.USAGE, "Did you mean build?"),
+        (f"{OWN_DATA}:text", outcome.USAGE, "which has no such function."),
         (f"{OWN_DATA}:broken --output out", outcome.FAILED, "RuntimeError: no network today. keras-inits expects a mo"),
-        (f"{TRAINABLE} --build no.such:build", outcome.FAILED, "a module 'no' that is neither in this folder nor inst"),
-        (f"{TRAINABLE} --optimizer adm", outcome.FAILED, "--optimizer received 'adm', which is no optimizer of Keras."),
+        (f"{TRAINABLE} --build no.such:build", outcome.USAGE, "a module 'no' that is neither in this folder nor insta"),
+        (f"{TRAINABLE} --build none.py:build", outcome.USAGE, "module that Python can import. Leave out .py: none."),
+        (f"{TRAINABLE} --optimizer adm", outcome.USAGE, "--optimizer received 'adm', which is no optimizer of Keras."),
+        (f"{TRAINABLE} --optimizer adm", outcome.USAGE, "Did you mean adam?"),
+        (
+            f"{TRAINABLE} --depth 3",
+            outcome.USAGE,
+            "received '--depth beside --build'; expected it for the digits' netw",
+        ),
+        (f"{TRAINABLE} --data uneven.npz", outcome.FAILED, "'x' has 32, 'y' has 31. Expected as many of each."),
         (f"{TRAINABLE} --data no_y.npz", outcome.FAILED, "'no_y.npz' with the arrays ['x']. Expected x, or one for"),
         (f"{TRAINABLE} --data x.npy", outcome.FAILED, "'x.npy', which is no .npz file of numbers: File is not a zip"),
         ("diagnose good.keras", outcome.USAGE, "expected one of --data and --shape"),
@@ -220,8 +230,15 @@ TRAINABLE = f"{OWN_DATA}:build --output out"
         ("diagnose cut.keras --shape 4", outcome.FAILED, "'cut.keras', which keras.models.load_model cannot open: "),
         ("diagnose saved --shape 4", outcome.FAILED, "the legacy SavedModel format is not supported"),
         ("diagnose lambda.keras --shape 4", outcome.FAILED, "with --import, write a Lambda as a registered layer, or"),
+        ("diagnose good.keras --shape 4 --import no.such", outcome.USAGE, "--import received 'no.such', which names a"),
+        ("diagnose good.keras --shape 4 --repair good.keras", outcome.USAGE, "expected a file of its own for each opt"),
+        ("diagnose good.keras --shape 4 --repair saved/../good.keras", outcome.USAGE, "a file of its own for each opt"),
         *(
-            (f"diagnose cut.keras --shape 4 --{option} no/out.keras", outcome.FAILED, "there is no folder 'no'. Expect")
+            (f"diagnose cut.keras --shape 4 --{option} no/out.{suffix}", outcome.USAGE, "there is no folder 'no'. Make")
+            for option, suffix in (("report", "html"), ("json", "json"), ("plot", "png"), ("repair", "keras"))
+        ),
+        *(
+            (f"diagnose cut.keras --shape 4 --{option} out.txt", outcome.USAGE, "expected a path that ends in .")
             for option in ("report", "json", "plot", "repair")
         ),
     ],

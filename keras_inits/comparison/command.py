@@ -32,7 +32,7 @@ def subject_of(options: Options) -> Subject:
 
     Raises:
         FileError: If a file is not what it should be.
-        ValueError: If there is no such function or optimizer.
+        OptionError: If there is no such function or optimizer.
     """
     subject.checked_optimizer(options["optimizer"])
     if options["build"] is not None:

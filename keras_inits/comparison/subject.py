@@ -1,8 +1,8 @@
 """The subject of the command `keras-inits compare`: the digits and a deep network, or a user's own."""
 
 import contextlib
+import difflib
 import functools
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +13,8 @@ from keras_inits._names import one_line, shown
 from keras_inits.comparison.digits import load_digits
 from keras_inits.comparison.network import LEARNING_RATE, WIDTH, build_network
 from keras_inits.comparison.plan import Build
-from keras_inits.diagnosis.files import FileError, load_arrays
+from keras_inits.diagnosis.files import FileError, load_arrays, load_module
+from keras_inits.faults import OptionError
 from keras_inits.runs.task import Training
 
 Options = Mapping[str, Any]
@@ -58,9 +59,9 @@ def own(options: Options) -> Subject:
 
     Raises:
         FileError: If a file is not what it should be.
-        ValueError: If there is no such function.
+        OptionError: If there is no such function.
     """
-    build = function_of(options["build"])
+    build, data = function_of(options["build"]), training_data(options["data"])
     more: dict[str, Any] = {"batch_size": options["batch_size"]}
     if options["validation"] is not None:
         more["validation_data"] = training_data(options["validation"])
@@ -72,30 +73,25 @@ def own(options: Options) -> Subject:
         f"{options['batch_size']}. {_seeds(options)}",
     }
     networks = {"": compiled_anew(build, options)}
-    return Subject(networks, Training(training_data(options["data"]), options["epochs"], more), about)
+    return Subject(networks, Training(data, options["epochs"], more), about)
 
 
 def function_of(text: str) -> Build:
     """The function `package.module:function`, of a module that Python finds.
 
     Raises:
-        ValueError: If there is none.
+        OptionError: If there is none.
     """
     name, _, attribute = text.partition(":")
-    found, why = None, "has no such function"
-    if not name or not attribute:
-        why = "has no colon between module and function"
-    else:
-        try:
-            found = getattr(importlib.import_module(name), attribute, None)
-        except ModuleNotFoundError as error:
-            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-                raise
-            why = f"names a module {error.name!r} that is neither in this folder nor installed"
+    found, why, meant = None, "has no colon between module and function", []
+    if name and attribute:
+        module = load_module("--build", name)
+        found, why = getattr(module, attribute, None), "has no such function"
+        meant = difflib.get_close_matches(attribute, [one for one in dir(module) if callable(getattr(module, one))], 1)
     if not callable(found):
-        raise ValueError(
+        raise OptionError(
             f"--build received {shown(text)}, which {why}. It expects package.module:function, a function from an "
-            "initializer to a compiled model. Correct the name, or go to the folder of the module."
+            f"initializer to a compiled model. {f'Did you mean {meant[0]}?' if meant else 'Correct the name.'}"
         )
     build: Build = found
     return build
@@ -105,7 +101,7 @@ def training_data(path: Path) -> tuple[Any, ...]:
     """The arrays x, y and sample_weight of a file; without x, the others are inputs by their names.
 
     Raises:
-        FileError: If it has no y, or no inputs.
+        FileError: If it has no y, or no inputs, or not as many of one as of another.
     """
     arrays = load_arrays(path)
     y, weight = arrays.pop("y", None), arrays.pop("sample_weight", None)
@@ -113,6 +109,14 @@ def training_data(path: Path) -> tuple[Any, ...]:
         raise FileError(
             f"received {shown(str(path))} with the arrays {shown(sorted(arrays))}{'' if y is None else ' and y'}. "
             "Expected x, or one for each input under its name, and y. Write it with numpy.savez(path, x=x, y=y)."
+        )
+    each = {**arrays, "y": y, **({} if weight is None else {"sample_weight": weight})}
+    counts = {name: one.shape[0] if one.ndim else 0 for name, one in each.items()}
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"{shown(name)} has {count}" for name, count in counts.items())
+        raise FileError(
+            f"received {shown(str(path))}, whose arrays differ in their number of examples: {told}. Expected as many "
+            "of each. Write the file again."
         )
     x = arrays.get("x") if len(arrays) == 1 and "x" in arrays else arrays
     return (x, y) if weight is None else (x, y, weight)
@@ -140,16 +144,17 @@ def checked_optimizer(name: str | None) -> None:
     """Raises an error if Keras has no optimizer of this name.
 
     Raises:
-        ValueError: If there is none.
+        OptionError: If there is none.
     """
     if name is None:
         return
     with contextlib.suppress(Exception):  # whatever Keras says of a name that it does not know
         keras.optimizers.get(name)
         return
-    raise ValueError(
+    meant = difflib.get_close_matches(name.lower(), map(str.lower, dir(keras.optimizers)), 1)
+    raise OptionError(
         f"--optimizer received {shown(one_line(name))}, which is no optimizer of Keras. It expects a name such as "
-        "adam, sgd or rmsprop. Correct it, or leave it out."
+        f"adam, sgd or rmsprop. {f'Did you mean {meant[0]}?' if meant else 'Correct it, or leave it out.'}"
     )
 
 

@@ -1,6 +1,5 @@
 """The command `keras-inits diagnose`: a saved model and a batch from a file, or a random one -> findings."""
 
-import importlib
 import json
 import math
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from keras_inits import whole
 from keras_inits._names import shown
 from keras_inits.diagnosis._diagnose import diagnose
 from keras_inits.diagnosis.diagnosis import Diagnosis
-from keras_inits.diagnosis.files import FileError, load_arrays, load_model
+from keras_inits.diagnosis.files import FileError, load_arrays, load_model, load_module
 from keras_inits.diagnosis.finding import Finding
 
 EXAMPLES = 128  # of a random batch
@@ -34,22 +33,13 @@ def run(
     """Prints the diagnosis, and writes files.
 
     Raises:
-        FileError: If a file is not what it should be, or cannot be written.
-        ModuleNotFoundError: If a module with custom objects is not there.
+        FileError: If a file is not what it should be.
+        OptionError: If a module with custom objects is not there.
+        OSError: If a file cannot be written.
         ValueError: If the model does not take the batch.
     """
-    for path in outputs:
-        if path is not None and not path.parent.is_dir():
-            raise FileError(
-                f"received {shown(str(path))}, and there is no folder {shown(str(path.parent))}. Expected a file in "
-                "one that exists. Make it first, or choose another."
-            )
-    if outputs.repair is not None and outputs.repair.suffix != ".keras":
-        raise FileError(
-            f"received --repair {shown(str(outputs.repair))}. Expected a path that ends in .keras. Rename it."
-        )
     for name in imports:
-        importlib.import_module(name)
+        load_module("--import", name)
     model = load_model(model_file)
     if data is not None:
         x, y = _batch(data, model)
@@ -64,9 +54,12 @@ def run(
     if outputs.plot is not None:
         diagnosis.plot(outputs.plot)
     if outputs.repair is not None:
-        print(diagnosis.repair(model, seed=0))
+        repaired = diagnosis.repair(model, seed=0)
+        print(repaired if repaired.rows else "No weights to repair: the model is written as it was.")
         with whole.draft_of(outputs.repair) as draft:
             model.save(draft)
+    if any(outputs):
+        print("Written:", ", ".join(shown(str(path))[1:-1] for path in outputs if path is not None))
     return diagnosis
 
 

@@ -1,9 +1,12 @@
 """The files that the command reads, a model and a batch: declared sizes are compared with the file's first."""
 
 import contextlib
+import importlib
 import math
+import warnings
 import zipfile
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -12,6 +15,7 @@ from numpy.lib import format as npy
 
 from keras_inits._keras import variables_without_values
 from keras_inits._names import one_line, shown
+from keras_inits.faults import OptionError
 
 DEFLATED = 1032
 """How many bytes the compression of `.npz` files can make of one."""
@@ -37,12 +41,33 @@ def load_model(path: Path) -> Any:
     """
     try:
         _check_weights(path)
-        return keras.models.load_model(path)
+        with warnings.catch_warnings():
+            # Of each model that was compiled and never trained; an optimizer's state plays no part here.
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer", UserWarning)
+            return keras.models.load_model(path)
     except Exception as error:  # Keras has many kinds for a file that is not one
         raise FileError(
             f"received {shown(str(path))}, which keras.models.load_model cannot open: {_line(error)}. Expected a file "
             "that model.save wrote, of built-in layers or registered ones. Name the module of your own layers with "
             "--import, write a Lambda as a registered layer, or save the model again."
+        ) from error
+
+
+def load_module(option: str, name: str) -> ModuleType:
+    """Imports a module of the user's own.
+
+    Raises:
+        OptionError: If Python does not find it.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
+        remedy = f"Leave out .py: {name[:-3]}." if name.endswith(".py") else "Correct it, or go to its folder."
+        raise OptionError(
+            f"{option} received {shown(name)}, which names a module {shown(error.name)} that is neither in this folder "
+            f"nor installed. It expects a module that Python can import. {remedy}"
         ) from error
 
 

@@ -14,6 +14,8 @@ COLOURS = (TEXT, VERMILION, PURPLE, ORANGE, SKY_BLUE, BLUE, GREEN, OLIVE)
 DASHES = ([1, 0], [6, 3], [2, 2])
 CELLS = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#d8e219", "#fde725")
 SIZE = (560, 250)
+LABELS = 46
+"""Pixels for the labels beside the vertical axis: the still pictures measure them with another font than the page."""
 PLAIN = (
     "datum.value == 0 || abs(datum.value) >= 0.001 && abs(datum.value) < 10000 ? format(datum.value, '.4~r')"
     " : replace(format(datum.value, '.2~e'), 'e+', 'e')"
@@ -62,8 +64,15 @@ def lines(x: str, y: str, series: Sequence[str], log: bool, *, percent: bool = F
         percent: Whether values are shares.
         legend: Whether the names stand above; a page has one legend for all charts of its starts.
     """
-    axis: Spec = {"title": y, "grid": True, **({"format": ".0%"} if percent else {"labelExpr": PLAIN})}
+    axis: Spec = {
+        "title": y,
+        "grid": True,
+        "minExtent": LABELS,
+        **({"format": ".0%"} if percent else {"labelExpr": PLAIN}),
+    }
     scale: Spec = {"type": "linear", "zero": False, "nice": True}
+    if percent:
+        scale["domain"] = {"unionWith": [0, 0.1]}  # else shares that are all zero have an axis of one number
     if log:
         axis |= {"tickCount": 6, "labelOverlap": True}
         scale = {"type": "log", "nice": False, "padding": 6}

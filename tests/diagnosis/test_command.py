@@ -105,12 +105,12 @@ def test_a_terminal_is_told_of_the_start():
         assert lines.read(1000).startswith(b"Starting Keras and its backend ...\r\n")
 
 
-def test_log_lines_are_shown_where_an_import_fails(capfd):
+def test_complaints_of_a_library_are_shown_where_an_import_fails(capfd):
     for error in (ValueError, ImportError):
         with contextlib.suppress(error), without_log_lines():
-            os.write(2, b"I0000 of the machine\nof a user\n")
+            os.write(2, b"I0000 of the machine\nW0000 of a driver\nof a user\n")
             raise error
-    assert capfd.readouterr().err == "of a user\nI0000 of the machine\nof a user\n"
+    assert capfd.readouterr().err == "of a user\nW0000 of a driver\nof a user\n"
 
 
 def test_findings_picture_and_repaired_model_in_files(files, monkeypatch):
@@ -125,8 +125,10 @@ def test_findings_picture_and_repaired_model_in_files(files, monkeypatch):
     page = (files / "out.html").read_text(encoding="utf-8")
     assert found["findings"][0]["remedy"]["code"].splitlines()[0] in page.replace("&#39;", "'")
     assert (files / "out.png").read_bytes().startswith(b"\x89PNG")
-    repaired = invoke("out.keras", "--data", "batch.npz")
+    assert result.output.endswith("Written: out.html, out.json, out.png, out.keras\n")
+    repaired = invoke("out.keras", "--data", "batch.npz", "--repair", "again.keras")
     assert "vanishing_signal" not in repaired.output
+    assert "No weights to repair: the model is written as it was.\n" in repaired.output
 
 
 LAYER = """

@@ -76,7 +76,7 @@ def _too_low(setup: Setup, step: Step) -> str | None:
     largest = max(step.updates.values())
     return (
         f"the learning rate of {step.optimizer}, {step.rate:.3g}, is too low: one step changes no kernel by more than "
-        f"{largest:.1g} of its size (at least {thresholds.SMALL_UPDATE:.0e})"
+        f"{largest:.3g} of its size (at least {thresholds.SMALL_UPDATE:.0e})"
     )
 
 
