@@ -2,6 +2,7 @@
 
 The rooms, from the top down; a room imports from those below it:
 
+    tuning        builder, data, space -> trials -> the best start and settings
     comparison    builder, data, initializers -> a grid of runs -> table, page
     runs          a run: built, diagnosed, trained with the recorder on, found again
     diagnosis     model, one batch -> numbers of each layer -> findings with remedies
@@ -37,6 +38,7 @@ from keras_inits.recording import (
     TensorBoardSink,
     WandbSink,
 )
+from keras_inits.tuning import Found, search
 
 __all__ = [
     "Alerts",
@@ -44,6 +46,7 @@ __all__ = [
     "Diagnosis",
     "DrawnWeight",
     "Finding",
+    "Found",
     "GradientError",
     "GradientNormLogger",
     "GradientTrace",
@@ -62,6 +65,7 @@ __all__ = [
     "initialize",
     "jacobian_spectrum",
     "lsuv",
+    "search",
     "to_builtin",
     *_initializers,
 ]

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from keras_inits._names import shown
@@ -75,3 +76,17 @@ def check_flag(name: str, value: Any, hint: str = "") -> bool:
             f"{type(value).__name__}). {hint or f'Pass {name}=True.'}"
         )
     return value
+
+
+def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    """Returns the seeds: so many from 0 up, or those that were given."""
+    if isinstance(seeds, Iterable) and not isinstance(seeds, str):
+        given = tuple(check_whole("seeds", seed, 0) for seed in seeds)
+    else:
+        given = tuple(range(check_whole("seeds", seeds, 1)))
+    if not given or len(set(given)) < len(given):
+        raise ValueError(
+            f"Argument `seeds` must be a number of seeds, or seeds of which each is there once. Received: "
+            f"seeds={shown(seeds)}. Pass for example seeds=3."
+        )
+    return given

@@ -33,6 +33,7 @@ def test_the_public_list_is_what_the_package_shows():
         "states",
         "text",
         "thresholds",
+        "tuning",
         "whole",
     }
     assert shown - modules == set(keras_inits.__all__)
@@ -77,7 +78,7 @@ import keras
 before = set(sys.modules)
 import keras_inits
 heavy = {"tensorflow", "jax", "torch", "matplotlib", "pandas", "sklearn", "scipy", "rich", "typer", "jinja2"}
-heavy |= {"pyarrow", "tensorboard"}
+heavy |= {"pyarrow", "tensorboard", "optuna"}
 heavy.remove(keras.backend.backend())
 print(sorted({name.split(".")[0] for name in set(sys.modules) - before} & heavy))
 """

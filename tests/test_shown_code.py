@@ -1,7 +1,8 @@
 """Everything shown is run: the README, the pages of the documentation, the docstrings and the examples.
 
 In a Markdown file each fence marked `python` is run, in order and in one namespace per file. A fence marked `output`
-holds what the `python` fence before it prints, whatever the line breaks.
+holds what the `python` fence before it prints, whatever the line breaks. One that begins with the name of a
+file, such as `# program.py`, is written to that file and run as a program.
 """
 
 import contextlib
@@ -25,6 +26,7 @@ DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+PROGRAM = re.compile(r"# (\w+\.py)\n")
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -32,6 +34,16 @@ def fences(path):
     """Returns the language, the text and the first line's number of each fence of a Markdown file."""
     text = path.read_text(encoding="utf-8")
     return [(match[1], match[2], text.count("\n", 0, match.start(2))) for match in FENCE.finditer(text)]
+
+
+def printed_by_program(path, text):
+    path.write_text(text, encoding="utf-8")
+    environment = {**os.environ, "KERAS_BACKEND": keras.backend.backend()}
+    result = subprocess.run(
+        [sys.executable, path.name], env=environment, cwd=path.parent, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def modules_with_examples():
@@ -53,7 +65,9 @@ def test_page(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace, printed = {"__name__": "__main__"}, None
     for language, text, line in fences(path):
-        if language == "python":
+        if language == "python" and (program := PROGRAM.match(text)):
+            printed = printed_by_program(tmp_path / program[1], text)
+        elif language == "python":
             code = compile("\n" * line + text, str(path), "exec")  # for a traceback with the page's own lines
             with contextlib.redirect_stdout(io.StringIO()) as stdout:
                 exec(code, namespace)

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import keras
 from rich.console import Console
 
 from keras_inits._names import LONGEST, shown, stand_in, unique
-from keras_inits.arguments import check_whole
+from keras_inits.arguments import check_seeds, check_whole
 from keras_inits.comparison.comparison import Comparison
 from keras_inits.comparison.equal import equal_starts
 from keras_inits.comparison.plan import Build, Plan
@@ -89,7 +89,7 @@ def compare(
     """
     named, renamed = _named(initializers)
     check_whole("epochs", epochs, 1)
-    numbers = _seeds(seeds)
+    numbers = check_seeds(seeds)
     if not named:
         raise ValueError(
             f"compare() takes at least one initializer. Received: initializers={shown(initializers)}. "
@@ -103,19 +103,6 @@ def compare(
     notes = renamed + equal_starts(plan, session.keys) + (_unseen(session) if store is not None else ())
     about = {**_about(plan), **({"Note": " ".join(notes)} if notes else {})}
     return Comparison(tuple(session.runs), len(plan), about, notes=notes)
-
-
-def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
-    if isinstance(seeds, Iterable) and not isinstance(seeds, str):
-        numbers = tuple(check_whole("seeds", seed, 0) for seed in seeds)
-    else:
-        numbers = tuple(range(check_whole("seeds", seeds, 1)))
-    if not numbers or len(set(numbers)) < len(numbers):
-        raise ValueError(
-            f"Argument `seeds` must be a number of seeds, or seeds of which each is there once. Received: "
-            f"seeds={shown(seeds)}. Pass for example seeds=3."
-        )
-    return numbers
 
 
 def _unseen(session: Session) -> tuple[str, ...]:

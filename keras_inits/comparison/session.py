@@ -15,7 +15,7 @@ from keras_inits.runs.name import Name
 from keras_inits.runs.run import Run
 from keras_inits.runs.store import Store
 from keras_inits.runs.task import Task
-from keras_inits.runs.trainer import finish
+from keras_inits.runs.trainer import AfterEpoch, Logs, finish
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -57,7 +57,7 @@ class Session:
             epochs = self.plan.training.epochs
             bar = progress.add_task("", total=len(self.plan) * epochs)
 
-            def after_epoch() -> None:
+            def after_epoch(logs: Logs) -> None:
                 progress.advance(bar)
                 if time.monotonic() - self._told > SILENCE:
                     run = progress.tasks[bar]
@@ -71,7 +71,7 @@ class Session:
                 progress.update(bar, completed=len(self.runs) * epochs)
                 self.check()
 
-    def _finish(self, task: Task, after_epoch: Callable[[], None]) -> None:
+    def _finish(self, task: Task, after_epoch: AfterEpoch) -> None:
         run, key, before = finish(task, self.store, after_epoch)
         twin = next((name for name, other in self.keys.items() if before and other == key), None)
         self.runs.append(run)

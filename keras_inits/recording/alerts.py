@@ -18,6 +18,8 @@ from keras_inits.thresholds import PERSISTENT_STEPS
 
 Action = Literal["ignore", "warn", "stop", "raise"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
+FLOAT32_POWERS = 38.0
+"""Powers of ten from 1 to the largest float32."""
 
 AFTER_HEALTH = (
     "Gradients were healthy before it, so the start is not at fault: steps of the optimizer brought the weights there. "
@@ -28,7 +30,24 @@ AFTER_HEALTH = (
 
 
 class GradientError(RuntimeError):
-    """Ends a training whose gradients went bad; what was recorded up to there is in the trace and in the file."""
+    """Ends a training whose gradients went bad; what was recorded up to there is in the trace and in the file.
+
+    Args:
+        text: What happened, and what helps.
+        kind: How they are bad, in a word.
+        step: The first step that was.
+        layer: The first bad layer in the direction of the backward pass.
+        excess: By how many powers of ten the worst norm is beyond the bound; that of a norm that is zero or no number
+            is the range of float32.
+    """
+
+    def __init__(self, text: str, kind: State, step: int, layer: str, excess: float) -> None:
+        super().__init__(text)
+        self.kind, self.step, self.layer, self.excess = kind, step, layer, excess
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, as of another process, is made of all arguments."""
+        return type(self), (str(self), self.kind, self.step, self.layer, self.excess)
 
 
 @dataclass(frozen=True)
@@ -139,8 +158,7 @@ class Watch:
     def _tell(self, kind: State, first: First, steps: int, model: Any) -> None:
         if kind not in self._told:
             self._told.add(kind)
-            text = message(kind, first.step, first.layers, first.norms, first.was_healthy)
-            _act(getattr(self._alerts, kind), text, steps - first.step - 1, model)
+            _act(getattr(self._alerts, kind), _error(kind, first), steps - first.step - 1, model)
 
 
 def _beyond_range(norms: np.ma.MaskedArray) -> bool:
@@ -149,12 +167,31 @@ def _beyond_range(norms: np.ma.MaskedArray) -> bool:
     return bool(largest > thresholds.EXPLODING_NORM or 0.0 < largest < thresholds.VANISHING_NORM)
 
 
-def _act(action: str, text: str, ran_on: int, model: Any) -> None:
+def _error(kind: State, first: First) -> GradientError:
+    """The error that tells of a first bad step."""
+    text = message(kind, first.step, first.layers, first.norms, first.was_healthy)
+    known = first.norms.compressed()
+    place = _first_in_backward_pass(kind, known)
+    layer = first.layers[np.flatnonzero(~np.ma.getmaskarray(first.norms))[place]]
+    return GradientError(text, kind, first.step, layer, _excess(kind, known))
+
+
+def _excess(kind: State, norms: np.ndarray) -> float:
+    """By how many powers of ten the worst norm is beyond the bound of what is healthy."""
+    if kind is State.NONFINITE or (kind is State.VANISHING and not norms.all()):
+        return FLOAT32_POWERS
+    if kind is State.VANISHING:
+        return max(0.0, float(np.log10(_vanishing_bound(norms) / norms.min())))
+    return max(0.0, float(np.log10(norms.max() / _exploding_bound(norms))))
+
+
+def _act(action: str, error: GradientError, ran_on: int, model: Any) -> None:
+    text = f"{error} {_ran_on(ran_on)}" if action in ("raise", "stop") else str(error)
     if action == "raise":
-        raise GradientError(f"{text} {_ran_on(ran_on)}")
+        raise GradientError(text, error.kind, error.step, error.layer, error.excess)
     if action == "stop":
         model.stop_training = True
-        text += f" {_ran_on(ran_on)} Training stops here."
+        text += " Training stops here."
     if action != "ignore":
         warnings.warn(text, stacklevel=2)
 
@@ -196,9 +233,15 @@ def _first_in_backward_pass(kind: State, norms: np.ndarray) -> int:
         return int(np.flatnonzero(~np.isfinite(norms))[-1])
     largest = int(norms.argmax())
     if kind is State.VANISHING:
-        bound = max(thresholds.VANISHING_RATIO * norms[largest], thresholds.VANISHING_NORM)
-        bad = np.flatnonzero(norms < bound)
+        bad = np.flatnonzero(norms < _vanishing_bound(norms))
         before = bad[bad < largest]
         return int((before if len(before) else bad)[-1])
-    smallest = norms[norms > 0].min()
-    return int(np.flatnonzero(norms > min(smallest * thresholds.EXPLODING_RATIO, thresholds.EXPLODING_NORM))[-1])
+    return int(np.flatnonzero(norms > _exploding_bound(norms))[-1])
+
+
+def _vanishing_bound(norms: np.ndarray) -> float:
+    return float(max(thresholds.VANISHING_RATIO * norms.max(), thresholds.VANISHING_NORM))
+
+
+def _exploding_bound(norms: np.ndarray) -> float:
+    return float(min(norms[norms > 0].min() * thresholds.EXPLODING_RATIO, thresholds.EXPLODING_NORM))

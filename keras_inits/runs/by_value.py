@@ -82,6 +82,8 @@ class Digest:
                     self._put(f"{place}.{name}", "member", member)
 
     def _put(self, *parts: object) -> None:
+        # A process that multiprocessing started has the user's program under another name.
+        parts = tuple("__main__" if part == "__mp_main__" else part for part in parts)
         self._hash.update("\0".join(map(repr, parts)).encode(errors="replace") + b"\n")
 
     def _is_new(self, value: object) -> bool:

@@ -33,7 +33,8 @@ class Training:
         """The digest of data and arguments at the first call: a callback changes as it is used."""
         digest = Digest()
         for name, value in self._given().items():
-            digest.add(name, value)
+            if name != "verbose":
+                digest.add(name, value)
         return digest
 
     @property

@@ -1,7 +1,7 @@
 """A task carried out: its run is found again, or the model is diagnosed and trained."""
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import keras
@@ -14,7 +14,7 @@ from keras_inits.diagnosis.numbers import LayerNumbers
 from keras_inits.diagnosis.unseen import FAILED, Unseen, all_unseen
 from keras_inits.faults import InternalError
 from keras_inits.models.calls import has_call
-from keras_inits.recording import GradientNormLogger
+from keras_inits.recording import Alerts, GradientNormLogger
 from keras_inits.runs.guess import loss_of_guessing, penalty
 from keras_inits.runs.key import DIAGNOSIS, Key, key_of
 from keras_inits.runs.run import FindingText, Run
@@ -35,20 +35,30 @@ class Finished(NamedTuple):
     """Whether it was finished before."""
 
 
-def finish(task: Task, store: Store | None, on_epoch_end: Callable[[], None] = lambda: None) -> Finished:
+Logs = Mapping[str, float]
+AfterEpoch = Callable[[Logs], None]
+
+
+def finish(
+    task: Task, store: Store | None, on_epoch_end: AfterEpoch = lambda logs: None, alerts: Alerts | None = None
+) -> Finished:
     """Takes a run from the store, or makes it.
 
     Args:
         task: What to train.
         store: Where finished runs are.
-        on_epoch_end: Called after each epoch; what it raises ends the training.
+        on_epoch_end: Called after each epoch with its loss and metrics; what it raises ends the training.
+        alerts: What is done when gradients go bad.
+
+    Raises:
+        GradientError: If `alerts` says so.
     """
     model = task.start()
     key: Key = without_import_of_tensorflow(key_of, task, model)
     run = store.find(task, key) if store is not None else None
     before = run is not None
     if run is None:
-        run = train(model, task, on_epoch_end)
+        run = train(model, task, on_epoch_end, alerts)
     if model.count_params() >= LARGE_MODEL:
         del model
         gc.collect()  # it refers to itself, and would stay in memory beside the next ones
@@ -66,7 +76,9 @@ class Looked(NamedTuple):
     guess: float | None = None
 
 
-def train(model: keras.Model, task: Task, on_epoch_end: Callable[[], None] = lambda: None) -> Run:
+def train(
+    model: keras.Model, task: Task, on_epoch_end: AfterEpoch = lambda logs: None, alerts: Alerts | None = None
+) -> Run:
     """Diagnoses and trains a model.
 
     Examples come in one order for each seed, the same for every initializer.
@@ -74,14 +86,18 @@ def train(model: keras.Model, task: Task, on_epoch_end: Callable[[], None] = lam
     Args:
         model: As `task.start` made it.
         task: On what it is trained, and for how long.
-        on_epoch_end: Called after each epoch.
+        on_epoch_end: Called after each epoch, with its loss and metrics.
+        alerts: What is done when gradients go bad.
+
+    Raises:
+        GradientError: If `alerts` says so.
     """
     looked = looked_at(model, task)
     histograms = _counted(model, task, "before")
     optimizer = model.optimizer
     if optimizer is not None and not optimizer.built:
         optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
-    logger = GradientNormLogger(log=None)  # a metric may have the keys that it would add
+    logger = GradientNormLogger(log=None, alerts=alerts)  # a metric may have the keys that it would add
     without_import_of_tensorflow(keras.utils.set_random_seed, task.name.seed)
     more = task.training.arguments()
     callbacks = [logger, *(more.pop("callbacks", None) or [])]
@@ -89,7 +105,7 @@ def train(model: keras.Model, task: Task, on_epoch_end: Callable[[], None] = lam
 
     def after_epoch(epoch: int, logs: dict[str, Any]) -> None:
         epochs.append({name: float(value) for name, value in logs.items()})
-        on_epoch_end()
+        on_epoch_end(epochs[-1])
 
     callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=after_epoch))
     model.fit(epochs=task.training.epochs, callbacks=callbacks, **{"verbose": 0, **more})

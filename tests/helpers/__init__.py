@@ -13,6 +13,7 @@ failing       a layer whose call fails                diseases     networks with
 families      every initializer, with its law           layer_spread the mean square that layers make
 quantile_table    the twin of the shipped table
 anything, hostile what somebody may hand over as an argument, or as a name
+carried       a process of a search without Keras       searched     a model to search a start for
 faults        counts what comes of these              pages        the page of a comparison
 browser       Chromium, driven by its protocol
 

@@ -30,3 +30,11 @@ def start_helper(name: str, *arguments: str, **options: Any) -> subprocess.Popen
     """Starts a module of `helpers` in a process of its own."""
     command = [sys.executable, "-m", f"helpers.{name}", *arguments]
     return subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True, **options)
+
+
+def has_ended(process: int) -> bool:
+    """Whether a process is gone; one that nobody has waited for yet is."""
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{process}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True

@@ -1,5 +1,6 @@
 """What happens when gradients vanish, explode or are no numbers."""
 
+import pickle
 import re
 import time
 import warnings
@@ -11,7 +12,7 @@ from helpers import models
 
 from keras_inits import thresholds
 from keras_inits.recording import Alerts, GradientError, GradientNormLogger
-from keras_inits.recording.alerts import message
+from keras_inits.recording.alerts import _excess, message
 from keras_inits.states import State
 
 MODES = {"graph": {}, "xla": {"jit_compile": True}} if keras.backend.backend() != "torch" else {"graph": {}}
@@ -46,6 +47,24 @@ def test_the_first_nan_is_named_with_its_step_and_layer(mode):
         "before it has nan). It expects every gradient to be finite. Lower the learning rate, clip"
     )
     assert len(logger.trace) >= 4, "what was recorded is there"
+    for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):
+        assert (error.kind, error.step, error.layer, error.excess) == ("nonfinite", 3, "last", 38.0)
+        assert str(error) == str(caught.value)
+
+
+@pytest.mark.any_backend
+@pytest.mark.parametrize(
+    ("kind", "norms", "powers"),
+    [
+        ("vanishing", [thresholds.VANISHING_RATIO * 1e-5, thresholds.VANISHING_RATIO * 0.1, 1.0], 5.0),
+        ("vanishing", [0.0, thresholds.VANISHING_RATIO * 0.1, 1.0], 38.0),
+        ("exploding", [thresholds.EXPLODING_RATIO * 100.0, 1.0], 2.0),
+        ("exploding", [thresholds.EXPLODING_NORM * 1e3] * 2, 3.0),
+        ("nonfinite", [np.inf, 1.0], 38.0),
+    ],
+)
+def test_how_bad_a_step_is_counts_the_powers_of_ten_beyond_the_bound(kind, norms, powers):
+    assert _excess(State(kind), np.array(norms)) == pytest.approx(powers)
 
 
 def test_training_goes_on_after_an_alert_that_raised():

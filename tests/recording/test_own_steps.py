@@ -187,7 +187,6 @@ def test_copies_of_a_logger_do_not_mix_their_rows(tmp_path):
     assert [len(GradientTrace.load(tmp_path / name)) for name in files] == [7, 7, 7]
 
 
-@pytest.mark.needs("optuna")
 def test_a_trial_of_optuna_sees_the_mean():
     import optuna
 

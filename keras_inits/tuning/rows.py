@@ -1,0 +1,41 @@
+"""The rows of a search: what data frame and table say of each trial."""
+
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from keras_inits.tuning.trials import RETRY_OF, is_feasible
+
+if TYPE_CHECKING:
+    from keras_inits.tuning.found import Found
+
+ATTRIBUTES = ("spread", "gradients", "finding", "layer", "step", "steps", "seconds", "why", "error", "runs")
+STATES = {TrialState.FAIL: "failed", TrialState.WAITING: "waiting", TrialState.RUNNING: "running"}
+
+
+def rows_of(found: "Found") -> list[dict[str, Any]]:
+    """A row for each trial, in the order in which they began; one of a trial that was tried again has its number."""
+    return [_row(found, trial) for trial in found.study.get_trials(deepcopy=False)]
+
+
+def state_of(trial: FrozenTrial) -> str:
+    """What became of a trial, in a word."""
+    if trial.state != TrialState.COMPLETE:
+        return STATES.get(trial.state, "pruned")
+    if is_feasible(trial):
+        return "complete"
+    return "pruned" if "finding" in trial.user_attrs else "not reached"
+
+
+def _row(found: "Found", trial: FrozenTrial) -> dict[str, Any]:
+    state = state_of(trial)
+    about = trial.user_attrs
+    params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+    return {
+        "trial": trial.number,
+        "state": state,
+        **{name: params.get(name) for name in found.space.dimensions},
+        str(found.objective): trial.value if state in ("complete", "not reached") else None,
+        **{name: about.get(name) for name in ATTRIBUTES},
+        "retry_of": about.get(RETRY_OF),
+    }
