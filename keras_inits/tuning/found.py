@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from keras_inits._names import no_formula
 from keras_inits.extras import pandas_for
 from keras_inits.notebook import Shown
-from keras_inits.number import value as shown_value
+from keras_inits.number import spread_in_words
 from keras_inits.text import wrapped
 from keras_inits.tuning.objectives import Objective
 from keras_inits.tuning.space import Space
@@ -30,8 +30,8 @@ class BestTrial:
     """The same as Optuna has it: the name of an option stands for it."""
     objective: float
     """The median over seeds."""
-    spread: float | None
-    """Half of the range over seeds, if there are several."""
+    of_seeds: tuple[float, ...]
+    """The objective from each seed."""
     code: str
     """The argument of a layer that gives its initializer, a line for each; empty for those of one's own."""
     runs: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class Found(Shown):
             self.space.values(params),
             params,
             first.value,
-            attributes.get("spread"),
+            tuple(attributes.get("of_seeds", (first.value,))),
             self.space.code(params),
             tuple(attributes.get("runs", ())),
         )
@@ -104,6 +104,5 @@ class Found(Shown):
         best = self.best
         if best is None:
             return f"no trial of {self.planned} came to its end with healthy gradients"
-        spread = "" if best.spread is None else f" ± {shown_value(self.objective.shown_as, best.spread)}"
-        value = shown_value(self.objective.shown_as, best.objective)
-        return f"{self.objective} {value}{spread} of trial {best.number}, {self.space.title(best.params)}"
+        value = spread_in_words(self.objective.shown_as, best.of_seeds)
+        return f"{self.objective} {value} of trial {best.number}, {self.space.title(best.params)}"

@@ -9,7 +9,7 @@ from keras_inits.tuning.trials import RETRY_OF, is_feasible
 if TYPE_CHECKING:
     from keras_inits.tuning.found import Found
 
-ATTRIBUTES = ("spread", "gradients", "finding", "layer", "step", "steps", "seconds", "why", "error", "runs")
+ATTRIBUTES = ("gradients", "finding", "layer", "step", "steps", "seconds", "why", "error", "runs")
 STATES = {TrialState.FAIL: "failed", TrialState.WAITING: "waiting", TrialState.RUNNING: "running"}
 
 
@@ -30,12 +30,15 @@ def state_of(trial: FrozenTrial) -> str:
 def _row(found: "Found", trial: FrozenTrial) -> dict[str, Any]:
     state = state_of(trial)
     about = trial.user_attrs
+    of_seeds = about.get("of_seeds", ())
     params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
     return {
         "trial": trial.number,
         "state": state,
         **{name: params.get(name) for name in found.space.dimensions},
         str(found.objective): trial.value if state in ("complete", "not reached") else None,
+        "least": min(of_seeds, default=None),
+        "largest": max(of_seeds, default=None),
         **{name: about.get(name) for name in ATTRIBUTES},
         "retry_of": about.get(RETRY_OF),
     }

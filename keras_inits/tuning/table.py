@@ -8,8 +8,7 @@ from rich.text import Text
 
 from keras_inits import text
 from keras_inits._names import printable, stand_in
-from keras_inits.number import number
-from keras_inits.number import value as shown_value
+from keras_inits.number import number, spread
 from keras_inits.tuning.ranking import ranked
 from keras_inits.tuning.rows import rows_of
 
@@ -48,8 +47,8 @@ def _param(value: Any) -> str:
 
 
 def _objective(found: "Found", row: dict[str, Any]) -> str:
-    spread = "" if row["spread"] is None else f" ± {shown_value(found.objective.shown_as, row['spread'])}"
-    return shown_value(found.objective.shown_as, row[str(found.objective)]) + spread
+    values = [row[name] for name in ("least", str(found.objective), "largest") if row[name] is not None]
+    return spread(found.objective.shown_as, values)
 
 
 def _outcome(row: dict[str, Any]) -> str:

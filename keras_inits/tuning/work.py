@@ -13,7 +13,6 @@ import keras
 
 from keras_inits._keras import without_import_of_tensorflow
 from keras_inits._names import one_line
-from keras_inits.number import value as shown_value
 from keras_inits.recording import Alerts, GradientError
 from keras_inits.recording.alerts import FLOAT32_POWERS
 from keras_inits.runs.guess import metrics_of_guessing
@@ -152,8 +151,7 @@ class Trial:
             "seconds": round(time.monotonic() - begin, 3),
         }
         if len(runs) > 1:
-            about["spread"] = (max(self.values) - min(self.values)) / 2
-            about["of_seeds"] = ", ".join(shown_value(self.work.objective.metric, value) for value in self.values)
+            about["of_seeds"] = list(self.values)
         if self._store is not None:
             about["runs"] = [f"{one.run.name.file_name}-{one.key.digest}" for one in self.finished]
             about["found"] = sum(one.before for one in self.finished)

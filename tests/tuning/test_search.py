@@ -32,7 +32,11 @@ def test_a_search_finds_the_better_start_and_goes_on_where_it_was(tmp_path):
     assert found.best.code == "kernel_initializer=keras_inits.Orthogonal()"
     assert isinstance(found.best.values["start"], Orthogonal)
     assert math.isfinite(found.best.objective)
-    assert found.best.spread >= 0
+    least, largest = sorted(found.best.of_seeds)
+    assert found.best.objective == pytest.approx((least + largest) / 2)
+    row = found.to_dataframe().set_index("trial").loc[found.best.number]
+    assert (row["least"], row["largest"]) == (least, largest)
+    assert f"{found.best.objective:.4g} ({least:.4g} to {largest:.4g})" in repr(found)
     small = next(trial for trial in found.study.trials if trial.params["start"] == "small")
     assert small.user_attrs["finding"] == "vanishing"
     assert small.user_attrs["layer"].startswith("dense")
