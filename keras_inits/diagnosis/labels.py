@@ -23,14 +23,14 @@ def check_labels(loss: Any, name: str, target: Tensor, output: Tensor) -> None:
     labels = keras.ops.convert_to_numpy(target)
     off = ~((labels >= 0) & (labels < classes))  # what is not a number too
     ignored = getattr(loss, "ignore_class", None)
+    given = labels if ignored is None else labels[labels != ignored]
     if ignored is not None:
         off &= labels != ignored
     if not off.any():
         return
     examples = [int(number) for number in np.unique(np.nonzero(np.atleast_1d(off))[0])]
     raise ModelError(
-        f"The loss of the output {name!r} takes the numbers of classes. Received: labels from {labels[off].min():g} to "
-        f"{labels[off].max():g}{in_examples(examples)}, for "
-        f"{classes} classes. Expected labels from 0 to {classes - 1}. Number the classes from 0, give the last layer "
+        f"The loss of the output {name!r} takes the numbers of classes. Received: labels from {given.min():g} to "
+        f"{given.max():g} for {classes} classes, out of range{in_examples(examples)}. Expected labels from 0 to {classes - 1}. Number the classes from 0, give the last layer "
         "one unit for each, or tell the loss by ignore_class which label stands for none."
     )
