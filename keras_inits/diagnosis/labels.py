@@ -31,6 +31,7 @@ def check_labels(loss: Any, name: str, target: Tensor, output: Tensor) -> None:
     examples = [int(number) for number in np.unique(np.nonzero(np.atleast_1d(off))[0])]
     raise ModelError(
         f"The loss of the output {name!r} takes the numbers of classes. Received: labels from {given.min():g} to "
-        f"{given.max():g} for {classes} classes, out of range{in_examples(examples)}. Expected labels from 0 to {classes - 1}. Number the classes from 0, give the last layer "
-        "one unit for each, or tell the loss by ignore_class which label stands for none."
+        f"{given.max():g} for {classes} classes, out of range{in_examples(examples)}. Expected labels from 0 to "
+        f"{classes - 1}. Number the classes from 0, give the last layer one unit for each, or tell the loss by "
+        "ignore_class which label stands for none."
     )
