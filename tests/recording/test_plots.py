@@ -11,6 +11,7 @@ import pytest
 from helpers.pictures import INF, NAN, example
 from matplotlib import pyplot
 
+from keras_inits import recording
 from keras_inits.recording import GradientTrace
 from keras_inits.recording.plots import KINDS, heatmap, lines, profile
 
@@ -112,6 +113,7 @@ def test_a_missing_package_is_named_with_its_install_line(monkeypatch, package, 
             raise ImportError(name)
         return real(name, *arguments, **keywords)
 
+    monkeypatch.setattr(recording, "plots", recording.plots)  # which the import below replaces
     for name in [name for name in sys.modules if name.startswith("keras_inits.recording.plots")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(builtins, "__import__", missing)

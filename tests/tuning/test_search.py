@@ -124,7 +124,9 @@ def test_a_process_that_is_killed_is_tried_again(tmp_path, monkeypatch):
 
 
 PROGRAM = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell that starts pytest in the background ignores
 sys.path.insert(0, {tests!r})
 from helpers import searched
 import keras_inits
