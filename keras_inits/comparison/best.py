@@ -143,10 +143,11 @@ def none_learned(words: Sequence[str]) -> bool:
 def ranked_by(runs: Sequence[Run]) -> str | None:
     """The metric that starts are ranked by: the validation data's before training's, a metric before the loss.
 
-    Of a metric whose name says neither that more is better nor that less is, nobody knows; the loss serves then.
+    Of a metric whose name says neither that more is better nor that less is, or both, nobody knows; the loss serves
+    then.
     """
     names = list(dict.fromkeys(name for run in runs for name in run.last))
-    known = [name for name in names if HIGHER.search(name) or LOWER.search(name)]
+    known = [name for name in names if bool(HIGHER.search(name)) != bool(LOWER.search(name))]
     return min(known, key=lambda name: (not name.startswith("val_"), name.endswith("loss")), default=None)
 
 

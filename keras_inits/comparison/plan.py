@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from keras_inits.diagnosis.rule_code import expression_of
+from keras_inits.runs.copies import copied
 from keras_inits.runs.name import Name
 from keras_inits.runs.run import law_of
 from keras_inits.runs.task import Task, Training
@@ -40,6 +41,4 @@ class Plan:
 
 def _built(build: Build, initializer: Any) -> Any:
     """Builds from a copy that has given no values yet: what has no seed gets another one in each run."""
-    if isinstance(initializer, keras.initializers.Initializer):
-        initializer = initializer.clone()
-    return build(initializer)
+    return build(copied(initializer) if isinstance(initializer, keras.initializers.Initializer) else initializer)

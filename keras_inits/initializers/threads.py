@@ -27,9 +27,7 @@ def thread_count() -> int:
     """
     wanted = os.environ.get(VARIABLE)
     if wanted is None:
-        return min(
-            MAX_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        )
+        return min(MAX_THREADS, cores())
     if not re.fullmatch("0*[1-9][0-9]{0,5}", wanted):
         raise ValueError(
             f"The environment variable {VARIABLE} says how many threads draw initial values. Received: "
@@ -37,6 +35,11 @@ def thread_count() -> int:
             f"for each core, up to {MAX_THREADS}."
         )
     return int(wanted)
+
+
+def cores() -> int:
+    """Returns how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def share(count: int, worker: Callable[[], Task]) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 
 from keras_inits import thresholds
 from keras_inits.arguments import check_choice
-from keras_inits.recording.block import Block
 from keras_inits.recording.book import Book
 from keras_inits.recording.health import health
 from keras_inits.recording.quantities import SKIP
+from keras_inits.recording.trace import GradientTrace
 from keras_inits.states import State
 from keras_inits.thresholds import PERSISTENT_STEPS
 
@@ -135,11 +135,29 @@ class Watch:
             return
         for number, block in book.blocks_from(self._looked):
             self._looked = number + 1
-            for row in np.flatnonzero(block.outcomes != SKIP):
-                self._look_at(block, int(row), steps, model)
+            self._look_at_rows(block, block.judged_layers, block.judged_norms, steps, model)
 
-    def _look_at(self, block: Block, row: int, steps: int, model: Any) -> None:
-        norms = block.judged_norms[row]
+    def look_back(self, trace: GradientTrace) -> None:
+        """Acts on a finished training as it would have while it went on.
+
+        Args:
+            trace: With a column for each layer.
+
+        Raises:
+            GradientError: If that is the action.
+        """
+        if self._alerts is None:
+            return
+        steps = int(trace.steps[-1]) + 1 if len(trace) else 0
+        self._look_at_rows(trace, trace.layers, np.ma.asarray(trace.norms), steps, None)
+
+    def _look_at_rows(
+        self, trace: GradientTrace, layers: tuple[str, ...], norms: np.ma.MaskedArray, steps: int, model: Any
+    ) -> None:
+        for row in np.flatnonzero(trace.outcomes != SKIP):
+            self._look_at(int(trace.steps[row]), layers, norms[row], steps, model)
+
+    def _look_at(self, step: int, layers: tuple[str, ...], norms: np.ma.MaskedArray, steps: int, model: Any) -> None:
         state = health(norms)
         kind = State.VANISHING if state is State.ZERO else state
         ended = {one: first for one, first in self._since.items() if one != kind}
@@ -149,7 +167,7 @@ class Watch:
         if kind is State.HEALTHY:
             self._was_healthy = True
             return
-        new = First(int(block.steps[row]), block.judged_layers, norms, 0, self._was_healthy)
+        new = First(step, layers, norms, 0, self._was_healthy)
         first = self._since.get(kind, new)
         self._since[kind] = first = first._replace(times=first.times + 1)
         if kind is State.NONFINITE or _beyond_range(norms) or first.times >= PERSISTENT_STEPS:

@@ -10,6 +10,7 @@
                                                  guess       the loss of the best outputs that are the same for all
                                                  learning    its loss beside that -> one word for what it learned
 
-`data` reads whatever `fit` takes, for each run from its beginning. Who trains from a grid or from a search hands
+`data` reads whatever `fit` takes, for each run from its beginning; `copies` keeps what models are built from as it was
+before any run. Who trains from a grid or from a search hands
 tasks to `trainer.finish`, and what is new to `store.keep`: a run that either of them made is found by the other.
 """

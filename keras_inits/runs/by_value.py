@@ -15,6 +15,11 @@ from keras_inits import backends
 
 LIBRARIES = ("keras", "keras_hub", "keras_inits", "numpy", *backends.PACKAGES)
 GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME")
+CONFIGURED = (
+    *(keras.Operation, keras.Loss, keras.Initializer, keras.Regularizer, keras.optimizers.Optimizer),
+    keras.optimizers.schedules.LearningRateSchedule,
+)
+"""Objects of Keras that count by their config."""
 
 
 def is_library(module: str | None) -> bool:
@@ -60,7 +65,7 @@ class Digest:
             self._add_function(place, value)
         elif isinstance(value, keras.callbacks.Callback):
             self._add_attributes(place, value)
-        elif isinstance(value, keras.Operation | keras.Loss | keras.Initializer | keras.Regularizer):
+        elif isinstance(value, CONFIGURED):
             self._add_config(place, value)
         elif isinstance(value, BuiltinFunctionType | np.ufunc):
             self._put(place, "function", value.__name__)
@@ -110,7 +115,11 @@ class Digest:
         except Exception:  # one of the user's own
             self.unseen.append(f"{place} (a {type(value).__qualname__})")
         else:
+            if isinstance(value, keras.optimizers.Optimizer):
+                config = {name: one for name, one in config.items() if name != "name"}  # which Keras numbers
             self.add(f"{place}'s config", config)
+            if hides_arguments(value):
+                self.add(f"{place}'s attributes", vars(value))
 
     def _add_attributes(self, place: str, callback: Any) -> None:
         self.add_class(place, type(callback))
@@ -129,7 +138,7 @@ class Digest:
         if is_library(value.__module__) or not self._is_new(value):
             return
         for code in _codes(value.__code__):
-            constants = [one for one in code.co_consts if not isinstance(one, CodeType)]
+            constants = [_in_order(one) for one in code.co_consts if not isinstance(one, CodeType)]
             self._put(code.co_code, code.co_names, code.co_varnames, constants)
         self.add(f"{place}'s defaults", [value.__defaults__, value.__kwdefaults__])
         for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=False):
@@ -143,6 +152,19 @@ class Digest:
     def _add_reference(self, place: str, value: Any) -> None:
         if not isinstance(value, ModuleType) and not is_library(getattr(value, "__module__", None)):
             self.add(place, value)
+
+
+def hides_arguments(value: Any) -> bool:
+    """Whether an initializer has arguments that its config leaves out, as one of the user's own may."""
+    own = getattr(type(value), "get_config", None) is not keras.initializers.Initializer.get_config
+    return isinstance(value, keras.initializers.Initializer) and not own and bool(vars(value))
+
+
+def _in_order(constant: object) -> object:
+    """A constant of a code, whose sets print in an order that Python's hash seed decides."""
+    if isinstance(constant, frozenset):
+        return "set", sorted(map(repr, constant))
+    return tuple(map(_in_order, constant)) if isinstance(constant, tuple) else constant
 
 
 def _functions_of(member: Any) -> Iterator[Callable[..., Any]]:

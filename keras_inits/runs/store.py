@@ -38,7 +38,7 @@ class Store:
 
     def find(self, task: Task, key: Key) -> Run | None:
         """The run of this key, whoever kept it, if there is one and nothing of it is unseen; else None."""
-        for file in sorted(self._directory.glob(f"*-{key.digest}.json")) if not key.unseen else ():
+        for file in self._files_of(key) if not key.unseen else ():
             try:
                 run = files.read(file, key.settings)
             except (ValueError, OSError) as error:
@@ -55,8 +55,14 @@ class Store:
 
     def checksum(self, key: Key) -> str:
         """The SHA-256 of the `.json` files of a key, which in turn name those of the `.npz`."""
-        files_of_key = sorted(self._directory.glob(f"*-{key.digest}.json"))
-        return hashlib.sha256(b"".join(file.read_bytes() for file in files_of_key)).hexdigest()
+        return hashlib.sha256(b"".join(file.read_bytes() for file in self._files_of(key))).hexdigest()
+
+    def names_of(self, key: Key) -> list[str]:
+        """The names of the files of a key, without their endings."""
+        return [file.stem for file in self._files_of(key)]
+
+    def _files_of(self, key: Key) -> list[Path]:
+        return sorted(self._directory.glob(f"*-{key.digest}.json"))
 
     def keep(self, run: Run, key: Key) -> None:
         """Writes a run; one with a fault is not kept. What cannot be written is told, and tried again with the next."""

@@ -1,7 +1,8 @@
 """The search from Python: a space, a model for each of its points, and their trials."""
 
+import difflib
 import importlib.util
-import multiprocessing
+import inspect
 import os
 import pickle
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import keras
 from rich.console import Console
 
 from keras_inits._names import shown
@@ -22,6 +24,7 @@ from keras_inits.runs.task import Training
 from keras_inits.tuning.dimensions import Dimension
 from keras_inits.tuning.found import Found
 from keras_inits.tuning.objectives import Objective, objective_of
+from keras_inits.tuning.process import imports_the_program
 from keras_inits.tuning.space import DIGEST, space_of
 from keras_inits.tuning.work import Build, Work, keras_settings
 
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 SamplerName = Literal["bayes", "gp", "random", "grid"]
 SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
 JOURNAL = "search.journal"
+CLOSE = 0.75
+"""Share of letters in common of a misspelt name and the one that was meant."""
 
 
 def search(
@@ -107,6 +112,7 @@ def search(
     check_whole("workers", workers, 1)
     check_whole("epochs", epochs, 1)
     check_flag("prune", prune)
+    _check_names(fit)
     checked = space_of(space)
     goal = objective_of(objective)
     _check_sampler(sampler)
@@ -121,17 +127,30 @@ def search(
         Store(place)  # which says whether it can be written
     from keras_inits.tuning.session import Session
 
-    session = Session(work, sampler, cells, trials, workers, Console(stderr=True, quiet=not verbose), _warn)
+    budget = trials if cells is None else len(cells)
+    session = Session(work, sampler, cells, budget, workers, Console(stderr=True, quiet=not verbose), _warn)
     return session.search(journal, _settings(work, sampler), pickled)
 
 
 def _check_process() -> None:
     """Raises a RuntimeError in a process that imports the user's program, which calls `search` again."""
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
+    if imports_the_program():
         raise RuntimeError(
             "search() was called while a process of a search imported the program. It expects its call below "
             "`if __name__ == '__main__':`. Put it there; functions and classes stay above."
         )
+
+
+def _check_names(fit: Mapping[str, Any]) -> None:
+    """Refuses a misspelt argument; one of another name may be that of a `fit` of the user's own."""
+    own, theirs = (list(inspect.signature(one).parameters) for one in (search, keras.Model.fit))
+    for name in fit:
+        meant = [] if name in theirs else difflib.get_close_matches(name, {*own, *theirs}, 1, CLOSE)
+        if meant:
+            raise TypeError(
+                f"search() got an argument that neither it nor model.fit has. Received: {name}={shown(fit[name])}. "
+                f"Expected an argument of either. Did you mean {meant[0]}?"
+            )
 
 
 def _check_sampler(sampler: object) -> None:
@@ -203,7 +222,7 @@ def _settings(work: Work, sampler: Any) -> dict[str, str]:
         "seeds": str(work.seeds),
         "prune": str(work.prune),
         "sampler": sampler if isinstance(sampler, str) else type(sampler).__name__,
-        "backend": str(work.settings["backend"]),
+        **{name: str(work.settings[name]) for name in ("backend", "floatx", "dtype_policy")},
     }
 
 

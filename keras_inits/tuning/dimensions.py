@@ -79,9 +79,9 @@ class Integers:
         """The number itself."""
         return number
 
-    def points(self) -> list[Any]:
+    def points(self) -> Sequence[Any]:
         """All numbers."""
-        return list(range(self.low, self.high + 1))
+        return range(self.low, self.high + 1)
 
     def __str__(self) -> str:
         """The call that makes it."""

@@ -87,16 +87,17 @@ class Found(Shown):
     def to_dataframe(self) -> "pandas.DataFrame":
         """A pandas table with a row for each trial, in the order in which they began.
 
-        A name that a spreadsheet would compute, such as `=1+1`, has an apostrophe before it.
+        A dimension with the name of another column has `params_` before it; a name that a spreadsheet would compute,
+        such as `=1+1`, an apostrophe.
 
         Raises:
             ImportError: If pandas is not installed.
         """
-        from keras_inits.tuning.rows import rows_of
+        from keras_inits.tuning.rows import flat, rows_of
 
         rows = [
             {no_formula(name): no_formula(value) if isinstance(value, str) else value for name, value in row.items()}
-            for row in rows_of(self)
+            for row in map(flat, rows_of(self))
         ]
         return pandas_for("Found.to_dataframe()").DataFrame(rows)
 

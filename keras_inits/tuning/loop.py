@@ -39,6 +39,7 @@ class Loop:
         levels: Whether the objective has a level.
         progress: Is told what goes on.
         warn: Is called with a sentence for the user.
+        has_results: Whether trials of an earlier call came to their end.
     """
 
     trials: Trials
@@ -48,10 +49,12 @@ class Loop:
     levels: bool
     progress: Progress
     warn: Callable[[str], None]
+    has_results: bool = False
     _running: dict[Process, optuna.Trial] = field(default_factory=dict)
-    _results: int = 0
     _failures: int = 0
-    _unread: set[str] | None = None  # names that no trial read so far; none once they are told
+    _points: list[Params] = field(default_factory=list)  # that came to a result
+    _unread: set[str] = field(default_factory=set)  # names that no trial read so far
+    _is_told: bool = False
 
     def run(self) -> None:
         """Runs all trials.
@@ -65,14 +68,15 @@ class Loop:
             while True:
                 self._fill()
                 if not self._running:
-                    self._judge(None)
+                    self._judge({}, None)
                     return
                 wait_for(list(self._running))
                 for process in list(self._running):
                     result = process.result()
                     if result is not None:
-                        self._tell(self._running.pop(process), result)
-                        self._judge(result)
+                        trial = self._running.pop(process)
+                        self._tell(trial, result)
+                        self._judge(trial.params, result)
         finally:
             for process in self._running:  # all of them first: a second Ctrl-C may end this
                 process.kill()
@@ -110,25 +114,29 @@ class Loop:
         again = isinstance(result, Crashed) and self.trials.tell_crashed(trial, result)
         self.progress.ended(trial, result, again, len(self._running))
 
-    def _judge(self, result: Result | None) -> None:
+    def _judge(self, params: Params, result: Result | None) -> None:
         """Ends a search whose `build` never works, and warns of names that it does not read; None for the end."""
         if isinstance(result, Complete | Pruned):
-            self._results += 1
-            unread = set(result.unread)
-            self._unread = unread if self._unread is None else self._unread & unread
+            self._unread = self._unread & set(result.unread) if self._points else set(result.unread)
+            self._points.append(params)
         if isinstance(result, Failed):
             self._failures += 1
-            if not self._results and self._failures >= min(FAILURES_IN_A_ROW, self.trials.budget):
+            has_results = self.has_results or bool(self._points)
+            if not has_results and self._failures >= min(FAILURES_IN_A_ROW, self.trials.budget):
                 raise BuildError(
                     f"The first trials all ended in an exception: {result.error}. search() expects `build` to return "
                     f"a compiled model that `fit` trains. Call build with such values yourself.\n\n{result.traceback}"
                 )
-        if result is not None and self._results != RESULTS_THAT_TELL:
-            return
-        if self._unread:
+        if self._unread and not self._is_told and (result is None or self._shows_all()):
+            self._is_told = True
             names = ", ".join(map(repr, sorted(self._unread)))
             self.warn(
                 f"build() does not read {names} of the space: all values of it give the same. Read it as "
                 "values[...], or leave it out of the space."
             )
-        self._unread = set()
+
+    def _shows_all(self) -> bool:
+        """Whether each name that `build` reads had several values: with another one it may read more names."""
+        read = set(self._points[0]) - self._unread
+        several = all(len({repr(point[name]) for point in self._points}) > 1 for name in read)
+        return several and len(self._points) >= RESULTS_THAT_TELL

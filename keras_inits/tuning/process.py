@@ -14,13 +14,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from keras_inits.tuning.results import Begun, Crashed, Refused, Result
+from keras_inits.tuning.results import Begun, Crashed, Refused, Result, is_lack_of_memory
 
 SECONDS_TO_END = 10.0
 """Seconds that a process has to end by itself once it has told its result."""
 PROMPT = 0.5
 """Seconds after which processes are asked whether they still run: a process that a killed one had forked keeps its
 pipes open."""
+
+LOADS = "keras_inits_loads"
+"""The attribute of a process that imports the user's program."""
 
 Carry = Callable[[Path, Any, Connection], None]
 
@@ -103,10 +106,12 @@ def carry_out(file: Path, params: Any, pipe: Connection) -> None:
     """
     threading.Thread(target=_end_with_parent, args=(file.parent,), daemon=True).start()
     try:
-        with open(file, "rb") as source:
+        with open(file, "rb") as source, _loading():
             work = pickle.load(source)
     except Exception as error:
-        pipe.send(Refused(TypeError(_not_loaded(error))))
+        lacks = is_lack_of_memory(error)
+        told = f"{type(error).__name__}: {error}"
+        pipe.send(Crashed(1, True, told) if lacks else Refused(TypeError(_not_loaded(told))))
         return
     pipe.send(Begun())
     try:
@@ -124,11 +129,27 @@ def _end_with_parent(folder: Path) -> None:
     os._exit(1)
 
 
-def _not_loaded(error: Exception) -> str:
+def imports_the_program() -> bool:
+    """Whether this is a process of a search, which imports the user's program."""
+    process = multiprocessing.current_process()
+    return bool(getattr(process, "_inheriting", False) or getattr(process, LOADS, False))
+
+
+@contextlib.contextmanager
+def _loading() -> Iterator[None]:
+    """Marks the process while the user's modules are imported in it."""
+    process = multiprocessing.current_process()
+    setattr(process, LOADS, True)
+    try:
+        yield
+    finally:
+        delattr(process, LOADS)
+
+
+def _not_loaded(told: str) -> str:
     return (
-        f"A process of search() cannot load `build`, the data or an option of the space: {type(error).__name__}: "
-        f"{error}. It expects what can be pickled, and imported there. Define functions and classes at the top of a "
-        "file, and import them from there."
+        f"A process of search() cannot load `build`, the data or an option of the space: {told}. It expects what can "
+        "be pickled, and imported there. Define functions and classes at the top of a file, and import them from there."
     )
 
 

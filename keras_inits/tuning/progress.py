@@ -1,5 +1,6 @@
 """The progress of a search: a bar on a terminal, a line for each trial in a file or a notebook."""
 
+import statistics
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -90,7 +91,7 @@ class Progress:
         """A result in words, which is counted."""
         if isinstance(result, Complete):
             self._counts["complete"] += 1
-            value = sorted(result.values)[len(result.values) // 2]
+            value = statistics.median(result.values)
             if not result.distance and (self.best is None or self._is_better(value)):
                 self.best = value
             return f"{self.objective} {shown_value(self.objective.shown_as, value)}"

@@ -58,18 +58,28 @@ class Refused:
 
 @dataclass(frozen=True)
 class Crashed:
-    """The process ended without a word."""
+    """The process ended without a word, or for want of memory: it may end well another time."""
 
     exit_code: int
     begun: bool
+    told: str = ""
+    """What it said of its end."""
 
     @property
     def why(self) -> str:
         """What ended it."""
+        if self.told:
+            return self.told
         if self.exit_code < 0:
             with contextlib.suppress(ValueError):  # of a signal without a name
                 return f"its process was killed ({signal.Signals(-self.exit_code).name})"
         return f"its process ended with the exit status {self.exit_code}"
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Whether an exception, of Python or of a backend, says that memory ran out."""
+    marks, texts = ("OutOfMemory", "ResourceExhausted", "RESOURCE_EXHAUSTED"), (type(error).__name__, str(error))
+    return isinstance(error, MemoryError) or any(mark in text for text in texts for mark in marks)
 
 
 Result = Complete | Pruned | Failed | Refused | Crashed

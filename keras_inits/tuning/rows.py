@@ -1,21 +1,35 @@
 """The rows of a search: what data frame and table say of each trial."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from keras_inits.tuning.trials import RETRY_OF, is_feasible
+from keras_inits.tuning.trials import LEFT_OUT, RETRY_OF, is_feasible
 
 if TYPE_CHECKING:
     from keras_inits.tuning.found import Found
 
 ATTRIBUTES = ("gradients", "finding", "layer", "step", "steps", "seconds", "why", "error", "runs")
+PARAMS = "params"
+"""The key of a trial's point, a name of which may be that of another key."""
 STATES = {TrialState.FAIL: "failed", TrialState.WAITING: "waiting", TrialState.RUNNING: "running"}
 
 
 def rows_of(found: "Found") -> list[dict[str, Any]]:
     """A row for each trial, in the order in which they began; one of a trial that was tried again has its number."""
-    return [_row(found, trial) for trial in found.study.get_trials(deepcopy=False)]
+    return [_row(found, one) for one in found.study.get_trials(deepcopy=False) if LEFT_OUT not in one.user_attrs]
+
+
+def flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with its point's values among the rest, under names of their own."""
+    cells: dict[str, Any] = {}
+    for name, value in row.items():
+        if name == PARAMS:
+            cells |= {f"{PARAMS}_{one}" if one in row else one: number for one, number in value.items()}
+        else:
+            cells[name] = value
+    return cells
 
 
 def state_of(trial: FrozenTrial) -> str:
@@ -35,7 +49,7 @@ def _row(found: "Found", trial: FrozenTrial) -> dict[str, Any]:
     return {
         "trial": trial.number,
         "state": state,
-        **{name: params.get(name) for name in found.space.dimensions},
+        PARAMS: {name: params.get(name) for name in found.space.dimensions},
         str(found.objective): trial.value if state in ("complete", "not reached") else None,
         "least": min(of_seeds, default=None),
         "largest": max(of_seeds, default=None),

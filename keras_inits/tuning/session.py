@@ -11,20 +11,15 @@ from typing import Any
 import optuna
 from rich.console import Console
 
+from keras_inits.initializers.threads import cores
 from keras_inits.tuning.found import Found
 from keras_inits.tuning.loop import Loop
 from keras_inits.tuning.process import Carry, Process, carry_out
 from keras_inits.tuning.progress import Progress
 from keras_inits.tuning.ranking import ranked
 from keras_inits.tuning.space import Params
-from keras_inits.tuning.study import (
-    quiet,
-    random_points,
-    sampler_of,
-    storage_at,
-    study_in,
-)
-from keras_inits.tuning.trials import RETRY_OF, Trials
+from keras_inits.tuning.study import has_results, in_memory, quiet, random_points, sampler_of, storage_at, study_in
+from keras_inits.tuning.trials import Trials
 from keras_inits.tuning.work import Work
 
 SEED = 0
@@ -66,15 +61,17 @@ class Session:
         place = "memory" if journal is None else repr(os.fspath(journal))
         with quiet(), storage_at(journal) as storage, tempfile.TemporaryDirectory(prefix="keras-inits-") as folder:
             study = study_in(storage, self.work.objective, settings, place)
+            has_before = has_results(study)
             file = Path(folder) / "work.pickle"
             file.write_bytes(pickled)
             try:
                 self._run(study, file)
             except (TypeError, ValueError, RuntimeError):
-                if not ranked(study):  # nothing is left half made
+                if not has_before and not ranked(study):  # nothing is left half made
                     optuna.delete_study(study_name=study.study_name, storage=storage)
                 raise
-        return Found(study, self.work.space, self.work.objective, self.budget)
+            result = in_memory(study)
+        return Found(result, self.work.space, self.work.objective, self.budget)
 
     def _run(self, study: optuna.Study, file: Path) -> None:
         trials = Trials(study, self.work.space, self.budget)
@@ -87,21 +84,21 @@ class Session:
             cells = random_points(self.work.space, self.budget, SEED)
         if cells is not None:
             trials.enqueue(cells)
-        with self._progress(study) as progress:
+        # A sampler that tried all points stops its study, which Optuna allows in its own loop alone.
+        study.stop = trials.stop  # type: ignore[method-assign]
+        with self._progress(trials) as progress:
             start = partial(Process, self.carry, file, _threads(self.workers))
             levels = self.work.objective.level is not None
-            Loop(trials, start, self.workers, cells is None, levels, progress, self.warn).run()
+            has_before = has_results(study)
+            Loop(trials, start, self.workers, cells is None, levels, progress, self.warn, has_before).run()
 
-    def _progress(self, study: optuna.Study) -> Progress:
-        originals = [trial for trial in study.get_trials(deepcopy=False) if RETRY_OF not in trial.user_attrs]
+    def _progress(self, trials: Trials) -> Progress:
         total = len(self.cells) if self.cells is not None else self.budget
-        waiting = sum(not trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
-        best = next((trial.value for trial in ranked(study)), None)
-        done = max(0, min(total, len(originals)) - waiting)
-        return Progress(self.console, self.work.space, self.work.objective, total, done, best)
+        best = next((trial.value for trial in ranked(trials.study)), None)
+        return Progress(self.console, self.work.space, self.work.objective, total, min(total, trials.done), best)
 
 
 def _threads(workers: int) -> dict[str, str]:
     """The cores divided among the workers: processes with more threads than there are cores wait for each other."""
-    count = str(max(1, (os.cpu_count() or 1) // workers))
+    count = str(max(1, cores() // workers))
     return {} if workers == 1 else {"OMP_NUM_THREADS": count, "TF_NUM_INTRAOP_THREADS": count}

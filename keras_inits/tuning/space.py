@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import keras
-
 from keras_inits._names import shown
 from keras_inits.diagnosis.rule_code import expression_of
+from keras_inits.runs.copies import copied
 from keras_inits.tuning.dimensions import Choice, Dimension, Floats, Integers
 
 DIGEST = "sha256:"
@@ -25,12 +24,8 @@ class Space:
     dimensions: Mapping[str, Dimension]
 
     def values(self, params: Params) -> dict[str, Any]:
-        """A point as `build` gets it: initializers are copies that have given no values yet."""
-        values = {name: one.value(params[name]) for name, one in self.dimensions.items()}
-        return {
-            name: value.clone() if isinstance(value, keras.initializers.Initializer) else value
-            for name, value in values.items()
-        }
+        """A point as `build` gets it, of copies: initializers have given no values yet, optimizers made no step."""
+        return {name: copied(value) for name, value in self._options(params).items()}
 
     def title(self, params: Params) -> str:
         """A point in words."""
@@ -39,9 +34,12 @@ class Space:
 
     def code(self, params: Params) -> str:
         """The argument of a layer for each initializer of a point, a line for each; empty without any."""
-        codes = {name: expression_of(value) for name, value in self.values(params).items()}
+        codes = {name: expression_of(value) for name, value in self._options(params).items()}
         lines = {name: f"kernel_initializer={code}" for name, code in codes.items() if code}
         return "\n".join(lines.values() if len(lines) < 2 else (f"{line}  # {name}" for name, line in lines.items()))
+
+    def _options(self, params: Params) -> dict[str, Any]:
+        return {name: one.value(params[name]) for name, one in self.dimensions.items()}
 
     def cells(self, most: int) -> list[Params]:
         """All points of a space that has an end of them.

@@ -70,13 +70,22 @@ def study_in(
     return study
 
 
+def in_memory(study: optuna.Study) -> optuna.Study:
+    """A copy that needs no file, and that a later search does not change."""
+    storage = optuna.storages.InMemoryStorage()
+    optuna.copy_study(
+        from_study_name=study.study_name, from_storage=study._storage, to_storage=storage, to_study_name=NAME
+    )
+    return optuna.load_study(study_name=NAME, storage=storage, sampler=study.sampler)
+
+
 def has_results(study: optuna.Study) -> bool:
     """Whether a trial came to its end."""
     return bool(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
 
 
 def _differences(there: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
-    names = [name for name in {**there, **here} if there.get(name) != here.get(name)]
+    names = [name for name in {**there, **here} if _by_value(there.get(name)) != _by_value(here.get(name))]
     return [_difference(name, _words(here, name), _words(there, name)) for name in names]
 
 
@@ -86,9 +95,15 @@ def _difference(name: str, here: str, there: str) -> str:
     return f"{name} is {here}, and was {there}"
 
 
+def _by_value(setting: str | None) -> str | None:
+    """A setting's digest, if it has one: its words may have an address in them, another one in each process."""
+    return setting if setting is None else setting.rpartition(DIGEST)[2]
+
+
 def _words(settings: Mapping[str, str], name: str) -> str:
     """A setting without its digest."""
-    return stand_in(settings.get(name, "not there").partition(DIGEST)[0].strip())
+    text = settings.get(name, "not there")
+    return stand_in(text.rpartition(DIGEST)[0].strip() if DIGEST in text else text)
 
 
 def sampler_of(given: Any, seed: int) -> optuna.samplers.BaseSampler:

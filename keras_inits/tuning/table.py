@@ -10,7 +10,7 @@ from keras_inits import text
 from keras_inits._names import printable, stand_in
 from keras_inits.number import number, spread
 from keras_inits.tuning.ranking import ranked
-from keras_inits.tuning.rows import rows_of
+from keras_inits.tuning.rows import PARAMS, rows_of
 
 if TYPE_CHECKING:
     from keras_inits.tuning.found import Found
@@ -36,7 +36,7 @@ def build_table(found: "Found") -> Table:
     best = {trial.number: place for place, trial in enumerate(ranked(found.study))}
     for key in sorted(rows, key=lambda one: (ORDER.index(rows[one]["state"]), best.get(one, one))):
         row = rows[key]
-        cells = [_param(row[name]) for name in names]
+        cells = [_param(row[PARAMS][name]) for name in names]
         objective_cell = "" if row[objective] is None else _objective(found, row)
         table.add_row(*(Text(printable(cell)) for cell in (str(key), *cells, objective_cell, _outcome(row))))
     return table

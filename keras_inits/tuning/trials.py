@@ -13,7 +13,7 @@ from keras_inits.tuning.results import Complete, Crashed, Failed, Pruned
 from keras_inits.tuning.space import Params, Space
 from keras_inits.tuning.study import distributions_of
 
-CELL, RETRY_OF, CRASHES = "cell", "retry_of", "crashes"
+CELL, RETRY_OF, CRASHES, LEFT_OUT = "cell", "retry_of", "crashes", "left_out"
 MOST_CRASHES = 2
 """How often a trial whose process crashed is tried again."""
 
@@ -35,6 +35,18 @@ class Trials:
     def __post_init__(self) -> None:
         """Reads the space once."""
         self._distributions = distributions_of(self.space)
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Has no further trial begin, as a sampler may ask it of its study."""
+        self._stopped = True
+
+    @property
+    def done(self) -> int:
+        """How many trials came to their end; one that is tried again did not."""
+        trials = self._all()
+        followed = {trial.user_attrs.get(RETRY_OF) for trial in trials}
+        return sum(one.state.is_finished() and one.number not in followed for one in trials if not _is_left_out(one))
 
     def recover(self) -> None:
         """Has the trials that were in flight when a search ended run again."""
@@ -48,7 +60,7 @@ class Trials:
 
     def enqueue(self, cells: Sequence[Params]) -> None:
         """Enqueues each of these points that is not there yet."""
-        there = {trial.user_attrs.get(CELL) for trial in self._all()}
+        there = {trial.user_attrs.get(CELL) for trial in self._all() if not _is_left_out(trial)}
         for number, cell in enumerate(cells):
             if number not in there:
                 self.study.enqueue_trial(dict(cell), {CELL: number})
@@ -59,10 +71,16 @@ class Trials:
         Args:
             asks: Whether the sampler is asked when nothing is enqueued.
         """
-        trials = self._all()
-        waits = any(trial.state == TrialState.WAITING for trial in trials)
-        if waits or (asks and sum(RETRY_OF not in trial.user_attrs for trial in trials) < self.budget):
-            return self.study.ask(self._distributions)
+        while not self._stopped:
+            trials = self._all()
+            waits = any(trial.state == TrialState.WAITING for trial in trials)
+            if not waits and not (asks and sum(RETRY_OF not in trial.user_attrs for trial in trials) < self.budget):
+                return None
+            trial = self.study.ask(self._distributions)
+            if trial.user_attrs.get(CELL, 0) < self.budget:
+                return trial
+            trial.set_user_attr(LEFT_OUT, True)  # which an earlier call with more trials enqueued
+            self._fail(trial.number)
         return None
 
     def tell_complete(self, trial: optuna.Trial, result: Complete, levels: bool) -> None:
@@ -127,8 +145,9 @@ class Trials:
             trial.set_constraint("level", min(level, 1e6))
 
     def _worst(self) -> float:
-        """The worst objective so far, for a point where that of guessing is not known."""
-        values = [trial.value for trial in self._all() if is_feasible(trial) and trial.value is not None]
+        """The worst objective so far, for a point where that of guessing is not known; 0 if it is the first."""
+        complete = [trial.value for trial in self._all() if trial.state == TrialState.COMPLETE]
+        values = [value for value in complete if value is not None and math.isfinite(value)]
         if not values:
             return 0.0
         return min(values) if self.study.direction == optuna.study.StudyDirection.MAXIMIZE else max(values)
@@ -142,6 +161,10 @@ def is_feasible(trial: FrozenTrial) -> bool:
         and math.isfinite(trial.value)
         and all(value <= 0 for value in trial.constraints.values())
     )
+
+
+def _is_left_out(trial: FrozenTrial) -> bool:
+    return LEFT_OUT in trial.user_attrs
 
 
 def _set(trial: optuna.Trial, about: Any) -> None:

@@ -1,6 +1,7 @@
 """The work of a search, pickled once, and one trial of it: what happens in a process of its own."""
 
 import math
+import statistics
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ import keras
 from keras_inits._keras import without_import_of_tensorflow
 from keras_inits._names import one_line
 from keras_inits.recording import Alerts, GradientError
-from keras_inits.recording.alerts import FLOAT32_POWERS
+from keras_inits.recording.alerts import FLOAT32_POWERS, Watch
 from keras_inits.runs.guess import metrics_of_guessing
 from keras_inits.runs.name import Name
 from keras_inits.runs.run import Run
@@ -23,7 +24,7 @@ from keras_inits.runs.task import Task, Training
 from keras_inits.runs.trainer import Finished, Logs, finish
 from keras_inits.states import State
 from keras_inits.tuning.objectives import Objective, UnreportedError
-from keras_inits.tuning.results import Complete, Failed, Pruned, Refused, Result
+from keras_inits.tuning.results import Complete, Crashed, Failed, Pruned, Refused, Result, is_lack_of_memory
 from keras_inits.tuning.space import Params, Space
 from keras_inits.tuning.values import Values
 
@@ -99,14 +100,21 @@ class Trial:
         except UnreportedError as error:
             return Refused(error)
         except BaseException as error:  # SystemExit, too: it is the user's code that raised it
-            return Failed(one_line(f"{type(error).__name__}: {error}"), traceback.format_exc())
+            told = one_line(f"{type(error).__name__}: {error}")
+            return Crashed(1, True, told) if is_lack_of_memory(error) else Failed(told, traceback.format_exc())
 
     def _train(self, seed: int) -> Pruned | None:
         task = self._task(seed)
+        alerts = RAISING if self.work.prune else None
+        found: GradientError | None = None
         try:
-            one = finish(task, self._store, self._check, RAISING if self.work.prune else None)
+            one = finish(task, self._store, self._check, alerts)
+            if one.before:  # perhaps without these alerts
+                Watch(alerts).look_back(one.run.trace)
         except GradientError as error:
-            return self._pruned(task, error.kind, error.layer, error.step, str(error), error.excess)
+            found = error.with_traceback(None)  # which holds the model
+        if found is not None:
+            return self._pruned(task, found.kind, found.layer, found.step, str(found), found.excess)
         if self._store is not None and not one.before:
             self._store.keep(one.run, one.key)
         value = self.work.objective.value(one.run)
@@ -141,7 +149,7 @@ class Trial:
         return Pruned(str(kind), layer, step, why, excess, guess, self._unread())
 
     def _distance(self) -> float:
-        return max(self.work.objective.distance(one.run) for one in self.finished)
+        return statistics.median(self.work.objective.distance(one.run) for one in self.finished)
 
     def _about(self, begin: float) -> dict[str, object]:
         runs = [one.run for one in self.finished]
@@ -153,7 +161,7 @@ class Trial:
         if len(runs) > 1:
             about["of_seeds"] = list(self.values)
         if self._store is not None:
-            about["runs"] = [f"{one.run.name.file_name}-{one.key.digest}" for one in self.finished]
+            about["runs"] = [name for one in self.finished for name in self._store.names_of(one.key)[:1]]
             about["found"] = sum(one.before for one in self.finished)
         return about
 

@@ -3,6 +3,9 @@
 import dataclasses
 import functools
 import operator
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import keras
@@ -14,6 +17,7 @@ import keras_inits
 from keras_inits import compare
 from keras_inits.comparison.plan import Plan
 from keras_inits.runs.by_value import Digest
+from keras_inits.runs.copies import copied
 from keras_inits.runs.key import key_of
 from keras_inits.runs.task import Training
 
@@ -201,3 +205,57 @@ def test_compare_trains_again_what_it_cannot_see(tmp_path, fits):
     again(small.data(), callbacks=[Spy(4)])
     assert len(fits) == 4
     assert len(list(tmp_path.glob("*.json"))) == 3
+
+
+def digest_of(value):
+    digest = Digest()
+    digest.add("value", value)
+    return digest.text, digest.unseen
+
+
+class Bare(keras.initializers.Initializer):
+    """Whose config has nothing of its arguments."""
+
+    def __init__(self, scale):
+        self.scale = scale
+
+    def __call__(self, shape, dtype=None):
+        return self.scale * keras.ops.ones(shape)
+
+
+def test_optimizers_and_initializers_without_a_config_differ_by_their_numbers():
+    for make in (keras.optimizers.Adam, Bare):
+        (one, unseen), (same, _), (other, _) = (digest_of(make(number)) for number in (0.1, 0.1, 0.2))
+        assert (one == same, one == other, unseen) == (True, False, [])
+
+
+@pytest.mark.thorough
+@pytest.mark.any_backend
+def test_a_set_in_a_code_is_the_same_in_each_process(tmp_path):
+    code = "def build(v):\n    return v in {'relu', 'tanh', 'gelu'} or v in (1, 2)\n"
+    (tmp_path / "program.py").write_text(code)
+    program = "import program; from keras_inits.runs.by_value import Digest; "
+    program += "digest = Digest(); digest.add('build', program.build); print(digest.text)"
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in "123"
+    }
+    assert len(digests) == 1
+
+
+def test_a_copy_is_as_before_any_run():
+    given = {"list": [keras.initializers.HeNormal(), Bare(0.5)], "adam": keras.optimizers.Adam(0.1), "plain": "relu"}
+    one, other = copied(given), copied(given)
+    draws = [keras.ops.convert_to_numpy(each["list"][0]((3, 3))) for each in (given, one, other)]
+    assert not np.array_equal(draws[1], draws[2])
+    assert [each["list"][1].scale for each in (one, other)] == [0.5, 0.5]
+    one["adam"].build([keras.Variable(np.zeros(2, "float32"))])
+    assert not other["adam"].built
+    assert other["plain"] is given["plain"]

@@ -20,10 +20,10 @@ from keras_inits.runs.task import Training
 from keras_inits.tuning import choice, integers, log, steps_to
 from keras_inits.tuning.loop import BuildError
 from keras_inits.tuning.objectives import objective_of
-from keras_inits.tuning.results import Begun, Complete, Failed, Pruned, Refused
+from keras_inits.tuning.results import Begun, Complete, Crashed, Failed, Pruned, Refused
 from keras_inits.tuning.session import Session
 from keras_inits.tuning.space import space_of
-from keras_inits.tuning.study import NAME, quiet, storage_at
+from keras_inits.tuning.study import NAME, quiet, random_points, storage_at, study_in
 from keras_inits.tuning.trials import CELL, RETRY_OF, Trials
 from keras_inits.tuning.work import Work
 
@@ -281,3 +281,72 @@ def test_nothing_of_optuna_s_is_logged_and_its_verbosity_is_left(tmp_path):
     logger.removeHandler(handler)
     assert optuna.logging.get_verbosity() == before
     assert records == []
+
+
+def test_fewer_trials_than_an_earlier_call_enqueued_are_no_more_than_asked(tmp_path):
+    search = Search(tmp_path, {"x": integers(0, 10**6)})
+    with quiet(), storage_at(tmp_path / "search.journal") as storage:
+        study = study_in(storage, objective_of("val_loss"), {}, "a file")
+        Trials(study, search.space, 9).enqueue(random_points(search.space, 9, 0))
+    assert len(search.run("random", 4).to_dataframe()) == len(search.began) == 4
+    assert len(search.run("random", 9).to_dataframe()) == len(set(search.began)) == 9
+
+
+def test_a_name_that_is_read_in_some_cases_alone_is_not_told(tmp_path):
+    told = {
+        "first": Complete((1.0,), 0.0, {"gradients": "healthy"}, ("x",)),
+        "complete": Complete((1.0,), 0.0, {"gradients": "healthy"}),
+    }
+    search = Search(tmp_path, {"does": choice(["first", "complete"]), "x": integers(0, 3)}, told=told)
+    search.run()
+    assert search.warned == []
+
+
+def test_a_search_that_goes_on_is_not_ended_by_its_next_exceptions(tmp_path):
+    search = Search(tmp_path, {"x": integers(0, 10**6)})
+    search.run("random", 2)
+    search.told = {"complete": TOLD["failed"]}
+    found = search.run("random", 6)
+    assert found.to_dataframe()["state"].tolist() == ["complete"] * 2 + ["failed"] * 4
+
+
+def test_a_study_with_pruned_trials_stays_when_a_later_call_fails(tmp_path):
+    search = Search(tmp_path, {"x": integers(0, 10**6)}, told={"complete": PRUNED})
+    search.run("random", 2)
+    search.told = {"complete": TOLD["refused"]}
+    with pytest.raises(ValueError, match="no run reports it"):
+        search.run("random", 3)
+    with quiet(), storage_at(tmp_path / "search.journal") as storage:
+        assert optuna.get_all_study_names(storage) == [NAME]
+
+
+def test_a_sampler_that_stops_its_study_ends_the_search(tmp_path):
+    search = Search(tmp_path, {"x": integers(0, 3)})
+    found = search.run(optuna.samplers.GridSampler({"x": [0, 1, 2, 3]}), 40)
+    assert sorted(search.began) == [0, 1, 2, 3]
+    assert found.best is not None
+
+
+def test_what_is_found_needs_no_file(tmp_path):
+    found = Search(tmp_path, {"x": integers(0, 3)}).run()
+    (tmp_path / "search.journal").unlink()
+    assert len(found.to_dataframe()) == 4
+    assert found.best.objective == 2.0
+    assert "4 running" not in str(found)
+
+
+def test_dimensions_may_have_the_names_of_columns(tmp_path):
+    names = ("trial", "state", "layer", "steps", "val_loss", "params")
+    found = Search(tmp_path, {"x": integers(0, 1), **{name: choice([7, 8]) for name in names}}).run("random", 3)
+    frame = found.to_dataframe()
+    assert frame["trial"].tolist() == [0, 1, 2]
+    assert set(frame["state"]) == {"complete"}
+    assert set(frame["val_loss"]) == {2.0}
+    assert all(set(frame[f"params_{name}"]) <= {7, 8} for name in names)
+    assert "7" in str(found)
+
+
+def test_want_of_memory_is_tried_again(tmp_path):
+    told = {"complete": Crashed(1, True, "MemoryError: no room")}
+    found = Search(tmp_path, {"x": integers(0, 1), "y": choice([1, 2])}, told=told).run("random", 1)
+    assert found.to_dataframe()["error"].tolist() == ["MemoryError: no room"] * 3

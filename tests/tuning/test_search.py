@@ -65,10 +65,12 @@ def test_a_run_of_compare_is_found_and_one_of_a_search_by_compare(tmp_path):
         return searched.build({"start": start})
 
     options = {**FIT, "output": tmp_path}
-    keras_inits.compare(build, searched.data(), {"orthogonal": STARTS["orthogonal"]}, **options)
-    space = {"start": choice(orthogonal=STARTS["orthogonal"], he=keras_inits.HeNormal())}
+    keras_inits.compare(build, searched.data(), STARTS, **options)
+    space = {"start": choice(**STARTS, he=keras_inits.HeNormal())}
     found = search(space, sampler="grid", output=tmp_path)
-    assert [trial.user_attrs["found"] for trial in found.study.trials] == [1, 0]
+    outcomes = {t.params["start"]: (t.user_attrs.get("found"), t.user_attrs.get("finding")) for t in found.study.trials}
+    assert outcomes == {"orthogonal": (1, None), "he": (0, None), "small": (None, "vanishing")}  # as if it were trained
+    assert all((tmp_path / f"{run}.npz").exists() for run in found.best.runs)
     before = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.npz")}
     keras_inits.compare(build, searched.data(), {"he": keras_inits.HeNormal()}, **options)
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.npz")} == before
