@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -94,7 +95,7 @@ def best_of(runs: Sequence[Run], words: Sequence[str]) -> Best | None:
     metric = ranked_by(runs)
     if metric is None:
         return None
-    sign = -1.0 if HIGHER.search(metric) else 1.0
+    sign = -1.0 if better_way(metric) == "max" else 1.0
     starts = []
     pairs = itertools.groupby(zip(runs, words, strict=True), key=lambda pair: pair[0].name[:2])
     for (network, initializer), group in pairs:
@@ -140,6 +141,12 @@ def none_learned(words: Sequence[str]) -> bool:
     return bool(words) and not has_learner(words)
 
 
+def better_way(metric: str) -> Literal["min", "max"] | None:
+    """Whether less or more of a metric is better, by its name; None where that says neither, or both."""
+    higher, lower = bool(HIGHER.search(metric)), bool(LOWER.search(metric))
+    return None if higher == lower else "max" if higher else "min"
+
+
 def ranked_by(runs: Sequence[Run]) -> str | None:
     """The metric that starts are ranked by: the validation data's before training's, a metric before the loss.
 
@@ -147,7 +154,7 @@ def ranked_by(runs: Sequence[Run]) -> str | None:
     then.
     """
     names = list(dict.fromkeys(name for run in runs for name in run.last))
-    known = [name for name in names if bool(HIGHER.search(name)) != bool(LOWER.search(name))]
+    known = [name for name in names if better_way(name)]
     return min(known, key=lambda name: (not name.startswith("val_"), name.endswith("loss")), default=None)
 
 

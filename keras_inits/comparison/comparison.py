@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from keras_inits.comparison.best import Best
 
-NARROWEST = 40
-"""Columns of the narrowest terminal that sentences are broken for."""
-
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Shown):
@@ -114,7 +111,7 @@ class Comparison(Shown):
 
         Columns that the terminal has no room for are left out, gradient norms first, and named below the table.
         """
-        from keras_inits.comparison.table import text_of
+        from keras_inits.comparison.table import NARROWEST, text_of
 
         found = (*self.data_findings, *self.setup_findings)
         told = (*found, *(f"Note: {note}" for note in self.notes), *self.faults, self.headline)

@@ -18,7 +18,7 @@ from keras_inits.states import State
 
 NAME_WIDTH = 24
 NARROWEST, NARROWEST_NAMES = 40, 8
-"""Columns of the narrowest terminal that the table is made for, and of the narrowest column of names."""
+"""Columns of the narrowest terminal that table and sentences are made for, and of the narrowest column of names."""
 ALL_NORMS = "gradient norms"
 STYLES: dict[str, str] = {
     State.HEALTHY: "green",

@@ -24,7 +24,7 @@ findings          a case -> findings: those of nonfinite, same_examples, no_grad
                   gradient_sizes, fans
 signals           rows -> the sizes of their signals, from layer to layer
 closed_branches   a case -> the rows in branches that begin closed beside a shortcut
-rescaling         a layer, the size that its signal had before -> remedies that bring it back
+rescaling         kernels whose weights have a wrong size -> the remedy that draws them again, or another one
 kernel_sizes      kernel -> whether its weights are too small or too large, by more than chance
 setup             data, targets, losses, optimizer -> findings and notes of the set-up; a room of its own
 trial             findings -> those whose remedies were carried out and diagnosed again

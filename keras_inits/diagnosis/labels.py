@@ -23,9 +23,8 @@ def check_labels(loss: Any, name: str, target: Tensor, output: Tensor) -> None:
     labels = keras.ops.convert_to_numpy(target)
     off = ~((labels >= 0) & (labels < classes))  # what is not a number too
     ignored = getattr(loss, "ignore_class", None)
-    given = labels if ignored is None else labels[labels != ignored]
-    if ignored is not None:
-        off &= labels != ignored
+    counts = np.ones_like(off) if ignored is None else labels != ignored
+    given, off = labels[counts], off & counts
     if not off.any():
         return
     examples = [int(number) for number in np.unique(np.nonzero(np.atleast_1d(off))[0])]

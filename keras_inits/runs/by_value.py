@@ -156,8 +156,9 @@ class Digest:
 
 def hides_arguments(value: Any) -> bool:
     """Whether an initializer has arguments that its config leaves out, as one of the user's own may."""
-    own = getattr(type(value), "get_config", None) is not keras.initializers.Initializer.get_config
-    return isinstance(value, keras.initializers.Initializer) and not own and bool(vars(value))
+    if not isinstance(value, keras.initializers.Initializer):
+        return False
+    return type(value).get_config is keras.initializers.Initializer.get_config and bool(vars(value))
 
 
 def _in_order(constant: object) -> object:

@@ -42,16 +42,25 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Floats:
+class Interval:
     """A number between two bounds."""
 
-    low: float
-    high: float
+    low: Any
+    high: Any
     log: bool
 
-    def value(self, number: float) -> float:
+    def value(self, number: Any) -> Any:
         """The number itself."""
         return number
+
+    @property
+    def digest(self) -> str:
+        """A digest of the bounds in all their digits."""
+        return _digest((self.low, self.high, self.log))
+
+
+class Floats(Interval):
+    """A number between two bounds."""
 
     def points(self) -> None:
         """Nothing: there is no end of them."""
@@ -61,23 +70,9 @@ class Floats:
         """The call that makes it."""
         return f"{'log' if self.log else 'uniform'}({self.low:g}, {self.high:g})"
 
-    @property
-    def digest(self) -> str:
-        """A digest of the bounds in all their digits."""
-        return _digest((self.low, self.high, self.log))
 
-
-@dataclass(frozen=True)
-class Integers:
+class Integers(Interval):
     """A whole number between two bounds, both of them included."""
-
-    low: int
-    high: int
-    log: bool
-
-    def value(self, number: int) -> int:
-        """The number itself."""
-        return number
 
     def points(self) -> Sequence[Any]:
         """All numbers."""
@@ -86,11 +81,6 @@ class Integers:
     def __str__(self) -> str:
         """The call that makes it."""
         return f"integers({self.low}, {self.high}{', log=True' if self.log else ''})"
-
-    @property
-    def digest(self) -> str:
-        """A digest of the bounds."""
-        return _digest((self.low, self.high, self.log))
 
 
 Dimension = Choice | Floats | Integers

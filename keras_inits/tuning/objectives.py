@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_inits._names import shown
 from keras_inits.arguments import check_choice, check_number
-from keras_inits.comparison.best import HIGHER, LOWER
+from keras_inits.comparison.best import better_way
 from keras_inits.runs.run import Run
 
 Mode = Literal["min", "max"]
@@ -162,11 +162,11 @@ def _metric(metric: object) -> str:
 def _mode(metric: str, mode: Mode | None) -> Mode:
     if mode is not None:
         return check_choice("mode", mode, MODES)
-    higher, lower = bool(HIGHER.search(metric)), bool(LOWER.search(metric))
-    if higher == lower:
+    way = better_way(metric)
+    if way is None:
         raise ValueError(
             f"The objective {metric!r} does not say by its name whether more or less is better. Expected a name such "
             f"as 'val_loss' or 'val_accuracy', or a direction. Pass objective=last({metric!r}, mode='max') if more is, "
             "mode='min' if less is, from keras_inits.tuning."
         )
-    return "max" if higher else "min"
+    return way

@@ -65,15 +65,15 @@ class Session:
             file = Path(folder) / "work.pickle"
             file.write_bytes(pickled)
             try:
-                self._run(study, file)
+                self._run(study, file, has_before)
             except (TypeError, ValueError, RuntimeError):
                 if not has_before and not ranked(study):  # nothing is left half made
                     optuna.delete_study(study_name=study.study_name, storage=storage)
                 raise
-            result = in_memory(study)
+            result = in_memory(study, storage)
         return Found(result, self.work.space, self.work.objective, self.budget)
 
-    def _run(self, study: optuna.Study, file: Path) -> None:
+    def _run(self, study: optuna.Study, file: Path, has_before: bool) -> None:
         trials = Trials(study, self.work.space, self.budget)
         trials.recover()
         count = len(study.get_trials(deepcopy=False))
@@ -89,7 +89,6 @@ class Session:
         with self._progress(trials) as progress:
             start = partial(Process, self.carry, file, _threads(self.workers))
             levels = self.work.objective.level is not None
-            has_before = has_results(study)
             Loop(trials, start, self.workers, cells is None, levels, progress, self.warn, has_before).run()
 
     def _progress(self, trials: Trials) -> Progress:

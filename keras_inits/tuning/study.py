@@ -70,13 +70,11 @@ def study_in(
     return study
 
 
-def in_memory(study: optuna.Study) -> optuna.Study:
-    """A copy that needs no file, and that a later search does not change."""
-    storage = optuna.storages.InMemoryStorage()
-    optuna.copy_study(
-        from_study_name=study.study_name, from_storage=study._storage, to_storage=storage, to_study_name=NAME
-    )
-    return optuna.load_study(study_name=NAME, storage=storage, sampler=study.sampler)
+def in_memory(study: optuna.Study, storage: optuna.storages.BaseStorage) -> optuna.Study:
+    """A copy of a study in a storage that needs no file, and that a later search does not change."""
+    memory = optuna.storages.InMemoryStorage()
+    optuna.copy_study(from_study_name=NAME, from_storage=storage, to_storage=memory, to_study_name=NAME)
+    return optuna.load_study(study_name=NAME, storage=memory, sampler=study.sampler)
 
 
 def has_results(study: optuna.Study) -> bool:
@@ -126,7 +124,7 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
     if isinstance(dimension, Choice):
         return CategoricalDistribution(list(dimension.options))
     kind = FloatDistribution if isinstance(dimension, Floats) else IntDistribution
-    return kind(dimension.low, dimension.high, log=dimension.log)  # type: ignore[arg-type]
+    return kind(dimension.low, dimension.high, log=dimension.log)
 
 
 def random_points(space: Space, count: int, seed: int) -> list[dict[str, Any]]:
